@@ -1,0 +1,37 @@
+// deno-lint-ignore-file camelcase -- the names are C's own.
+/**
+ * What the connection and the loops need of libc. 32-bit parameters stay on Deno's fast call path with plain numbers,
+ * so sizes are `u32` where they never reach 4 GiB (`size_t` is passed in a 64-bit register; its upper half is zero).
+ */
+export const LIBC = {
+  /** int open(const char *pathname, int flags, mode_t mode) */
+  open: { parameters: ["buffer", "i32", "u32"], result: "i32" },
+  /** int close(int fd) */
+  close: { parameters: ["i32"], result: "i32" },
+  /** ssize_t read(int fd, void *buf, size_t count) */
+  read: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  /** ssize_t write(int fd, const void *buf, size_t count) */
+  write: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  /** ssize_t writev(int fd, const struct iovec *iov, int iovcnt) */
+  writev: { parameters: ["i32", "buffer", "i32"], result: "i32" },
+  /** int poll(struct pollfd *fds, nfds_t nfds, int timeout) */
+  poll: { parameters: ["buffer", "u32", "i32"], result: "i32" },
+  /** int ioctl(int fd, unsigned long request, void *argument) */
+  ioctl: { parameters: ["i32", "u32", "buffer"], result: "i32" },
+  /** int fcntl(int fd, int op, int argument) */
+  fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  /** int dup(int oldfd) */
+  dup: { parameters: ["i32"], result: "i32" },
+  /** int dup2(int oldfd, int newfd) */
+  dup2: { parameters: ["i32", "i32"], result: "i32" },
+  /** int eventfd(unsigned int initval, int flags) */
+  eventfd: { parameters: ["u32", "i32"], result: "i32" },
+  /** int memfd_create(const char *name, unsigned int flags) */
+  memfd_create: { parameters: ["buffer", "u32"], result: "i32" },
+  /** off_t lseek(int fd, off_t offset, int whence) */
+  lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
+  /** int umount2(const char *target, int flags); nonblocking: it may wait for a server in this very isolate */
+  umount2: { parameters: ["buffer", "i32"], result: "i32", nonblocking: true },
+  /** int *__errno_location(void): the calling thread's errno */
+  __errno_location: { parameters: [], result: "pointer" },
+} as const satisfies Deno.ForeignLibraryInterface;

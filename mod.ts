@@ -1,0 +1,15 @@
+/**
+ * Trellis: FUSE for TypeScript. A filesystem is an object with (async) methods; `mount` makes it a directory.
+ *
+ * @module
+ */
+export { mount, type ModulePlacement, type MountOptions } from "./src/mount.ts";
+export type { Session } from "./src/session/session.ts";
+export { MountError } from "./src/connection/connection.ts";
+export { MountpointError } from "./src/connection/mountpoint.ts";
+export { LibraryError } from "./ffi/library.ts";
+export { type ErrnoName, errnoNameOf, FsError } from "./src/fs/errors.ts";
+export * from "./src/fs/filesystem.ts";
+export * from "./src/fs/attributes.ts";
+export * from "./src/fs/module.ts";
+export * from "./src/fs/flags.ts";

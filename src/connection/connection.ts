@@ -1,0 +1,142 @@
+/**
+ * A FUSE connection: the mount and its device descriptor. libfuse mounts (it knows fusermount3 and the options); from
+ * then on the descriptor is ours.
+ */
+import { FUSE_DEV_IOC_CLONE } from "../../ffi/kernel.ts";
+import { type Libc, openLibc, openLibfuse } from "../../ffi/library.ts";
+import { addressOf, cString } from "../../ffi/memory.ts";
+import { errnoName } from "../fs/errors.ts";
+import type { Feature } from "./features.ts";
+import { agree, type Agreement, decodeInit, encodeInit, type KernelOffer } from "./handshake.ts";
+import { captureStandardError } from "./standard_error.ts";
+
+// fcntl.h, poll.h and sys/eventfd.h, alike on x86_64 and aarch64
+const O_RDWR_CLOEXEC = 0o2000002;
+const F_SETFL = 4;
+const F_DUPFD_CLOEXEC = 1030;
+const O_NONBLOCK = 0o4000;
+const POLLIN = 1;
+
+/** The kernel queues INIT while it mounts; only a device that somebody else mounts may let it wait. */
+const INIT_DEADLINE_MILLISECONDS = 10_000;
+
+/** The kernel wants room for at least FUSE_MIN_READ_BUFFER. */
+const INIT_BUFFER = 1 << 16;
+
+/** Mounting failed; the message says what was tried on what, and what libfuse said. */
+export class MountError extends Error {
+  override readonly name = "MountError";
+}
+
+/** Holds a mount from `mount` to `dispose`. */
+export class Connection implements Disposable {
+  readonly mountpoint: string;
+  readonly #libc: Libc;
+  readonly #session: Deno.PointerObject;
+  /** The device; a descriptor of our own, since libfuse closes its. */
+  readonly device: number;
+  readonly #clones: number[] = [];
+  #mounted = true;
+
+  private constructor(mountpoint: string, session: Deno.PointerObject, device: number) {
+    this.#libc = openLibc();
+    this.mountpoint = mountpoint;
+    this.#session = session;
+    this.device = device;
+  }
+
+  /**
+   * Mounts. `options` are those of mount.fuse3(8), each as `name` or `name=value`, with commas in values escaped.
+   *
+   * @throws {MountError} when libfuse or the kernel refuses.
+   */
+  static mount(mountpoint: string, options: readonly string[]): Connection {
+    const { symbols } = openLibfuse();
+    const libc = openLibc();
+    const session = newSession(mountpoint, options);
+    const { result, text } = captureStandardError(() => symbols.fuse_session_mount(session, cString(mountpoint)));
+    if (result !== 0) {
+      symbols.fuse_session_destroy(session);
+      throw new MountError(`Cannot mount on "${mountpoint}"${text === "" ? "" : `: ${text}`}`);
+    }
+    if (text !== "") Deno.stderr.writeSync(new TextEncoder().encode(`${text}\n`));
+    const device = libc.symbols.fcntl(symbols.fuse_session_fd(session), F_DUPFD_CLOEXEC, 3);
+    if (device < 0) {
+      symbols.fuse_session_destroy(session);
+      throw new MountError(`Cannot keep the device of "${mountpoint}": ${errnoName(libc.errno[0]!)}`);
+    }
+    return new Connection(mountpoint, session, device);
+  }
+
+  /** Reads the kernel's INIT and answers it. */
+  handshake(wanted: ReadonlySet<Feature>): { offer: KernelOffer; agreement: Agreement } {
+    const { symbols, errno } = this.#libc;
+    const events = new Int16Array(4);
+    new Int32Array(events.buffer)[0] = this.device;
+    events[2] = POLLIN;
+    const ready = symbols.poll(new Uint8Array(events.buffer), 1, INIT_DEADLINE_MILLISECONDS);
+    if (ready <= 0) throw new MountError(`Cannot begin the session of "${this.mountpoint}": the kernel sent no INIT`);
+    const buffer = new Uint8Array(INIT_BUFFER);
+    const length = symbols.read(this.device, buffer, buffer.length);
+    if (length < 0) throw new MountError(`Cannot read INIT of "${this.mountpoint}": ${errnoName(errno[0]!)}`);
+    const request = buffer.slice(0, length);
+    const offer = decodeInit(request);
+    const agreement = agree(offer, wanted);
+    const reply = encodeInit(request, offer, agreement);
+    if (symbols.write(this.device, reply, reply.length) < 0) {
+      throw new MountError(`Cannot answer INIT of "${this.mountpoint}": ${errnoName(errno[0]!)}`);
+    }
+    symbols.fcntl(this.device, F_SETFL, O_NONBLOCK);
+    return { offer, agreement };
+  }
+
+  /** Another descriptor of the same connection, with a queue of its own for requests being answered. */
+  clone(): number {
+    const { symbols, errno } = this.#libc;
+    const clone = symbols.open(cString("/dev/fuse"), O_RDWR_CLOEXEC | O_NONBLOCK, 0);
+    const source = new Uint8Array(new Int32Array([this.device]).buffer);
+    if (clone < 0 || symbols.ioctl(clone, FUSE_DEV_IOC_CLONE, source) < 0) {
+      const reason = errnoName(errno[0]!);
+      if (clone >= 0) symbols.close(clone);
+      throw new MountError(`Cannot attach another loop to "${this.mountpoint}": ${reason}`);
+    }
+    this.#clones.push(clone);
+    return clone;
+  }
+
+  /** Unmounts, lazily: what is in use lives until it is closed or the connection is disposed of. */
+  async unmount(): Promise<void> {
+    if (!this.#mounted) return;
+    this.#mounted = false;
+    await openLibfuse().symbols.fuse_session_unmount(this.#session);
+  }
+
+  /** Closes the device. The kernel ends the connection when its last descriptor is closed. */
+  [Symbol.dispose](): void {
+    const { symbols } = this.#libc;
+    for (const clone of this.#clones) symbols.close(clone);
+    this.#clones.length = 0;
+    symbols.close(this.device);
+    openLibfuse().symbols.fuse_session_destroy(this.#session);
+  }
+}
+
+/** A libfuse session without callbacks: it mounts, and never sees a request. */
+function newSession(mountpoint: string, options: readonly string[]): Deno.PointerObject {
+  const { symbols } = openLibfuse();
+  const words = ["trellis", ...options.flatMap((option) => ["-o", option])].map(cString);
+  const argv = new BigUint64Array([...words.map(addressOf), 0n]);
+  // struct fuse_args { int argc; char **argv; int allocated; }
+  const args = new DataView(new ArrayBuffer(24));
+  args.setInt32(0, words.length, true);
+  args.setBigUint64(8, addressOf(argv), true);
+  // fuse_lowlevel_ops of 3.10: 44 pointers, all null. libfuse copies what it is told is there.
+  const operations = new Uint8Array(44 * 8);
+  const { result, text } = captureStandardError(() =>
+    symbols.fuse_session_new(new Uint8Array(args.buffer), operations, BigInt(operations.length), null)
+  );
+  if (result === null) throw new MountError(`Cannot mount on "${mountpoint}": libfuse refuses the options: ${text}`);
+  // fuse_session_new has copied the arguments; until here they had to stay where they are.
+  words.length = 0;
+  return result;
+}

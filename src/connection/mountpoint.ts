@@ -1,0 +1,89 @@
+/** Looks at a mountpoint before it is used, so that what is wrong with it is said by name. */
+import { findMount, type MountEntry, TRELLIS_TYPE } from "./mount_table.ts";
+import { unmountLazily } from "./unmount.ts";
+
+/** A mountpoint cannot be used; the message says which, why, and what to do. */
+export class MountpointError extends Error {
+  override readonly name = "MountpointError";
+}
+
+/** libfuse's own form for a device that somebody else opened and mounted: the number after `/dev/fd/`. */
+export function deviceDescriptor(mountpoint: string): number | undefined {
+  const match = /^\/dev\/fd\/(\d+)$/.exec(mountpoint);
+  return match === null ? undefined : Number(match[1]);
+}
+
+/**
+ * The absolute path of a mountpoint that is there. A stale mount of Trellis on it (its server is gone, `ENOTCONN`) is
+ * taken away first; another's is never touched.
+ *
+ * @throws {MountpointError} when it does not exist, or cannot be reached, or holds a stale mount that is not ours.
+ */
+export async function prepareMountpoint(mountpoint: string): Promise<string> {
+  const path = await absolutePath(mountpoint);
+  try {
+    await Deno.stat(path);
+    return path;
+  } catch (error) {
+    if (!isStale(error)) throw explain(path, error);
+  }
+  const mount = await findMount(path);
+  if (mount === undefined || mount.type !== TRELLIS_TYPE) {
+    const what = mount === undefined ? "a mount whose server is gone" : `a ${mount.type} mount whose server is gone`;
+    throw new MountpointError(
+      `Cannot mount on "${path}": ${what} is there, and it is not Trellis's. ${HOW_TO_REMOVE(path)}`,
+    );
+  }
+  await unmountLazily(path);
+  try {
+    await Deno.stat(path);
+  } catch (error) {
+    throw explain(path, error);
+  }
+  return path;
+}
+
+const HOW_TO_REMOVE = (path: string) => `Take it away with: fusermount3 -u -z "${path}" (or, as root, umount -l)`;
+
+/** Whether the server of a mount is gone: "Transport endpoint is not connected". */
+export function isStale(error: unknown): boolean {
+  return error instanceof Error && (error as { code?: string }).code === "ENOTCONN";
+}
+
+/** Mounts of Trellis on this machine whose server is gone. */
+export async function staleMounts(mounts: readonly MountEntry[]): Promise<MountEntry[]> {
+  const stale: MountEntry[] = [];
+  for (const mount of mounts) {
+    if (mount.type !== TRELLIS_TYPE) continue;
+    try {
+      await Deno.stat(mount.mountpoint);
+    } catch (error) {
+      if (isStale(error)) stale.push(mount);
+    }
+  }
+  return stale;
+}
+
+/** The path without symbolic links; of a stale mount, whose last part cannot be resolved, all but that part. */
+async function absolutePath(mountpoint: string): Promise<string> {
+  const plain = mountpoint.replace(/(.)\/+$/, "$1");
+  try {
+    return await Deno.realPath(plain);
+  } catch (error) {
+    if (!isStale(error)) throw explain(plain, error);
+    const slash = plain.lastIndexOf("/");
+    const parent = await Deno.realPath(slash < 0 ? "." : plain.slice(0, slash) || "/");
+    return `${parent === "/" ? "" : parent}/${plain.slice(slash + 1)}`;
+  }
+}
+
+function explain(path: string, error: unknown): MountpointError {
+  const reason = error instanceof Deno.errors.NotFound
+    ? "it does not exist. Make it with mkdir"
+    : error instanceof Deno.errors.PermissionDenied
+    ? "permission to reach it is denied"
+    : error instanceof Error
+    ? error.message
+    : String(error);
+  return new MountpointError(`Cannot mount on "${path}": ${reason}`, { cause: error });
+}

@@ -1,0 +1,187 @@
+/** Joins the parts: a filesystem, its loops, a connection; and gives back the session that holds them. */
+import { openLibc } from "../ffi/library.ts";
+import { Connection } from "./connection/connection.ts";
+import { type Feature, wantedFeatures } from "./connection/features.ts";
+import type { Agreement } from "./connection/handshake.ts";
+import { deviceDescriptor, prepareMountpoint } from "./connection/mountpoint.ts";
+import type { FileSystem } from "./fs/filesystem.ts";
+import type { FileSystemModule } from "./fs/module.ts";
+import { Handler } from "./handler/handler.ts";
+import type { LogRecord, LoopReady } from "./messages.ts";
+import type { ReplyDefaults } from "./protocol/reply.ts";
+import { LoopWorker } from "./session/loop_worker.ts";
+import { methodsOf } from "./session/methods.ts";
+import { Session } from "./session/session.ts";
+
+/** A filesystem that every loop loads for itself (placement "loop"); see {@linkcode FileSystemModule}. */
+export interface ModulePlacement {
+  /** The module's URL. */
+  readonly module: URL | string;
+  /** For the module's functions; must survive a structured clone. */
+  readonly options?: unknown;
+  /** How many loops serve the mount, from 1 to 16. Default 1. */
+  readonly loops?: number;
+}
+
+/** How to mount. Timeouts are in seconds. */
+export interface MountOptions {
+  /** Further options of mount.fuse3(8), each as `name` or `name=value`; commas in a value are escaped with `\`. */
+  readonly options?: readonly string[];
+  /** What the mount table shows as its source. Default `trellis`. */
+  readonly filesystemName?: string;
+  /** The mount's type is `fuse.` and this. Default `trellis`; stale mounts are recognised by it. */
+  readonly subtype?: string;
+  /** How long the kernel may believe a name. Default 1. */
+  readonly entryTimeout?: number;
+  /** How long the kernel may believe attributes. Default 1. */
+  readonly attributesTimeout?: number;
+  /** How long the kernel may believe that a name is not there. Default 0: not at all. */
+  readonly negativeTimeout?: number;
+  readonly readOnly?: boolean;
+  /** Let other users in. As an ordinary user this needs `user_allow_other` in /etc/fuse.conf. */
+  readonly allowOther?: boolean;
+  /** Let the kernel check permissions by mode and owner. */
+  readonly defaultPermissions?: boolean;
+  /** The largest read in bytes. */
+  readonly maxRead?: number;
+  /** How many loops read requests for a filesystem object. Default 1. */
+  readonly loops?: number;
+  /** Told what goes wrong inside the filesystem. Default: standard error. */
+  readonly log?: (message: string, detail: string) => void;
+}
+
+/** How many loops a mount may have: more cores than this were never seen to help. */
+const MOST_LOOPS = 16;
+
+/**
+ * Mounts `filesystem` at `mountpoint` and returns when it is live.
+ *
+ * An object is served from the isolate that calls this (placement "handler"): its methods may be async, and this isolate
+ * must not touch the mount with synchronous calls, which would wait for themselves. A module is served inside the loops.
+ *
+ * @throws {MountpointError} when the mountpoint cannot be used.
+ * @throws {MountError} when the kernel or libfuse refuses.
+ * @throws {LibraryError} when there is no libfuse3.
+ */
+export async function mount(
+  filesystem: FileSystem | ModulePlacement,
+  mountpoint: string,
+  options: MountOptions = {},
+): Promise<Session> {
+  const count = ("module" in filesystem ? filesystem.loops : options.loops) ?? 1;
+  if (!Number.isInteger(count) || count < 1 || count > MOST_LOOPS) {
+    throw new RangeError(`Cannot mount with ${count} loops: from 1 to ${MOST_LOOPS} can serve a mount`);
+  }
+  const path = deviceDescriptor(mountpoint) === undefined ? await prepareMountpoint(mountpoint) : mountpoint;
+  const log = options.log ?? logToStandardError;
+  await using resources = new AsyncDisposableStack();
+  const source = "module" in filesystem
+    ? await moduleSource(filesystem, count, resources)
+    : objectSource(filesystem, count);
+
+  const loops = await startLoops(source, count, resources);
+  loops.forEach((loop) => loop.onLog = ({ message, detail }: LogRecord) => log(message, detail));
+  const { methods, features } = source.ready ?? loops[0]!.ready;
+
+  const connection = resources.use(Connection.mount(path, libfuseOptions(options)));
+  resources.defer(() => connection.unmount());
+  const { offer, agreement } = connection.handshake(wantedFeatures(new Set(methods), features));
+  const defaults = replyDefaults(options);
+  const devices = loops.map((_, index) => index === 0 ? connection.device : connection.clone());
+  const handler = resources.use(source.serve(devices, agreement, defaults, log, resources));
+  const session = new Session({ connection, loops, devices, agreement, defaults, offer: offer.features, handler });
+  session.own(resources.move());
+  return session;
+}
+
+/** Where a mount's requests are served. */
+interface Source {
+  /** What the loop number `index` is told. */
+  placement(index: number): Parameters<typeof LoopWorker.start>[0]["placement"];
+  /** What the filesystem has, where the loops cannot say it. */
+  readonly ready?: Pick<LoopReady, "methods" | "features">;
+  /** Begins to serve from here, when it is here. */
+  serve(
+    devices: readonly number[],
+    agreement: Agreement,
+    defaults: ReplyDefaults,
+    log: Logger,
+    resources: AsyncDisposableStack,
+  ): Handler | null;
+}
+
+type Logger = (message: string, detail: string) => void;
+
+async function moduleSource(
+  { module, options }: ModulePlacement,
+  count: number,
+  resources: AsyncDisposableStack,
+): Promise<Source> {
+  const href = String(module);
+  const { prepare, release } = await import(href) as FileSystemModule;
+  const shared = await prepare?.(options, count);
+  resources.defer(() => release?.(shared));
+  return {
+    placement: () => ({ kind: "loop", module: href, options, shared }),
+    serve: () => null,
+  };
+}
+
+function objectSource(filesystem: FileSystem, count: number): Source {
+  const channels = Array.from({ length: count }, () => new MessageChannel());
+  return {
+    placement: (index) => ({ kind: "handler", port: channels[index]!.port2 }),
+    ready: { methods: methodsOf(filesystem), features: filesystem.features ?? [] },
+    serve(devices, { minor, features, maxWrite }, defaults, log, resources) {
+      filesystem.initialize?.({ minor, features, maxWrite });
+      resources.defer(() => filesystem.destroy?.());
+      const handler = new Handler({
+        filesystem,
+        session: { maxWrite, defaults, features },
+        libc: openLibc(),
+        log: (message, error) => log(message, error instanceof Error ? error.stack ?? error.message : String(error)),
+      });
+      channels.forEach(({ port1 }, index) => handler.attach(port1, devices[index]!));
+      return handler;
+    },
+  };
+}
+
+async function startLoops(source: Source, count: number, resources: AsyncDisposableStack): Promise<LoopWorker[]> {
+  const starting = Array.from({ length: count }, (_, loop) => {
+    const worker = LoopWorker.start({ kind: "start", loop, loops: count, placement: source.placement(loop) });
+    return resources.use(worker);
+  });
+  for (const loop of starting) await loop.waitUntilReady();
+  return starting;
+}
+
+function replyDefaults(options: MountOptions): ReplyDefaults {
+  return {
+    entryTimeout: options.entryTimeout ?? 1,
+    attributesTimeout: options.attributesTimeout ?? 1,
+    negativeTimeout: options.negativeTimeout ?? 0,
+    uid: Deno.uid() ?? 0,
+    gid: Deno.gid() ?? 0,
+  };
+}
+
+/** mount.fuse3(8)'s words for the options. */
+function libfuseOptions(options: MountOptions): string[] {
+  const escape = (value: string) => value.replace(/[\\,]/g, "\\$&");
+  return [
+    `fsname=${escape(options.filesystemName ?? "trellis")}`,
+    `subtype=${escape(options.subtype ?? "trellis")}`,
+    ...options.readOnly ? ["ro"] : [],
+    ...options.allowOther ? ["allow_other"] : [],
+    ...options.defaultPermissions ? ["default_permissions"] : [],
+    ...options.maxRead === undefined ? [] : [`max_read=${options.maxRead}`],
+    ...options.options ?? [],
+  ];
+}
+
+function logToStandardError(message: string, detail: string): void {
+  Deno.stderr.writeSync(new TextEncoder().encode(`trellis: ${message}\n${detail}\n`));
+}
+
+export type { Feature, Session };

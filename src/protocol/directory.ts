@@ -1,0 +1,60 @@
+/** Directories on their way to the kernel: entries go into its buffer until it is full. */
+import { STRUCT } from "../../ffi/structs.ts";
+import type { Entry } from "../fs/attributes.ts";
+import type { Awaitable, DirectoryEntry } from "../fs/filesystem.ts";
+import type { ReplyBody } from "./reply.ts";
+
+/** The smallest entry on the wire: more than `size / SMALLEST` never fit. */
+const SMALLEST = STRUCT.fuse_dirent.SIZE + 8;
+
+/**
+ * Makes what `readDirectory` returned an iterable that answers at once. Entries that come with time are collected, as
+ * many as could fit; the others are left to be taken one by one.
+ */
+export function gatherDirectory(
+  entries: Awaitable<Iterable<DirectoryEntry> | AsyncIterable<DirectoryEntry>>,
+  size: number,
+): Awaitable<Iterable<DirectoryEntry>> {
+  if (entries instanceof Promise) return entries.then((listed) => gatherDirectory(listed, size));
+  return Symbol.asyncIterator in entries ? collect(entries, Math.ceil(size / SMALLEST)) : entries;
+}
+
+async function collect(entries: AsyncIterable<DirectoryEntry>, most: number): Promise<DirectoryEntry[]> {
+  const collected: DirectoryEntry[] = [];
+  for await (const entry of entries) {
+    collected.push(entry);
+    if (collected.length >= most) break;
+  }
+  return collected;
+}
+
+/** Where entries go, and where their lookups are counted. */
+interface DirectoryHost {
+  readonly body: ReplyBody;
+  count(entry: Entry): void;
+  discard(entry: Entry): void;
+}
+
+/**
+ * Writes entries until `size` bytes are full and returns the length. With `plus` each entry that was written counts as
+ * a lookup; the one that did not fit is given back.
+ */
+export function putDirectory(
+  entries: Iterable<DirectoryEntry>,
+  host: DirectoryHost,
+  size: number,
+  plus: boolean,
+): number {
+  const limit = Math.min(size, host.body.bytes.length);
+  let at = 0;
+  for (const entry of entries) {
+    const next = host.body.addDirectoryEntry(at, limit, entry, plus);
+    if (next < 0) {
+      if (plus && entry.entry !== undefined) host.discard(entry.entry);
+      break;
+    }
+    if (plus && entry.entry !== undefined) host.count(entry.entry);
+    at = next;
+  }
+  return at;
+}

@@ -1,0 +1,157 @@
+/**
+ * From a request's bytes to a method and back: the whole of what serving means, without a kernel, a thread or a
+ * transport. The loops and the handlers each have one.
+ */
+import { OPCODE } from "../../ffi/kernel.ts";
+import { STRUCT } from "../../ffi/structs.ts";
+import type { Entry } from "../fs/attributes.ts";
+import { ERRNO, errnoNameOf } from "../fs/errors.ts";
+import type { FileSystem, NodeId } from "../fs/filesystem.ts";
+import type { HeaderContext } from "./context.ts";
+import { LookupCounts } from "./lookup_counts.ts";
+import { type Operation, OPERATIONS, type ReplyHost } from "./operations.ts";
+import type { ReplyBody } from "./reply.ts";
+import type { RequestView } from "./request.ts";
+
+/** Sends the answer to a request: `length` bytes of the body, or a negative errno. False when nobody waits any more. */
+export type Answer = (request: RequestView, length: number) => boolean;
+
+/** Where what went wrong inside a filesystem is told. */
+export type Log = (message: string, error: unknown) => void;
+
+export interface DispatcherOptions {
+  readonly filesystem: FileSystem;
+  readonly body: ReplyBody;
+  readonly answer: Answer;
+  readonly log: Log;
+  /** Whether a name that is not there may be cached (`negative_timeout` is not 0). */
+  readonly cacheNegative: boolean;
+  /** Whether `fuse_setxattr_in` has its long form (feature `setxattr-ext`). */
+  readonly extendedSetxattr: boolean;
+  /** Whether promises are refused, because nothing here would ever resolve them (placement "loop"). */
+  readonly mustAnswerAtOnce: boolean;
+}
+
+/** `fuse_setxattr_in` without the flags that FUSE_SETXATTR_EXT brought (FUSE_COMPAT_SETXATTR_IN_SIZE). */
+const SHORT_SETXATTR = 8;
+
+/** Calls the filesystem's methods for requests and answers each exactly once. */
+export class Dispatcher implements ReplyHost {
+  readonly body: ReplyBody;
+  readonly cacheNegative: boolean;
+  readonly #filesystem: FileSystem;
+  readonly #answer: Answer;
+  readonly #log: Log;
+  readonly #rows: (Operation | undefined)[] = [];
+  readonly #setxattrSize: number;
+  readonly #mustAnswerAtOnce: boolean;
+  /** Absent when nobody wants to know, or when the filesystem counts by itself. */
+  readonly #counts: LookupCounts | undefined;
+
+  constructor(options: DispatcherOptions) {
+    this.body = options.body;
+    this.cacheNegative = options.cacheNegative;
+    this.#filesystem = options.filesystem;
+    this.#answer = options.answer;
+    this.#log = options.log;
+    this.#setxattrSize = options.extendedSetxattr ? STRUCT.fuse_setxattr_in.SIZE : SHORT_SETXATTR;
+    this.#mustAnswerAtOnce = options.mustAnswerAtOnce;
+    for (const [opcode, row] of OPERATIONS) this.#rows[opcode] = row;
+    const { forget, forgetLookups } = options.filesystem;
+    this.#counts = forget !== undefined && forgetLookups === undefined ? new LookupCounts() : undefined;
+  }
+
+  /**
+   * Serves one request. Returns a promise when the method does; it resolves when the answer was sent and never
+   * rejects. Without one the answer was sent before this returned.
+   */
+  dispatch(request: RequestView, context: HeaderContext): void | Promise<void> {
+    const opcode = request.opcode;
+    const row = this.#rows[opcode];
+    if (row === undefined) return this.#other(opcode, request);
+    if (this.#filesystem[row.method] === undefined) {
+      this.#answer(request, row.missing === undefined ? -ERRNO.ENOSYS : row.missing(this, request));
+      return;
+    }
+    request.setArguments(opcode === OPCODE.SETXATTR ? this.#setxattrSize : row.size);
+    context.read(request);
+    try {
+      const result = row.call(this.#filesystem as Required<FileSystem>, request, context);
+      if (result instanceof Promise) {
+        if (this.#mustAnswerAtOnce) {
+          result.catch(() => {});
+          return this.#refuse(row, new TypeError(MUST_ANSWER), request);
+        }
+        return result.then(
+          (value) => this.#finish(row, value, request, context),
+          (error) => this.#refuse(row, error, request),
+        );
+      }
+      this.#finish(row, result, request, context);
+    } catch (error) {
+      this.#refuse(row, error, request);
+    }
+  }
+
+  #finish(row: Operation, result: unknown, request: RequestView, context: HeaderContext): void {
+    let length: number;
+    try {
+      length = row.reply(result, this, request);
+    } catch (error) {
+      return this.#refuse(row, error, request);
+    }
+    if (!this.#answer(request, length) && row.refused !== undefined && length >= 0) {
+      row.refused(result, this, this.#filesystem, request, context);
+    }
+  }
+
+  #refuse(row: Operation, error: unknown, request: RequestView): void {
+    const name = errnoNameOf(error);
+    if (name === undefined) {
+      this.#log(`${row.method} of node ${request.node} threw what is no FsError; the caller gets EIO`, error);
+    }
+    this.#answer(request, -ERRNO[name ?? "EIO"]);
+  }
+
+  /** Requests without a row: forgets have no answer, and what nobody knows is ENOSYS. */
+  #other(opcode: number, request: RequestView): void {
+    if (opcode === OPCODE.FORGET) {
+      this.#forget(request.node, request.u64(STRUCT.fuse_forget_in.nlookup));
+    } else if (opcode === OPCODE.BATCH_FORGET) {
+      const { nodeid, nlookup, SIZE } = STRUCT.fuse_forget_one;
+      const count = request.u32(STRUCT.fuse_batch_forget_in.count);
+      for (let at = STRUCT.fuse_batch_forget_in.SIZE, left = count; left > 0; left--, at += SIZE) {
+        this.#forget(request.u64(at + nodeid), request.u64(at + nlookup));
+      }
+    } else if (opcode === OPCODE.DESTROY) {
+      this.#answer(request, 0);
+    } else {
+      this.#answer(request, -ERRNO.ENOSYS);
+    }
+  }
+
+  #forget(node: NodeId, count: number): void {
+    const filesystem = this.#filesystem;
+    try {
+      if (filesystem.forgetLookups !== undefined) filesystem.forgetLookups(node, count);
+      else if (this.#counts?.lower(node, count)) filesystem.forget?.(node);
+    } catch (error) {
+      this.#log(`forget of node ${node} threw`, error);
+    }
+  }
+
+  count(entry: Entry): void {
+    this.#counts?.raise(entry.node);
+  }
+
+  uncount(entry: Entry): void {
+    this.#forget(entry.node, 1);
+  }
+
+  discard(entry: Entry): void {
+    this.#filesystem.forgetLookups?.(entry.node, 1);
+  }
+}
+
+const MUST_ANSWER = 'A filesystem with placement "loop" returned a promise: its methods must answer at once. ' +
+  "Serve an async filesystem as an object: mount(filesystem, mountpoint)";

@@ -1,0 +1,36 @@
+/** Placement "loop": the filesystem answers in the loop's own thread, at once. */
+import type { Libc } from "../../ffi/library.ts";
+import { OPCODE } from "../../ffi/kernel.ts";
+import type { FileSystem } from "../fs/filesystem.ts";
+import type { LoopServe } from "../messages.ts";
+import { HeaderContext } from "../protocol/context.ts";
+import { Dispatcher, type Log } from "../protocol/dispatch.ts";
+import { ReplyBody } from "../protocol/reply.ts";
+import type { RequestView } from "../protocol/request.ts";
+import { DeviceReply } from "./device.ts";
+
+/** Returns what serves a request by calling `filesystem`, whose methods must not return promises. */
+export function serveLocally(
+  filesystem: FileSystem,
+  serve: LoopServe,
+  libc: Libc,
+  log: Log,
+): (request: RequestView) => void {
+  const reply = new DeviceReply(libc, serve.maxWrite);
+  const never = new AbortController().signal;
+  const context = new HeaderContext({ allocate: (size) => reply.body.subarray(0, size), signal: () => never });
+  const dispatcher = new Dispatcher({
+    filesystem,
+    body: new ReplyBody(reply.body, serve.defaults),
+    answer: (request, length) => reply.send(request, length),
+    log,
+    cacheNegative: serve.defaults.negativeTimeout > 0,
+    extendedSetxattr: serve.features.has("setxattr-ext"),
+    mustAnswerAtOnce: true,
+  });
+  return (request) => {
+    // Nothing runs here for long enough to be interrupted; the kernel waits for the answer that is on its way.
+    if (request.opcode === OPCODE.INTERRUPT) return;
+    void dispatcher.dispatch(request, context);
+  };
+}

@@ -1,0 +1,79 @@
+/** A loop as the mounting side sees it: a worker that gets ready, serves, and ends. */
+import type { FromLoop, LogRecord, LoopEnded, LoopReady, LoopServe, LoopStart } from "../messages.ts";
+
+export class LoopWorker implements Disposable {
+  readonly #worker: Worker;
+  readonly #ready = Promise.withResolvers<LoopReady>();
+  readonly #ended = Promise.withResolvers<LoopEnded["reason"]>();
+  #facts: LoopReady | undefined;
+
+  /** Where the loop's log lines go. */
+  onLog: (record: LogRecord) => void = () => {};
+
+  private constructor(worker: Worker) {
+    this.#worker = worker;
+    // Who waits for one of these may have given up on the other.
+    this.#ready.promise.catch(() => {});
+    this.#ended.promise.catch(() => {});
+    worker.onmessage = ({ data }: MessageEvent<FromLoop>) => this.#receive(data);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      this.#fail(new Error(`A loop worker failed: ${event.message}`));
+    };
+  }
+
+  static start(start: LoopStart): LoopWorker {
+    const worker = new Worker(new URL("../workers/loop.ts", import.meta.url), {
+      type: "module",
+      name: `trellis-loop-${start.loop}`,
+    });
+    const transfer = start.placement.kind === "handler" ? [start.placement.port] : [];
+    worker.postMessage(start, transfer);
+    return new LoopWorker(worker);
+  }
+
+  /** Resolves when the filesystem is made. @throws what the module threw. */
+  async waitUntilReady(): Promise<void> {
+    this.#facts = await this.#ready.promise;
+  }
+
+  /** What the filesystem has. Only after `waitUntilReady`. */
+  get ready(): LoopReady {
+    if (this.#facts === undefined) throw new Error("The loop is not ready yet");
+    return this.#facts;
+  }
+
+  serve(settings: LoopServe): void {
+    this.#worker.postMessage(settings);
+  }
+
+  /** Resolves when the loop has ended, with the reason. */
+  get ended(): Promise<LoopEnded["reason"]> {
+    return this.#ended.promise;
+  }
+
+  [Symbol.dispose](): void {
+    this.#worker.terminate();
+  }
+
+  #receive(message: FromLoop): void {
+    switch (message.kind) {
+      case "ready":
+        return this.#ready.resolve(message);
+      case "ended":
+        return this.#ended.resolve(message.reason);
+      case "log":
+        return this.onLog(message);
+      case "failed": {
+        const error = new Error(message.message);
+        if (message.stack !== undefined) error.stack = message.stack;
+        return this.#fail(error);
+      }
+    }
+  }
+
+  #fail(error: Error): void {
+    this.#ready.reject(error);
+    this.#ended.reject(error);
+  }
+}

@@ -1,0 +1,10 @@
+/** Which methods a filesystem has: what the kernel is asked for depends on it. */
+import type { FileSystem } from "../fs/filesystem.ts";
+import { OPERATIONS } from "../protocol/operations.ts";
+
+const METHODS = [...new Set([...OPERATIONS.values()].map((operation) => operation.method))];
+
+/** The names of the operations that `filesystem` has, inherited ones too. */
+export function methodsOf(filesystem: FileSystem): string[] {
+  return METHODS.filter((method) => typeof filesystem[method] === "function");
+}
