@@ -36,7 +36,7 @@ export class Connection implements Disposable {
   /** The device; a descriptor of our own, since libfuse closes its. */
   readonly device: number;
   readonly #clones: number[] = [];
-  #mounted = true;
+  #unmounting: Promise<void> | undefined;
 
   private constructor(mountpoint: string, session: Deno.PointerObject, device: number) {
     this.#libc = openLibc();
@@ -105,10 +105,9 @@ export class Connection implements Disposable {
   }
 
   /** Unmounts, lazily: what is in use lives until it is closed or the connection is disposed of. */
-  async unmount(): Promise<void> {
-    if (!this.#mounted) return;
-    this.#mounted = false;
-    await openLibfuse().symbols.fuse_session_unmount(this.#session);
+  unmount(): Promise<void> {
+    // One call for all who ask, and all wait for it: libfuse's session must not be destroyed under it.
+    return this.#unmounting ??= openLibfuse().symbols.fuse_session_unmount(this.#session);
   }
 
   /** Closes the device. The kernel ends the connection when its last descriptor is closed. */

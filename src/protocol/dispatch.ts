@@ -9,7 +9,8 @@ import { ERRNO, errnoNameOf } from "../fs/errors.ts";
 import type { FileSystem, NodeId } from "../fs/filesystem.ts";
 import type { HeaderContext } from "./context.ts";
 import { LookupCounts } from "./lookup_counts.ts";
-import { type Operation, OPERATIONS, type ReplyHost } from "./operations.ts";
+import { OPERATIONS } from "./operations.ts";
+import type { Operation, ReplyHost } from "./operations/row.ts";
 import type { ReplyBody } from "./reply.ts";
 import type { RequestView } from "./request.ts";
 

@@ -1,0 +1,57 @@
+/** Operations on open directories. */
+import { STRUCT } from "../../../ffi/structs.ts";
+import { ERRNO } from "../../fs/errors.ts";
+import type { DirectoryEntry, Opened } from "../../fs/filesystem.ts";
+import { gatherDirectory, putDirectory } from "../directory.ts";
+import { dataOnly, FSYNC, fsync, open, release } from "./files.ts";
+import { type Operation, succeed } from "./row.ts";
+
+export const opendir: Operation<Opened> = {
+  ...open,
+  method: "openDirectory",
+  call: (filesystem, request, context) =>
+    filesystem.openDirectory(request.node, request.u32(STRUCT.fuse_open_in.flags), context),
+  refused: (result, _host, filesystem, request, context) =>
+    void filesystem.releaseDirectory?.(request.node, result.handle ?? 0, 0, context),
+};
+
+/** A directory is gathered only as far as the kernel's buffer may reach; `putDirectory` stops where it is full. */
+export const readdir: Operation<Iterable<DirectoryEntry>> = {
+  method: "readDirectory",
+  size: STRUCT.fuse_read_in.SIZE,
+  call(filesystem, request, context) {
+    const { fh, offset, size } = STRUCT.fuse_read_in;
+    const entries = filesystem.readDirectory(request.node, request.u64(fh), request.u64(offset), context);
+    return gatherDirectory(entries, request.u32(size));
+  },
+  reply: (result, host, request) => putDirectory(result, host, request.u32(STRUCT.fuse_read_in.size), false),
+  missing: succeed,
+};
+
+export const readdirplus: Operation<Iterable<DirectoryEntry>> = {
+  ...readdir,
+  method: "readDirectoryPlus",
+  call(filesystem, request, context) {
+    const { fh, offset, size } = STRUCT.fuse_read_in;
+    const entries = filesystem.readDirectoryPlus(request.node, request.u64(fh), request.u64(offset), context);
+    return gatherDirectory(entries, request.u32(size));
+  },
+  reply: (result, host, request) => putDirectory(result, host, request.u32(STRUCT.fuse_read_in.size), true),
+  missing: () => -ERRNO.ENOSYS,
+};
+
+export const releasedir: Operation<void> = {
+  ...release,
+  method: "releaseDirectory",
+  call(filesystem, request, context) {
+    const { fh, flags } = STRUCT.fuse_release_in;
+    return filesystem.releaseDirectory(request.node, request.u64(fh), request.u32(flags), context);
+  },
+};
+
+export const fsyncdir: Operation<void> = {
+  ...fsync,
+  method: "synchronizeDirectory",
+  call: (filesystem, request, context) =>
+    filesystem.synchronizeDirectory(request.node, request.u64(FSYNC.fh), dataOnly(request), context),
+};

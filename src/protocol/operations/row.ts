@@ -1,0 +1,68 @@
+/** What a row of the table of operations is, and the parts that many rows share. */
+import type { Entry } from "../../fs/attributes.ts";
+import type { Awaitable, Created, FileSystem } from "../../fs/filesystem.ts";
+import type { HeaderContext } from "../context.ts";
+import type { ReplyBody } from "../reply.ts";
+import type { RequestView } from "../request.ts";
+
+/** What a reply needs to know besides the result. */
+export interface ReplyHost {
+  readonly body: ReplyBody;
+  /** Counts a lookup of the entry's node, before it is sent. */
+  count(entry: Entry): void;
+  /** Takes that back: the entry did not reach the kernel. */
+  uncount(entry: Entry): void;
+  /** Gives back an entry that was never counted here: one that did not fit a directory's buffer. */
+  discard(entry: Entry): void;
+  /** Whether a name that is not there may be cached. */
+  readonly cacheNegative: boolean;
+}
+
+/** One row. `Result` is what the method returns. */
+export interface Operation<Result = unknown> {
+  /** The method that serves it. */
+  readonly method: keyof FileSystem;
+  /** The size of the operation's struct. */
+  readonly size: number;
+  /** Decodes the parameters and calls the method, which is there. */
+  call(filesystem: Required<FileSystem>, request: RequestView, context: HeaderContext): Awaitable<Result>;
+  /** Writes the result and returns the body's length, or a negative errno. */
+  reply(result: Result, host: ReplyHost, request: RequestView): number;
+  /** The answer without the method. Default: `-ENOSYS`. */
+  missing?(host: ReplyHost, request: RequestView): number;
+  /** The reply came too late (the caller was interrupted): gives back what it handed out. */
+  refused?(result: Result, host: ReplyHost, filesystem: FileSystem, request: RequestView, context: HeaderContext): void;
+}
+
+export const succeed = (): number => 0;
+
+/** Rows whose reply has no body. */
+export const nothing = { reply: succeed };
+
+/** Rows whose reply is an entry that the kernel then knows. */
+export const entry = {
+  reply(result: Entry, host: ReplyHost): number {
+    const length = host.body.putEntry(result);
+    host.count(result);
+    return length;
+  },
+  refused: (result: Entry, host: ReplyHost): void => host.uncount(result),
+};
+
+export const created = {
+  reply(result: Created, host: ReplyHost): number {
+    const length = host.body.putCreated(result.entry, result.opened);
+    host.count(result.entry);
+    return length;
+  },
+  refused(
+    result: Created,
+    host: ReplyHost,
+    filesystem: FileSystem,
+    _request: RequestView,
+    context: HeaderContext,
+  ): void {
+    void filesystem.release?.(result.entry.node, result.opened.handle ?? 0, 0, context);
+    host.uncount(result.entry);
+  },
+};
