@@ -1,0 +1,240 @@
+/** Live sessions: what happens to requests, and how sessions begin and end. */
+import { assert, assertEquals, assertRejects } from "../deps.ts";
+import { type FileSystem, FsError, mount, MountError, MountpointError } from "../../mod.ts";
+import { ERRNO } from "../../src/fs/errors.ts";
+import { Connection } from "../../src/connection/connection.ts";
+import { findMount } from "../../src/connection/mount_table.ts";
+import { mountTemporarily, waitFor } from "../support/mounted.ts";
+
+const directory = { mode: 0o40755, links: 2 };
+
+/** One file, "file", that any test may make special. */
+function oneFile(special: Partial<FileSystem> = {}): FileSystem {
+  const attributes = { mode: 0o100666, size: 4 };
+  return {
+    lookup: (parent, name) => parent === 1 && name === "file" ? { node: 2, attributes } : undefined,
+    getAttributes: (node) => node === 1 ? directory : attributes,
+    read: (_node, _handle, offset) => new TextEncoder().encode("abcd").subarray(offset),
+    ...special,
+  };
+}
+
+/** A module for placement "loop" with this source. */
+function moduleOf(source: string): { module: string } {
+  return { module: `data:text/javascript,${encodeURIComponent(source)}` };
+}
+
+async function code(operation: Promise<unknown>): Promise<string> {
+  const error = await assertRejects(() => operation);
+  return String((error as { code?: unknown }).code);
+}
+
+Deno.test("an exception is EIO and a log line, and the mount lives on", async () => {
+  const log: string[] = [];
+  const broken = oneFile({
+    readLink: () => "",
+    *readDirectory() {
+      throw new TypeError("broken by intent");
+    },
+  });
+  await using mounted = await mountTemporarily(broken, { log: (message, detail) => log.push(message, detail) });
+  assertEquals(await code(Array.fromAsync(Deno.readDir(mounted.path))), "EIO");
+  assert(log.some((line) => line.includes("broken by intent")), log.join("\n"));
+  assertEquals(await Deno.readTextFile(`${mounted.path}/file`), "abcd");
+});
+
+Deno.test("an exception in a loop's module is EIO and a log line, and the mount lives on", async () => {
+  const log: string[] = [];
+  const source = `export default () => ({
+    getAttributes: () => ({ mode: 0o40755 }),
+    lookup: (_parent, name) => { if (name === "bad") throw new TypeError("broken by intent"); if (name === "late") return Promise.resolve(); }
+  })`;
+  await using mounted = await mountTemporarily(moduleOf(source), {
+    log: (message, detail) => log.push(message, detail),
+  });
+  assertEquals(await code(Deno.stat(`${mounted.path}/bad`)), "EIO");
+  assertEquals(await code(Deno.stat(`${mounted.path}/late`)), "EIO");
+  assertEquals(await code(Deno.stat(`${mounted.path}/other`)), "ENOENT");
+  await waitFor("both log lines", () => log.length >= 4);
+  assert(log.join("\n").includes("broken by intent"));
+  assert(log.join("\n").includes("must answer at once"));
+});
+
+Deno.test("a module that fails to load fails the mount with its own words and leaves nothing mounted", async () => {
+  const path = await Deno.makeTempDir();
+  await assertRejects(() => mount(moduleOf("throw new Error('no such luck')"), path), Error, "no such luck");
+  await assertRejects(
+    () => mount(moduleOf("export default () => { throw new Error('cannot be made') }"), path),
+    Error,
+    "cannot be made",
+  );
+  assertEquals(await findMount(path), undefined);
+  await Deno.remove(path);
+});
+
+Deno.test("an interrupted caller fires the signal, and the next request is served", async () => {
+  const started = Promise.withResolvers<void>();
+  const fired = Promise.withResolvers<void>();
+  await using mounted = await mountTemporarily(oneFile({
+    // Reads into the page cache are the kernel's own: it does not interrupt them when a caller is killed.
+    open: () => ({ directIo: true }),
+    read: (_node, _handle, _offset, _size, { signal }) =>
+      new Promise((_, reject) => {
+        signal.addEventListener("abort", () => (fired.resolve(), reject(signal.reason)), { once: true });
+        started.resolve();
+      }),
+  }));
+  const client = new Deno.Command("cat", { args: [`${mounted.path}/file`], stdout: "null", stderr: "null" }).spawn();
+  await started.promise;
+  client.kill("SIGKILL");
+  await fired.promise;
+  await client.status;
+  assertEquals((await Deno.stat(`${mounted.path}/file`)).size, 4);
+});
+
+for (const loops of [1, 3]) {
+  Deno.test(`requests of an object with ${loops} loop(s) run beside each other and are answered once each`, async () => {
+    let running = 0;
+    let most = 0;
+    await using mounted = await mountTemporarily({
+      getAttributes: () => directory,
+      async lookup(_parent, name) {
+        most = Math.max(most, ++running);
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        running--;
+        return name.startsWith("no") ? undefined : { node: 2 + Number(name), attributes: { mode: 0o100644 } };
+      },
+    }, { loops });
+    const names = Array.from({ length: 200 }, (_, index) => index % 3 === 0 ? `no${index}` : String(index));
+    const found = await Promise.all(
+      names.map((name) => Deno.stat(`${mounted.path}/${name}`).then(() => true, () => false)),
+    );
+    assertEquals(found, names.map((name) => !name.startsWith("no")));
+    assert(most > 1, "nothing ran beside anything else");
+  });
+}
+
+Deno.test("forget comes once for a node whose names the kernel dropped", async () => {
+  const known = new Set<number>();
+  const forgotten: number[] = [];
+  await using mounted = await mountTemporarily({
+    getAttributes: (node) => node === 1 ? directory : { mode: 0o100644 },
+    lookup: (_parent, name) => {
+      const node = Number(name);
+      known.add(node);
+      return { node, attributes: { mode: 0o100644 } };
+    },
+    forget: (node) => void forgotten.push(node),
+    unlink: () => {},
+  });
+  for (let node = 2; node < 50; node++) await Deno.remove(`${mounted.path}/${node}`);
+  await waitFor("48 forgets", () => forgotten.length >= known.size);
+  assertEquals(forgotten.toSorted((a, b) => a - b), [...known].toSorted((a, b) => a - b));
+});
+
+Deno.test("a mount that somebody else unmounts finishes by itself", async () => {
+  const { path, session } = await mountTemporarily(oneFile());
+  const { success } = await new Deno.Command("fusermount3", { args: ["-u", path] }).output();
+  assert(success);
+  await session.finished;
+  await Deno.remove(path);
+});
+
+Deno.test("a filesystem is told of its beginning and of its end", async () => {
+  const calls: string[] = [];
+  {
+    await using _mounted = await mountTemporarily({
+      initialize: ({ minor, features }) => void calls.push(`initialize ${minor > 20} ${features.has("big-writes")}`),
+      destroy: () => Promise.resolve().then(() => void calls.push("destroy")),
+    });
+  }
+  assertEquals(calls, ["initialize true true", "destroy"]);
+});
+
+Deno.test("unmounting ends although a file is open and a request is never answered", async () => {
+  const asked = Promise.withResolvers<void>();
+  const { path, session } = await mountTemporarily(oneFile({
+    read: () => (asked.resolve(), new Promise(() => {})),
+  }));
+  const client = new Deno.Command("cat", { args: [`${path}/file`], stdout: "null", stderr: "null" }).spawn();
+  await asked.promise;
+  await session.unmount();
+  assertEquals((await client.status).success, false);
+  await Deno.remove(path);
+});
+
+Deno.test("/dev/fd/N: a device that somebody else mounted is served", async () => {
+  const path = await Deno.makeTempDir();
+  using connection = Connection.mount(path, ["fsname=elsewhere", "subtype=trellis"]);
+  const session = await mount(oneFile(), `/dev/fd/${connection.device}`);
+  assertEquals(await Deno.readTextFile(`${path}/file`), "abcd");
+  await connection.unmount();
+  await session.finished;
+  await Deno.remove(path);
+});
+
+Deno.test("a stale mount of ours is replaced, another's is left alone", async () => {
+  const path = await Deno.makeTempDir();
+  for (const subtype of ["trellis", "another"]) {
+    const program = `
+      import { mount } from ${JSON.stringify(new URL("../../mod.ts", import.meta.url).href)};
+      await mount({}, ${JSON.stringify(path)}, { subtype: ${JSON.stringify(subtype)} });
+      console.log("ready");`;
+    const server = new Deno.Command(Deno.execPath(), { args: ["eval", program], stdout: "piped" }).spawn();
+    const reader = server.stdout.getReader();
+    await reader.read();
+    server.kill("SIGKILL");
+    await server.status;
+    await reader.cancel();
+    assertEquals(await code(Deno.stat(path)), "ENOTCONN");
+    if (subtype === "trellis") {
+      await using session = await mount(oneFile(), path);
+      assertEquals(await Deno.readTextFile(`${session.mountpoint}/file`), "abcd");
+    } else {
+      await assertRejects(() => mount(oneFile(), path), MountpointError, "fuse.another");
+      assert(await findMount(path) !== undefined);
+    }
+  }
+  await new Deno.Command("fusermount3", { args: ["-u", "-z", path] }).output();
+  await Deno.remove(path);
+});
+
+Deno.test("bad mountpoints and options are refused by name, with nothing left mounted", async () => {
+  const path = await Deno.makeTempDir();
+  await assertRejects(() => mount({}, `${path}/missing`), MountpointError, "does not exist");
+  const error = await assertRejects(() => mount({}, path, { options: ["nonsense"] }), MountError);
+  assert(error.message.includes("nonsense"), error.message);
+  await assertRejects(() => mount({}, path, { loops: 0 }), RangeError, "0 loops");
+  assertEquals(await findMount(path), undefined);
+  await Deno.remove(path);
+});
+
+Deno.test("thirty mounts leave no descriptor behind", async () => {
+  const descriptors = async () => (await Array.fromAsync(Deno.readDir("/proc/self/fd"))).length;
+  const round = async (filesystem: Parameters<typeof mount>[0]) => {
+    await using mounted = await mountTemporarily(filesystem, { loops: 2 });
+    await Deno.stat(mounted.path);
+  };
+  const source = "export default () => ({ getAttributes: () => ({ mode: 0o40755 }) })";
+  await round(oneFile());
+  await round({ ...moduleOf(source), loops: 2 });
+  const before = await descriptors();
+  for (let count = 0; count < 15; count++) {
+    await round(oneFile());
+    await round({ ...moduleOf(source), loops: 2 });
+  }
+  // Workers close their own descriptors a moment after they have ended.
+  await waitFor("the descriptors to be closed", async () => await descriptors() <= before);
+});
+
+Deno.test("refusals of every kind reach the caller as their errno", async () => {
+  await using mounted = await mountTemporarily({
+    getAttributes: () => directory,
+    lookup: (_parent, name) => {
+      throw new FsError(name as "EPERM");
+    },
+  });
+  for (const name of ["EPERM", "EACCES", "ELOOP", "ENAMETOOLONG", "EDQUOT", "ESTALE", "EHOSTUNREACH"] as const) {
+    await assertRejects(() => Deno.stat(`${mounted.path}/${name}`), Error, `(os error ${ERRNO[name]})`);
+  }
+});

@@ -1,0 +1,242 @@
+/** Requests in, answers out, without a kernel. */
+import { assert, assertEquals } from "../deps.ts";
+import { STRUCT } from "../../ffi/structs.ts";
+import { ERRNO, FsError } from "../../src/fs/errors.ts";
+import type { DirectoryEntry, FileSystem } from "../../src/fs/filesystem.ts";
+import { FakeKernel, struct } from "./fake_kernel.ts";
+
+const file = { node: 7, attributes: { mode: 0o100640, size: 5000 } };
+
+Deno.test("lookup: the entry is encoded with the mount's timeouts and owner", async () => {
+  const kernel = new FakeKernel({ lookup: () => file });
+  const { body, length } = (await kernel.send("LOOKUP", 1, "name"))!;
+  const { attr, nodeid, entry_valid, entry_valid_nsec, attr_valid, attr_valid_nsec } = STRUCT.fuse_entry_out;
+  assertEquals(length, STRUCT.fuse_entry_out.SIZE);
+  assertEquals(body.getBigUint64(nodeid, true), 7n);
+  assertEquals([body.getUint32(entry_valid, true), body.getUint32(entry_valid_nsec, true)], [1, 500_000_000]);
+  assertEquals([body.getUint32(attr_valid, true), body.getUint32(attr_valid_nsec, true)], [2, 250_000_000]);
+  assertEquals(body.getBigUint64(attr + STRUCT.fuse_attr.ino, true), 7n);
+  assertEquals(body.getBigUint64(attr + STRUCT.fuse_attr.blocks, true), 10n);
+  assertEquals(body.getUint32(attr + STRUCT.fuse_attr.uid, true), 1000);
+  assertEquals(body.getUint32(attr + STRUCT.fuse_attr.nlink, true), 1);
+});
+
+Deno.test("lookup: absence is ENOENT, or a negative entry when that may be cached", async () => {
+  const absent: FileSystem = { lookup: () => undefined };
+  assertEquals((await new FakeKernel(absent).send("LOOKUP", 1, "x"))!.length, -ERRNO.ENOENT);
+  const cached = (await new FakeKernel(absent, { negativeTimeout: 3 }).send("LOOKUP", 1, "x"))!;
+  assertEquals(cached.length, STRUCT.fuse_entry_out.SIZE);
+  assertEquals(cached.body.getBigUint64(STRUCT.fuse_entry_out.nodeid, true), 0n);
+  assertEquals(cached.body.getUint32(STRUCT.fuse_entry_out.entry_valid, true), 3);
+});
+
+Deno.test("names that are not UTF-8 reach the filesystem whole", async () => {
+  const names: string[] = [];
+  const kernel = new FakeKernel({ makeSymbolicLink: (_parent, name, target) => (names.push(name, target), file) });
+  await kernel.send("SYMLINK", 1, "caf\udce9", "\udcff/é");
+  assertEquals(names, ["caf\udce9", "\udcff/é"]);
+});
+
+Deno.test("errors: what is thrown becomes an errno, and what is no error of a filesystem is EIO and a log line", async (t) => {
+  const cases: [string, () => never | Promise<never>, keyof typeof ERRNO, number][] = [
+    [
+      "FsError",
+      () => {
+        throw new FsError("ENOTEMPTY");
+      },
+      "ENOTEMPTY",
+      0,
+    ],
+    ["a rejected promise", () => Promise.reject(new FsError("EDQUOT")), "EDQUOT", 0],
+    [
+      "Deno.errors.NotFound",
+      () => {
+        throw new Deno.errors.NotFound();
+      },
+      "ENOENT",
+      0,
+    ],
+    [
+      "an error with a code",
+      () => {
+        throw Object.assign(new Error("x"), { code: "EXDEV" });
+      },
+      "EXDEV",
+      0,
+    ],
+    [
+      "an aborted signal",
+      () => {
+        throw new DOMException("", "AbortError");
+      },
+      "EINTR",
+      0,
+    ],
+    [
+      "a timeout",
+      () => {
+        throw new DOMException("", "TimeoutError");
+      },
+      "ETIMEDOUT",
+      0,
+    ],
+    [
+      "a bug",
+      () => {
+        throw new TypeError("x is undefined");
+      },
+      "EIO",
+      1,
+    ],
+    [
+      "a string",
+      () => {
+        throw "oops";
+      },
+      "EIO",
+      1,
+    ],
+  ];
+  for (const [name, unlink, code, lines] of cases) {
+    await t.step(name, async () => {
+      const kernel = new FakeKernel({ unlink });
+      assertEquals((await kernel.send("UNLINK", 1, "x"))!.length, -ERRNO[code]);
+      assertEquals(kernel.log.length, lines);
+    });
+  }
+});
+
+Deno.test("a result that cannot be encoded is EIO and a log line", async () => {
+  const kernel = new FakeKernel({ lookup: () => ({ node: 2 }) as never, read: () => new Uint8Array(9) });
+  assertEquals((await kernel.send("LOOKUP", 1, "x"))!.length, -ERRNO.EIO);
+  assertEquals((await kernel.send("READ", 2, struct("fuse_read_in", { size: 8 })))!.length, -ERRNO.EIO);
+  assertEquals(kernel.log.length, 2);
+});
+
+Deno.test('placement "loop": a promise is refused and said', async () => {
+  const kernel = new FakeKernel({ lookup: () => Promise.resolve(file) }, { mustAnswerAtOnce: true });
+  assertEquals((await kernel.send("LOOKUP", 1, "x"))!.length, -ERRNO.EIO);
+  assert(kernel.log[0]!.includes("lookup"));
+});
+
+Deno.test("missing methods get the documented answer", async (t) => {
+  const kernel = new FakeKernel({});
+  const cases: [Parameters<FakeKernel["send"]>[0], number][] = [
+    ["LOOKUP", -ERRNO.ENOENT],
+    ["GETATTR", STRUCT.fuse_attr_out.SIZE],
+    ["OPEN", STRUCT.fuse_open_out.SIZE],
+    ["OPENDIR", STRUCT.fuse_open_out.SIZE],
+    ["READDIR", 0],
+    ["RELEASE", 0],
+    ["RELEASEDIR", 0],
+    ["STATFS", STRUCT.fuse_statfs_out.SIZE],
+    ["FSYNC", -ERRNO.ENOSYS],
+    ["READ", -ERRNO.ENOSYS],
+    ["CREATE", -ERRNO.ENOSYS],
+    ["TMPFILE", -ERRNO.ENOSYS],
+    ["READDIRPLUS", -ERRNO.ENOSYS],
+    ["IOCTL", -ERRNO.ENOSYS],
+    ["SETUPMAPPING", -ERRNO.ENOSYS],
+  ];
+  for (const [opcode, length] of cases) {
+    await t.step(opcode, async () => assertEquals((await kernel.send(opcode, 1))!.length, length));
+  }
+  await t.step("GETATTR of another node", async () => {
+    assertEquals((await kernel.send("GETATTR", 2))!.length, -ERRNO.ENOSYS);
+  });
+});
+
+Deno.test("forget: the filesystem is told once, when the last lookup is given back", async () => {
+  const forgotten: number[] = [];
+  const kernel = new FakeKernel({ lookup: () => file, forget: (node) => void forgotten.push(node) });
+  for (let round = 0; round < 3; round++) await kernel.send("LOOKUP", 1, "name");
+  await kernel.send("FORGET", 7, struct("fuse_forget_in", { nlookup: 2 }));
+  assertEquals(forgotten, []);
+  const batch = [struct("fuse_batch_forget_in", { count: 2 }), struct("fuse_forget_one", { nodeid: 9n, nlookup: 1n })];
+  await kernel.send("BATCH_FORGET", 0, ...batch, struct("fuse_forget_one", { nodeid: 7n, nlookup: 1n }));
+  assertEquals(forgotten, [7]);
+  assertEquals(kernel.answers.length, 3, "forgets have no answer");
+});
+
+Deno.test("an answer that comes too late gives back what it handed out", async () => {
+  const calls: string[] = [];
+  const kernel = new FakeKernel({
+    lookup: () => file,
+    open: () => ({ handle: 3 }),
+    create: () => ({ entry: file, opened: { handle: 4 } }),
+    forget: (node) => void calls.push(`forget ${node}`),
+    release: (node, handle) => void calls.push(`release ${node} ${handle}`),
+  });
+  kernel.gone = true;
+  await kernel.send("LOOKUP", 1, "name");
+  await kernel.send("OPEN", 7, struct("fuse_open_in", {}));
+  await kernel.send("CREATE", 1, struct("fuse_create_in", {}), "name");
+  assertEquals(calls, ["forget 7", "release 7 3", "release 7 4", "forget 7"]);
+});
+
+Deno.test("setattr: only what is valid is a change", async () => {
+  const seen: unknown[] = [];
+  const kernel = new FakeKernel({
+    setAttributes: (_node, changes, handle) => (seen.push(changes, handle), file.attributes),
+  });
+  const valid = (1 << 0) | (1 << 3) | (1 << 4) | (1 << 6) | (1 << 8) | (1 << 11);
+  const fields = { valid, mode: 0o104755, size: 2n ** 40n, atime: -1n, atimensec: 5, fh: 99n };
+  await kernel.send("SETATTR", 7, struct("fuse_setattr_in", fields));
+  assertEquals(seen, [
+    { mode: 0o4755, size: 2 ** 40, atime: { seconds: -1, nanoseconds: 5 }, mtime: "now", killPrivileges: true },
+    99,
+  ]);
+});
+
+Deno.test("directories: as many entries as fit, each aligned, and lookups counted only for those", async () => {
+  const discarded: number[] = [];
+  const entries = function* (): Iterable<DirectoryEntry> {
+    for (let index = 1; index <= 9; index++) {
+      const entry = { node: 100 + index, attributes: { mode: 0o100644 } };
+      yield { name: `entry-${index}`, inode: index, mode: 0o100644, offset: index, entry };
+    }
+  };
+  const kernel = new FakeKernel({
+    readDirectory: entries,
+    readDirectoryPlus: async function* () {
+      yield* entries();
+    } as never,
+    forgetLookups: (node) => void discarded.push(node),
+  });
+  const plain = (await kernel.send("READDIR", 1, struct("fuse_read_in", { size: 100 })))!;
+  assertEquals(plain.length, 96, "two entries of 24 + 16 bytes and not a third of 32");
+  const plus = (await kernel.send("READDIRPLUS", 1, struct("fuse_read_in", { size: 400 })))!;
+  assertEquals(plus.length, 2 * (152 + 8));
+  assertEquals(discarded, [103], "the entry that did not fit was taken back");
+});
+
+Deno.test("extended attributes: size queries, ERANGE and ENODATA are the library's", async () => {
+  const value = new Uint8Array([1, 2, 3]);
+  const kernel = new FakeKernel({
+    getExtendedAttribute: (_node, name) => name === "user.a" ? value : undefined,
+    listExtendedAttributes: () => ["user.a", "user.b"],
+  });
+  const ask = async (size: number, name: string) =>
+    (await kernel.send("GETXATTR", 7, struct("fuse_getxattr_in", { size }), name))!;
+  assertEquals((await ask(0, "user.a")).body.getUint32(0, true), 3);
+  assertEquals((await ask(2, "user.a")).length, -ERRNO.ERANGE);
+  assertEquals((await ask(3, "user.a")).length, 3);
+  assertEquals((await ask(3, "user.z")).length, -ERRNO.ENODATA);
+  const list = (await kernel.send("LISTXATTR", 7, struct("fuse_getxattr_in", { size: 100 })))!;
+  assertEquals(new TextDecoder().decode(list.body), "user.a\0user.b\0");
+});
+
+Deno.test("locks: the end of the file is 2^63 - 1 both ways", async () => {
+  const seen: number[] = [];
+  const kernel = new FakeKernel({
+    getLock: (_node, _handle, _owner, lock) => (seen.push(lock.start, lock.end), { ...lock, type: "write", pid: 5 }),
+  });
+  const request = struct("fuse_lk_in", { fh: 1n, owner: 2n });
+  const view = new DataView(request.buffer);
+  view.setBigUint64(STRUCT.fuse_lk_in.lk + STRUCT.fuse_file_lock.start, 10n, true);
+  view.setBigUint64(STRUCT.fuse_lk_in.lk + STRUCT.fuse_file_lock.end, 2n ** 63n - 1n, true);
+  const { body } = (await kernel.send("GETLK", 7, request))!;
+  assertEquals(seen, [10, 2 ** 63]);
+  assertEquals(body.getBigUint64(STRUCT.fuse_file_lock.end, true), 2n ** 63n - 1n);
+  assertEquals(body.getUint32(STRUCT.fuse_file_lock.type, true), 1);
+});
