@@ -4,7 +4,7 @@
  * @module
  */
 export { mount, type ModulePlacement, type MountOptions } from "./src/mount.ts";
-export type { Session } from "./src/session/session.ts";
+export type { Session } from "./src/session.ts";
 export { MountError } from "./src/connection/connection.ts";
 export { MountpointError } from "./src/connection/mountpoint.ts";
 export { LibraryError } from "./ffi/library.ts";

@@ -11,7 +11,7 @@ import type { LogRecord, LoopReady } from "./messages.ts";
 import type { ReplyDefaults } from "./protocol/reply.ts";
 import { LoopWorker } from "./session/loop_worker.ts";
 import { methodsOf } from "./session/methods.ts";
-import { Session } from "./session/session.ts";
+import { Session } from "./session.ts";
 
 /** A filesystem that every loop loads for itself (placement "loop"); see {@linkcode FileSystemModule}. */
 export interface ModulePlacement {

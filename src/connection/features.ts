@@ -71,5 +71,7 @@ export function wantedFeatures(methods: ReadonlySet<string>, named: Iterable<Fea
     if (methods.has(method)) features.forEach((feature) => wanted.add(feature));
   }
   for (const feature of named) wanted.add(feature);
+  // The kernel takes one of the two (process_init_reply in fs/fuse/inode.c); who names the rarer one means it.
+  if (wanted.has("explicit-inval-data")) wanted.delete("auto-inval-data");
   return wanted;
 }

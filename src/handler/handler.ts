@@ -12,7 +12,7 @@ import { HeaderContext } from "../protocol/context.ts";
 import { Dispatcher, type Log } from "../protocol/dispatch.ts";
 import { ReplyBody } from "../protocol/reply.ts";
 import { RequestView } from "../protocol/request.ts";
-import { DeviceReply } from "../session/device.ts";
+import { DeviceReply } from "../transport/device_reply.ts";
 import { InFlight } from "./in_flight.ts";
 
 /** What a handler needs of the session; the loops' devices come with `attach`. */

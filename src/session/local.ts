@@ -7,7 +7,7 @@ import { HeaderContext } from "../protocol/context.ts";
 import { Dispatcher, type Log } from "../protocol/dispatch.ts";
 import { ReplyBody } from "../protocol/reply.ts";
 import type { RequestView } from "../protocol/request.ts";
-import { DeviceReply } from "./device.ts";
+import { DeviceReply } from "../transport/device_reply.ts";
 
 /** Returns what serves a request by calling `filesystem`, whose methods must not return promises. */
 export function serveLocally(

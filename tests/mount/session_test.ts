@@ -32,8 +32,7 @@ async function code(operation: Promise<unknown>): Promise<string> {
 Deno.test("an exception is EIO and a log line, and the mount lives on", async () => {
   const log: string[] = [];
   const broken = oneFile({
-    readLink: () => "",
-    *readDirectory() {
+    readDirectory: () => {
       throw new TypeError("broken by intent");
     },
   });

@@ -1,6 +1,6 @@
 /** A filesystem mounted on a new temporary directory for the length of a test. */
 import { mount, type MountOptions } from "../../src/mount.ts";
-import type { Session } from "../../src/session/session.ts";
+import type { Session } from "../../src/session.ts";
 
 export interface Mounted extends AsyncDisposable {
   readonly path: string;

@@ -1,11 +1,11 @@
 /** A live mount: what `mount` returns, and what ends it. */
-import { openLibc } from "../../ffi/library.ts";
-import type { Connection } from "../connection/connection.ts";
-import type { Feature } from "../connection/features.ts";
-import type { Agreement } from "../connection/handshake.ts";
-import type { Handler } from "../handler/handler.ts";
-import type { ReplyDefaults } from "../protocol/reply.ts";
-import type { LoopWorker } from "./loop_worker.ts";
+import { openLibc } from "../ffi/library.ts";
+import type { Connection } from "./connection/connection.ts";
+import type { Feature } from "./connection/features.ts";
+import type { Agreement } from "./connection/handshake.ts";
+import type { Handler } from "./handler/handler.ts";
+import type { ReplyDefaults } from "./protocol/reply.ts";
+import type { LoopWorker } from "./session/loop_worker.ts";
 
 /** How long files that are still open after an unmount keep the session alive. */
 const GRACE_MILLISECONDS = 1_000;

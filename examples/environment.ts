@@ -1,0 +1,27 @@
+/** A filesystem of one's own in twenty lines: each environment variable is a file. deno run -A environment.ts MOUNTPOINT */
+import { type FileSystem, mount } from "../mod.ts";
+
+const names = Object.keys(Deno.env.toObject()).sort();
+const content = (node: number) => new TextEncoder().encode(`${Deno.env.get(names[node - 2]!) ?? ""}\n`);
+const attributes = (node: number) =>
+  node === 1 ? { mode: 0o40755, links: 2 } : { mode: 0o100444, size: content(node).length };
+
+const environment: FileSystem = {
+  lookup(_parent, name) {
+    const node = names.indexOf(name) + 2;
+    return node < 2 ? undefined : { node, attributes: attributes(node) };
+  },
+  getAttributes: (node) => attributes(node),
+  read: (node, _handle, offset, size) => content(node).subarray(offset, offset + size),
+  *readDirectory(_node, _handle, offset) {
+    for (const [index, name] of names.entries()) {
+      if (index >= offset) yield { name, inode: index + 2, mode: 0o100444, offset: index + 1 };
+    }
+  },
+};
+
+await using session = await mount(environment, Deno.args[0] ?? "/tmp/environment");
+// deno-lint-ignore no-console -- tells its user where to look
+console.log(`ls ${session.mountpoint}`);
+Deno.addSignalListener("SIGINT", () => void session.unmount());
+await session.finished;
