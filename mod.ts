@@ -3,7 +3,7 @@
  *
  * @module
  */
-export { mount, type ModulePlacement, type MountOptions } from "./src/mount.ts";
+export { type ModulePlacement, mount, type MountOptions } from "./src/mount.ts";
 export type { Session } from "./src/session.ts";
 export { MountError } from "./src/connection/connection.ts";
 export { MountpointError } from "./src/connection/mountpoint.ts";

@@ -8,7 +8,9 @@ import { addressOf, cString } from "../../ffi/memory.ts";
 import { errnoName } from "../fs/errors.ts";
 import type { Feature } from "./features.ts";
 import { agree, type Agreement, decodeInit, encodeInit, type KernelOffer } from "./handshake.ts";
+import { findMount, findMountNow } from "./mount_table.ts";
 import { captureStandardError } from "./standard_error.ts";
+import { UnmountError } from "./unmount.ts";
 
 // fcntl.h, poll.h and sys/eventfd.h, alike on x86_64 and aarch64
 const O_RDWR_CLOEXEC = 0o2000002;
@@ -36,6 +38,8 @@ export class Connection implements Disposable {
   /** The device; a descriptor of our own, since libfuse closes its. */
   readonly device: number;
   readonly #clones: number[] = [];
+  /** `st_dev` of the mount as the mount table writes it; undefined when somebody else mounted. */
+  readonly #mountedDevice: string | undefined;
   #unmounting: Promise<void> | undefined;
 
   private constructor(mountpoint: string, session: Deno.PointerObject, device: number) {
@@ -43,6 +47,7 @@ export class Connection implements Disposable {
     this.mountpoint = mountpoint;
     this.#session = session;
     this.device = device;
+    this.#mountedDevice = findMountNow(mountpoint)?.device;
   }
 
   /**
@@ -104,10 +109,22 @@ export class Connection implements Disposable {
     return clone;
   }
 
-  /** Unmounts, lazily: what is in use lives until it is closed or the connection is disposed of. */
+  /**
+   * Unmounts, lazily: what is in use lives until it is closed or the connection is disposed of.
+   *
+   * @throws {UnmountError} when the mount is still there afterwards.
+   */
   unmount(): Promise<void> {
     // One call for all who ask, and all wait for it: libfuse's session must not be destroyed under it.
-    return this.#unmounting ??= openLibfuse().symbols.fuse_session_unmount(this.#session);
+    return this.#unmounting ??= this.#unmount();
+  }
+
+  async #unmount(): Promise<void> {
+    await openLibfuse().symbols.fuse_session_unmount(this.#session);
+    const left = await findMount(this.mountpoint);
+    if (left !== undefined && left.device === this.#mountedDevice) {
+      throw new UnmountError(`Cannot unmount "${this.mountpoint}": libfuse did not take it away; its words are above`);
+    }
   }
 
   /** Closes the device. The kernel ends the connection when its last descriptor is closed. */

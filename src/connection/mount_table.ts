@@ -50,3 +50,9 @@ export async function findMount(mountpoint: string): Promise<MountEntry | undefi
   const entries = await readMountTable();
   return entries.findLast((entry) => entry.mountpoint === mountpoint);
 }
+
+/** As {@linkcode findMount}, without giving others a turn. */
+export function findMountNow(mountpoint: string): MountEntry | undefined {
+  return parseMountTable(Deno.readTextFileSync("/proc/self/mountinfo"))
+    .findLast((entry) => entry.mountpoint === mountpoint);
+}

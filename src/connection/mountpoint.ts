@@ -1,5 +1,6 @@
 /** Looks at a mountpoint before it is used, so that what is wrong with it is said by name. */
-import { findMount, type MountEntry, TRELLIS_TYPE } from "./mount_table.ts";
+import { statfs } from "node:fs/promises";
+import { findMount, TRELLIS_TYPE } from "./mount_table.ts";
 import { unmountLazily } from "./unmount.ts";
 
 /** A mountpoint cannot be used; the message says which, why, and what to do. */
@@ -22,7 +23,7 @@ export function deviceDescriptor(mountpoint: string): number | undefined {
 export async function prepareMountpoint(mountpoint: string): Promise<string> {
   const path = await absolutePath(mountpoint);
   try {
-    await Deno.stat(path);
+    await askServer(path);
     return path;
   } catch (error) {
     if (!isStale(error)) throw explain(path, error);
@@ -36,11 +37,16 @@ export async function prepareMountpoint(mountpoint: string): Promise<string> {
   }
   await unmountLazily(path);
   try {
-    await Deno.stat(path);
+    await askServer(path);
   } catch (error) {
     throw explain(path, error);
   }
   return path;
+}
+
+/** Fails with `ENOTCONN` when a server is gone. statfs always goes to the server; stat may be answered from the cache. */
+async function askServer(path: string): Promise<void> {
+  await statfs(path);
 }
 
 const HOW_TO_REMOVE = (path: string) => `Take it away with: fusermount3 -u -z "${path}" (or, as root, umount -l)`;
@@ -48,20 +54,6 @@ const HOW_TO_REMOVE = (path: string) => `Take it away with: fusermount3 -u -z "$
 /** Whether the server of a mount is gone: "Transport endpoint is not connected". */
 export function isStale(error: unknown): boolean {
   return error instanceof Error && (error as { code?: string }).code === "ENOTCONN";
-}
-
-/** Mounts of Trellis on this machine whose server is gone. */
-export async function staleMounts(mounts: readonly MountEntry[]): Promise<MountEntry[]> {
-  const stale: MountEntry[] = [];
-  for (const mount of mounts) {
-    if (mount.type !== TRELLIS_TYPE) continue;
-    try {
-      await Deno.stat(mount.mountpoint);
-    } catch (error) {
-      if (isStale(error)) stale.push(mount);
-    }
-  }
-  return stale;
 }
 
 /** The path without symbolic links; of a stale mount, whose last part cannot be resolved, all but that part. */
@@ -78,12 +70,13 @@ async function absolutePath(mountpoint: string): Promise<string> {
 }
 
 function explain(path: string, error: unknown): MountpointError {
-  const reason = error instanceof Deno.errors.NotFound
+  const { code, message } = error instanceof Error
+    ? error as Error & { code?: string }
+    : { code: undefined, message: String(error) };
+  const reason = code === "ENOENT" || error instanceof Deno.errors.NotFound
     ? "it does not exist. Make it with mkdir"
-    : error instanceof Deno.errors.PermissionDenied
+    : code === "EACCES" || error instanceof Deno.errors.PermissionDenied
     ? "permission to reach it is denied"
-    : error instanceof Error
-    ? error.message
-    : String(error);
+    : message;
   return new MountpointError(`Cannot mount on "${path}": ${reason}`, { cause: error });
 }

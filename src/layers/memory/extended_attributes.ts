@@ -8,8 +8,9 @@ const XATTR_NAME_MAX = 255;
 const XATTR_SIZE_MAX = 65536;
 const XATTR_LIST_MAX = 65536;
 
-// Who may use which namespace is the kernel's to check. ACLs are kept as they come and not enforced.
-const NAMESPACES = /^(user\..|trusted\..|security\..|system\.posix_acl_(access|default)$)/s;
+// Who may use which namespace is the kernel's to check. ACLs (system.posix_acl_*) are not among them: an ACL that was
+// kept and not enforced would let in whom it shuts out.
+const NAMESPACES = /^(user|trusted|security)\../s;
 
 /** Names and values. Space limits do not count them; these limits hold for every node by itself. */
 export class ExtendedAttributes {
@@ -52,9 +53,14 @@ export class ExtendedAttributes {
   }
 }
 
+/** Refuses a name that no node can have, with `EOPNOTSUPP`, as the kernel's own filesystems do on every call. */
+export function checkNamespace(name: string): void {
+  if (!NAMESPACES.test(name)) throw new FsError("EOPNOTSUPP", `Cannot use attribute "${name}": not a known namespace`);
+}
+
 /** Refuses what cannot be set on any node: `EOPNOTSUPP` (namespace), `ERANGE` (name), `E2BIG` (value). */
 export function checkExtendedAttribute(name: string, value: Uint8Array): void {
-  if (!NAMESPACES.test(name)) throw new FsError("EOPNOTSUPP", `Cannot set attribute "${name}": not a known namespace`);
+  checkNamespace(name);
   if (byteLength(name) > XATTR_NAME_MAX) {
     throw new FsError("ERANGE", `Cannot set an attribute whose name has ${byteLength(name)} bytes: 255 is the limit`);
   }

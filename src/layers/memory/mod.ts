@@ -25,17 +25,7 @@ import type {
   WriteDetails,
 } from "../../fs/filesystem.ts";
 import { ROOT_NODE } from "../../fs/filesystem.ts";
-import {
-  O_ACCMODE,
-  O_NOATIME,
-  O_TRUNC,
-  O_WRONLY,
-  S_IFCHR,
-  S_IFMT,
-  S_IFREG,
-  S_ISGID,
-  SEEK_DATA,
-} from "../../fs/flags.ts";
+import { O_ACCMODE, O_NOATIME, O_WRONLY, S_IFCHR, S_IFMT, S_IFREG, S_ISGID, SEEK_DATA } from "../../fs/flags.ts";
 import { accessTimeIsDue, touchAccessTime } from "../support/access_time.ts";
 import { HandleTable } from "../support/handle_table.ts";
 import { checkName, checkTarget } from "../support/name_limits.ts";
@@ -45,7 +35,7 @@ import { Capacity } from "./capacity.ts";
 import { copyContent } from "./content_copy.ts";
 import { DirectoryNode, requireDirectory } from "./directory.ts";
 import { DirectoryCursor } from "./directory_cursor.ts";
-import { checkExtendedAttribute, ExtendedAttributes } from "./extended_attributes.ts";
+import { checkExtendedAttribute, checkNamespace, ExtendedAttributes } from "./extended_attributes.ts";
 import type { Birth, Node } from "./node.ts";
 import { FileNode, requireFile, SpecialNode, SymbolicLinkNode } from "./node.ts";
 import { rename } from "./rename.ts";
@@ -74,17 +64,14 @@ const NOATIME_HANDLE: Handle = 1;
 export class MemoryFileSystem implements FileSystem {
   /**
    * `handle-killpriv-v2`: setuid and the like are taken away here, not by an extra request before each write.
-   * `atomic-o-trunc`: open truncates by itself. `export-support`: "." and ".." can be looked up, of any node, so that
-   * file handles (open_by_handle_at, NFS) work. `cache-symlinks`: a link's target never changes. `explicit-inval-data`: nothing
-   * changes here behind the kernel's back, so a new mtime is no reason to drop the pages it caches.
+   * `export-support`: "." and ".." can be looked up, of any node, so that file handles (open_by_handle_at, NFS) work.
+   * `cache-symlinks`: a link's target never changes. `explicit-inval-data`: nothing changes here behind the kernel's
+   * back, so a new mtime is no reason to drop the pages that it caches.
+   *
+   * Not `atomic-o-trunc`: the kernel would send `open` with O_TRUNC before it finds that a running program may not be
+   * truncated (do_open in fs/namei.c; with O_RDONLY no earlier check refuses).
    */
-  readonly features = [
-    "handle-killpriv-v2",
-    "atomic-o-trunc",
-    "export-support",
-    "cache-symlinks",
-    "explicit-inval-data",
-  ];
+  readonly features = ["handle-killpriv-v2", "export-support", "cache-symlinks", "explicit-inval-data"];
 
   readonly #capacity: Capacity;
   // Ids are counted up and never used again, so that every entry's generation can stay 0.
@@ -213,9 +200,8 @@ export class MemoryFileSystem implements FileSystem {
    * The kernel's page cache stays as it is from open to open, for all changes go through it. Only when a read would
    * have to renew the access time must it come here to be seen, and that it does when the cache is dropped.
    */
-  open(node: NodeId, flags: number, context: RequestContext): Opened {
+  open(node: NodeId, flags: number): Opened {
     const file = requireFile(this.#node(node));
-    if (flags & O_TRUNC) this.#truncate(file, context);
     const keepCache = (flags & O_ACCMODE) === O_WRONLY || (flags & O_NOATIME) !== 0 || !accessTimeIsDue(file);
     return { handle: handleFor(flags), keepCache };
   }
@@ -303,6 +289,7 @@ export class MemoryFileSystem implements FileSystem {
   }
 
   getExtendedAttribute(node: NodeId, name: string): Uint8Array | undefined {
+    checkNamespace(name);
     return this.#node(node).extendedAttributes?.get(name);
   }
 
@@ -311,6 +298,7 @@ export class MemoryFileSystem implements FileSystem {
   }
 
   removeExtendedAttribute(node: NodeId, name: string): void {
+    checkNamespace(name);
     const owner = this.#node(node);
     if (!owner.extendedAttributes?.remove(name)) {
       throw new FsError("ENODATA", `Node ${node} has no attribute "${name}"`);
@@ -364,12 +352,6 @@ export class MemoryFileSystem implements FileSystem {
     directory.detach(name);
     directory.modified();
     node.ctime = directory.ctime;
-  }
-
-  // The contract does not show FUSE_OPEN_KILL_SUIDGID; the kernel sets it for those without CAP_FSETID.
-  #truncate(file: FileNode, { uid }: RequestContext): void {
-    file.modify(this.#capacity, (content) => content.resize(0));
-    if (uid !== 0) file.killPrivileges();
   }
 
   #free(node: Node): void {

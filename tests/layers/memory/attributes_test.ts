@@ -1,8 +1,7 @@
 /** Attributes in the memory filesystem: changes, privileges, and which operation renews which time. */
 import type { NodeId } from "../../../src/fs/filesystem.ts";
-import { O_NOATIME, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY, S_IFDIR, S_IFREG } from "../../../src/fs/flags.ts";
+import { O_NOATIME, O_RDONLY, O_RDWR, O_WRONLY, S_IFDIR, S_IFREG } from "../../../src/fs/flags.ts";
 import { assert, assertEquals } from "../../deps.ts";
-import { requestContext } from "../../support/request_context.ts";
 import { LONG_AGO, MemoryMount } from "./memory_mount.ts";
 
 Deno.test("chmod, chown and utimens change what they name and nothing else", () => {
@@ -35,8 +34,7 @@ Deno.test("each operation renews the times that POSIX says", async (test) => {
     ["write nothing", ({ filesystem }, file) => write(filesystem, file, 0), "", ""],
     ["truncate", ({ filesystem }, file) => filesystem.setAttributes(file, { size: 1 }), "mtime ctime", ""],
     ["truncate, same size", ({ filesystem }, file) => filesystem.setAttributes(file, { size: 9 }), "mtime ctime", ""],
-    ["open with O_TRUNC", (mount, file) => mount.filesystem.open(file, O_TRUNC, mount.context), "mtime ctime", ""],
-    ["open", (mount, file) => mount.filesystem.open(file, O_RDWR, mount.context), "", ""],
+    ["open", (mount, file) => mount.filesystem.open(file, O_RDWR), "", ""],
     ["allocate", ({ filesystem }, file) => filesystem.allocate(file, 0, 0, 0, 9), "mtime ctime", ""],
     ["chmod", ({ filesystem }, file) => filesystem.setAttributes(file, { mode: 0o600 }), "ctime", ""],
     ["chown", ({ filesystem }, file) => filesystem.setAttributes(file, { uid: 1 }), "ctime", ""],
@@ -77,7 +75,7 @@ function set(filesystem: MemoryMount["filesystem"], file: NodeId): void {
 }
 
 function readWithout({ filesystem, context }: MemoryMount, file: NodeId): void {
-  const { handle } = filesystem.open(file, O_RDONLY | O_NOATIME, context);
+  const { handle } = filesystem.open(file, O_RDONLY | O_NOATIME);
   filesystem.read(file, handle!, 0, 1, context);
 }
 
@@ -102,14 +100,13 @@ Deno.test("reading renews the access time only once after a change, and once a d
 Deno.test("the page cache is kept unless a read would have to renew the access time", () => {
   const mount = new MemoryMount();
   const file = mount.file("file");
-  const keeps = (flags: number) => mount.filesystem.open(file, flags, mount.context).keepCache;
+  const keeps = (flags: number) => mount.filesystem.open(file, flags).keepCache;
   assertEquals([keeps(O_RDONLY), keeps(O_WRONLY), keeps(O_RDONLY | O_NOATIME)], [false, true, true]);
   mount.filesystem.setAttributes(file, { atime: "now", mtime: LONG_AGO, ctime: LONG_AGO });
   assertEquals(keeps(O_RDONLY), true);
 });
 
 Deno.test("setuid, setgid and capabilities are lost when owner or content change", async (test) => {
-  const stranger = requestContext({ uid: 1000 });
   const changes: [string, number, (mount: MemoryMount, file: NodeId) => void, number][] = [
     ["chown", 0o6755, ({ filesystem }, file) => filesystem.setAttributes(file, { uid: 1 }), 0o755],
     ["chown of a file that its group cannot run", 0o6745, (m, f) => m.filesystem.setAttributes(f, { gid: 1 }), 0o2745],
@@ -119,9 +116,7 @@ Deno.test("setuid, setgid and capabilities are lost when owner or content change
     ["truncate", 0o6755, (m, f) => m.filesystem.setAttributes(f, { size: 0, killPrivileges: true }), 0o755],
     ["write by root", 0o6755, ({ filesystem }, file) => write(filesystem, file, 1), 0o6755],
     ["write", 0o6755, ({ filesystem }, file) => writeAsStranger(filesystem, file), 0o755],
-    ["open by root", 0o6755, ({ filesystem, context }, file) => filesystem.open(file, O_TRUNC, context), 0o6755],
-    ["open", 0o6755, ({ filesystem }, file) => filesystem.open(file, O_TRUNC, stranger), 0o755],
-    ["open without O_TRUNC", 0o6755, ({ filesystem }, file) => filesystem.open(file, O_RDWR, stranger), 0o6755],
+    ["open", 0o6755, ({ filesystem }, file) => filesystem.open(file, O_RDWR), 0o6755],
   ];
   for (const [name, mode, change, expected] of changes) {
     await test.step(name, () => {

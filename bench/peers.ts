@@ -1,0 +1,100 @@
+/** Who is measured: servers that are started on a mountpoint, and the client that is pointed at them. */
+
+const SOURCES = "/usr/share/doc/libfuse3-dev/examples";
+
+/** Compiled programs in a temporary directory, and a tmpfs to serve from. */
+export interface Bench extends AsyncDisposable {
+  readonly directory: string;
+}
+
+/** A peer: `start` mounts it and gives the path to work in. */
+export interface Peer {
+  readonly name: string;
+  start(): Promise<AsyncDisposable & { readonly path: string }>;
+}
+
+/** Compiles the client and libfuse's example. @throws with the compiler's words. */
+export async function compilePrograms(): Promise<Bench> {
+  const directory = await Deno.makeTempDir({ prefix: "trellis-bench-", dir: "/dev/shm" });
+  await run("gcc", ["-O2", "-o", `${directory}/client`, new URL("client.c", import.meta.url).pathname]);
+  const flags = (await run("pkg-config", ["fuse3", "--cflags", "--libs"])).trim().split(/\s+/);
+  await run("gcc", ["-O2", "-o", `${directory}/passthrough_ll`, `${SOURCES}/passthrough_ll.c`, ...flags]);
+  return { directory, [Symbol.asyncDispose]: () => Deno.remove(directory, { recursive: true }) };
+}
+
+/** All peers, in the order of the table. */
+export function peers({ directory }: Bench): Peer[] {
+  const cli = new URL("../cli.ts", import.meta.url).pathname;
+  const trellis = (args: string[]) => [Deno.execPath(), "run", "--allow-all", cli, "mount", ...args];
+  const off = "attr_timeout=0,entry_timeout=0";
+  return [
+    { name: "host", start: () => host(directory) },
+    peer(directory, "C passthrough_ll", (source, mountpoint) => [
+      `${directory}/passthrough_ll`,
+      "-f",
+      "-o",
+      `source=${source},cache=never,timeout=0`,
+      mountpoint,
+    ]),
+    peer(directory, "memory", (_source, mountpoint) => trellis(["-o", off, mountpoint])),
+  ];
+}
+
+async function host(directory: string): Promise<AsyncDisposable & { path: string }> {
+  const path = await Deno.makeTempDir({ dir: directory });
+  return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
+}
+
+function peer(directory: string, name: string, command: (source: string, mountpoint: string) => string[]): Peer {
+  return {
+    name,
+    async start() {
+      const source = await Deno.makeTempDir({ dir: directory });
+      const path = await Deno.makeTempDir({ dir: directory });
+      const [program, ...args] = command(source, path);
+      const server = new Deno.Command(program!, { args, stdin: "null", stdout: "null", stderr: "inherit" }).spawn();
+      await waitForMount(path);
+      return {
+        path,
+        async [Symbol.asyncDispose]() {
+          await run("fusermount3", ["-u", path]);
+          await server.status;
+          await Deno.remove(path);
+          await Deno.remove(source, { recursive: true });
+        },
+      };
+    },
+  };
+}
+
+async function waitForMount(path: string): Promise<void> {
+  for (const deadline = Date.now() + 10_000; Date.now() < deadline;) {
+    if ((await Deno.readTextFile("/proc/self/mountinfo")).includes(` ${path} `)) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error(`Nothing was mounted on ${path}`);
+}
+
+/** Microseconds per operation, as the client measured. */
+export async function runClient(
+  { directory }: Bench,
+  path: string,
+  operation: string,
+  count: number,
+  processes: number,
+): Promise<number> {
+  return Number(await run(`${directory}/client`, [path, operation, String(count), String(processes)]));
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+async function run(command: string, args: string[]): Promise<string> {
+  const output = await new Deno.Command(command, { args, stdin: "null" }).output();
+  const decoder = new TextDecoder();
+  if (!output.success) throw new Error(`${command} failed: ${decoder.decode(output.stderr)}`);
+  return decoder.decode(output.stdout);
+}

@@ -1,0 +1,4 @@
+/** The tool: `deno run -A cli.ts --help`. */
+import { run } from "./src/cli/run.ts";
+
+if (import.meta.main) Deno.exit(await run(Deno.args));

@@ -1,0 +1,206 @@
+#!/bin/sh
+# Gets a machine ready for Trellis: the system's libfuse3, Deno, and the dependencies of the code. Safe to run again:
+# it looks at what is there and does only what is missing.
+#
+#   sh setup.sh          what mounting needs
+#   sh setup.sh --dev    also what the tests and benchmarks use
+set -eu
+
+DENO_VERSION=2.9.6 # what is installed when Deno is missing
+DENO_OLDEST=2.9    # what is accepted when it is there
+
+say() { echo "setup: $*"; }
+fail() {
+  echo "setup: $*" >&2
+  exit 1
+}
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# Runs a command as root.
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    "$@"
+  elif have sudo; then
+    sudo "$@"
+  else
+    fail "this needs root, and there is no sudo; run as root: $*"
+  fi
+}
+
+find_package_manager() {
+  for manager in apt-get dnf pacman apk zypper; do
+    if have "$manager"; then
+      echo "$manager"
+      return
+    fi
+  done
+}
+
+# install_packages NAME...: the first call refreshes apt's lists, which a fresh machine does not have.
+install_packages() {
+  say "installing with $manager: $*"
+  case $manager in
+    apt-get)
+      [ -n "${refreshed:-}" ] || as_root apt-get update -q
+      refreshed=yes
+      as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
+      ;;
+    dnf) as_root dnf install -y "$@" ;;
+    pacman) as_root pacman -S --needed --noconfirm "$@" ;;
+    apk) as_root apk add "$@" ;;
+    zypper) as_root zypper --non-interactive install "$@" ;;
+    *) fail "no package manager known here (apt-get, dnf, pacman, apk, zypper); install by hand: $*" ;;
+  esac
+}
+
+libfuse_file() {
+  { ldconfig -p 2>/dev/null | sed -n 's/.*=> //p' | grep 'libfuse3\.so\.[34]$' ||
+    ls /usr/lib/libfuse3.so.[34] /lib/libfuse3.so.[34] /usr/local/lib/libfuse3.so.[34] 2>/dev/null; } | head -n 1
+}
+
+setup_fuse() {
+  if [ -z "$(libfuse_file)" ] || ! have fusermount3; then
+    case $manager in
+      dnf | apk) install_packages fuse3 fuse3-libs ;;
+      *) install_packages fuse3 ;;
+    esac
+  fi
+  [ -n "$(libfuse_file)" ] || fail "libfuse3.so.4 or libfuse3.so.3 is still not found after installing fuse3"
+  have fusermount3 || fail "fusermount3 is still not found after installing fuse3"
+  # fusermount3 looks there for what an ordinary user may unmount; only the barest installations lack it.
+  if [ ! -e /etc/mtab ]; then
+    say "there is no /etc/mtab, which fusermount3 reads; linking it to /proc/self/mounts"
+    as_root ln -s ../proc/self/mounts /etc/mtab
+  fi
+}
+
+# The packages with what tests and benchmarks call: a C compiler, libfuse's headers, and programs to run on a mount.
+development_packages() {
+  common="gcc make git rsync python3 attr acl"
+  case $manager in
+    apt-get) echo "$common libc6-dev pkg-config libfuse3-dev sqlite3 util-linux procps" ;;
+    dnf) echo "$common glibc-devel pkgconf fuse3-devel sqlite util-linux procps-ng" ;;
+    pacman) echo "gcc make git rsync python attr acl pkgconf fuse3 sqlite util-linux procps-ng" ;;
+    apk) echo "$common musl-dev linux-headers pkgconf fuse3-dev sqlite util-linux procps tar" ;;
+    zypper) echo "$common glibc-devel pkgconf fuse3-devel sqlite3 util-linux procps" ;;
+    *) echo "$common libfuse3-headers sqlite3 util-linux procps" ;;
+  esac
+}
+
+missing_for_development() {
+  for program in gcc make git rsync python3 getfattr setfacl pkg-config sqlite3 setpriv ps; do
+    have "$program" || echo "$program"
+  done
+  for header in stdio.h linux/fuse.h; do
+    [ -e "/usr/include/$header" ] || echo "$header"
+  done
+  pkg-config --exists fuse3 2>/dev/null || echo "fuse3/fuse_lowlevel.h"
+}
+
+setup_development() {
+  missing=$(missing_for_development | tr '\n' ' ')
+  [ -n "$missing" ] || return 0
+  say "missing for development: $missing"
+  # shellcheck disable=SC2046 # one word a package
+  install_packages $(development_packages)
+  missing=$(missing_for_development | tr '\n' ' ')
+  [ -z "$missing" ] || fail "still missing after the installation: $missing"
+}
+
+deno_version() { deno --version 2>/dev/null | sed -n 's/^deno \([0-9.]*\).*/\1/p'; }
+
+deno_by_hand() {
+  fail "$* Install Deno $DENO_OLDEST or newer by hand (https://docs.deno.com/runtime/getting_started/installation/," \
+    "in short: curl -fsSL https://deno.land/install.sh | sh), see that 'deno --version' works, and run this again."
+}
+
+# The npm package carries the binary. npm may refuse to run its install script; then its launcher starts the binary.
+install_deno() {
+  if ! have npm; then
+    case $manager in
+      apt-get | dnf) install_packages npm ;;
+      zypper) install_packages npm-default ;;
+      pacman | apk)
+        install_packages deno
+        return
+        ;;
+      *) deno_by_hand "Deno is missing, and so is npm." ;;
+    esac
+  fi
+  say "installing Deno $DENO_VERSION with npm"
+  if [ -w "$(npm prefix --global)/lib" ]; then
+    npm install --global --no-fund --no-audit "deno@$DENO_VERSION"
+  else
+    as_root npm install --global --no-fund --no-audit "deno@$DENO_VERSION"
+  fi || deno_by_hand "npm could not install Deno."
+}
+
+setup_deno() {
+  if ! have deno; then
+    for folder in "${DENO_INSTALL:-$HOME/.deno}/bin" "$HOME/.local/bin" /usr/local/bin; do
+      [ ! -x "$folder/deno" ] || fail "Deno is at $folder/deno but not on the PATH; run: export PATH=\"$folder:\$PATH\""
+    done
+    install_deno
+    hash -r
+    have deno || fail "Deno is installed, but not on the PATH; run: export PATH=\"$(npm prefix --global)/bin:\$PATH\""
+  fi
+  version=$(deno_version)
+  [ -n "$version" ] || deno_by_hand "$(command -v deno) does not run."
+  oldest=$(printf '%s\n%s\n' "$DENO_OLDEST" "$version" | sort -V | head -n 1)
+  [ "$oldest" = "$DENO_OLDEST" ] ||
+    fail "Deno $version at $(command -v deno) is too old; bring it to $DENO_OLDEST or newer: deno upgrade"
+}
+
+# Does nothing when all is cached, and needs no network then.
+fetch_dependencies() {
+  entries=
+  for entry in mod.ts cli.ts src/workers/*.ts; do
+    [ ! -e "$entry" ] || entries="$entries $entry"
+  done
+  if [ -n "$development" ]; then
+    for entry in tests/deps.ts; do
+      [ ! -e "$entry" ] || entries="$entries $entry"
+    done
+  fi
+  [ -n "$entries" ] || fail "there is no code here; run this from the repository: sh setup.sh"
+  # shellcheck disable=SC2086 # one word a file
+  deno cache --quiet $entries || fail "fetching the dependencies failed (deno cache$entries); is the network there?"
+}
+
+# Opening /dev/fuse is what mounting begins with. Most systems give it mode 666; some containers leave it at 600.
+check_device() {
+  if [ ! -e /dev/fuse ]; then
+    say "warning: there is no /dev/fuse, so nothing can be mounted. Load the module (as root: modprobe fuse), or" \
+      "give the container the device (docker run --device /dev/fuse --cap-add SYS_ADMIN)."
+    return
+  fi
+  case $(stat -c %a /dev/fuse) in
+    *6 | *7) return ;;
+  esac
+  if [ -n "$development" ]; then
+    say "/dev/fuse has mode $(stat -c %a /dev/fuse); the tests mount as an ordinary user too, so: chmod 666 /dev/fuse"
+    as_root chmod 666 /dev/fuse
+  else
+    say "note: /dev/fuse has mode $(stat -c %a /dev/fuse), so only root can mount. For everybody, as root:" \
+      "chmod 666 /dev/fuse (lasting: a udev rule, KERNEL==\"fuse\", MODE=\"0666\")"
+  fi
+}
+
+development=
+case ${1:-} in
+  "") ;;
+  --dev) development=yes ;;
+  *) fail "unknown argument '$1'; usage: sh setup.sh [--dev]" ;;
+esac
+[ "$(uname -s)" = Linux ] || fail "Trellis needs Linux; this is $(uname -s)"
+cd "$(dirname "$0")"
+PATH="$PATH:/usr/sbin:/sbin"
+manager=$(find_package_manager)
+
+setup_fuse
+[ -z "$development" ] || setup_development
+setup_deno
+fetch_dependencies
+check_device
+say "ready: Deno $(deno_version), $(fusermount3 --version | sed 's/^fusermount3 version:/libfuse/')" \
+  "($(libfuse_file)), Linux $(uname -r)"

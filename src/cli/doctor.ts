@@ -1,0 +1,65 @@
+/** `doctor`: what this machine can do, and why not. */
+import { Command } from "../deps.ts";
+import { Failure } from "./failure.ts";
+import { examine, type Findings } from "./findings.ts";
+
+/** The command. */
+export function doctorCommand(): Command {
+  return new Command("doctor")
+    .summary("show whether this machine can mount")
+    .description("Show what this machine has for mounting, and what is missing. Mounts for a moment to ask the kernel.")
+    .option("--json", "print JSON, for programs")
+    .addHelpText("after", "\nEnds with 0 when mounting can work, otherwise with 3.")
+    .action((options: { json?: boolean }) => doctor(options.json === true));
+}
+
+async function doctor(json: boolean): Promise<void> {
+  const findings = await examine();
+  console.log(json ? JSON.stringify(findings, (_key, value) => value ?? null, 2) : describe(findings));
+  if (!findings.canMount) throw new Failure("ENVIRONMENT", "This machine cannot mount as it is");
+}
+
+function describe(findings: Findings): string {
+  const rows = describeRows(findings);
+  const width = Math.max(...rows.map(([name]) => name.length));
+  const lines = rows.map(([name, text]) =>
+    `${name.padEnd(width)}  ${text.replaceAll("\n", "\n" + " ".repeat(width + 2))}`
+  );
+  const problems = findings.problems.map((problem) => `  - ${problem.replaceAll("\n", "\n    ")}`);
+  const verdict = findings.canMount ? "This machine can mount." : ["Mounting cannot work:", ...problems].join("\n");
+  return [...lines, "", verdict].join("\n");
+}
+
+function describeRows({ deno, libfuse, fusermount, device, kernel, ...rest }: Findings): [string, string][] {
+  const tried = `tried ${libfuse.tried.join(", ")}`;
+  const mounts = rest.staleMounts.map(({ mountpoint, type, state }) => `${mountpoint} (${type}): ${state}`);
+  return [
+    ["Deno", deno.version],
+    ["libfuse", libfuse.path === undefined ? `not found; ${tried}` : `${libfuse.version}, ${libfuse.path} (${tried})`],
+    [
+      "fusermount3",
+      fusermount === undefined ? "not found: only root can mount" : `${fusermount.version}, ${fusermount.path}` +
+        (fusermount.setuid ? "" : " (not set-user-id: only root can mount)"),
+    ],
+    [
+      "/dev/fuse",
+      (device.mode === undefined ? "not there" : `mode ${device.mode}`) + (device.problem ? "" : ", opens"),
+    ],
+    ["user_allow_other", rest.userAllowOther ? "yes" : "no: only root may use allow_other (/etc/fuse.conf)"],
+    ["kernel", kernel.release],
+    ["FUSE", kernel.fuse === undefined ? "not tried" : `7.${kernel.fuse.minor}\n${wrap(kernel.fuse.features)}`],
+    ["io_uring", URING[kernel.uring]],
+    ["stale mounts", mounts.length === 0 ? "none" : mounts.join("\n")],
+  ];
+}
+
+const URING: Record<Findings["kernel"]["uring"], string> = {
+  on: "on",
+  off: "off (on, as root: echo Y >/sys/module/fuse/parameters/enable_uring)",
+  absent: "not in this kernel's FUSE",
+};
+
+/** Words in lines of at most 80 characters. */
+function wrap(words: readonly string[]): string {
+  return words.join(" ").match(/.{1,80}(?: |$)/g)?.map((line) => line.trimEnd()).join("\n") ?? "";
+}

@@ -1,0 +1,35 @@
+/** The exit codes of the tool: what kind of failure a script can tell apart. */
+
+/** Exit codes by kind of failure. */
+export const EXIT_CODES = {
+  OK: 0,
+  UNEXPECTED: 1,
+  USAGE: 2,
+  ENVIRONMENT: 3,
+  MOUNTPOINT: 4,
+  MOUNT: 5,
+  NOT_MOUNTED: 6,
+  BUSY: 7,
+} as const;
+
+/** A kind of failure. */
+export type FailureKind = Exclude<keyof typeof EXIT_CODES, "OK">;
+
+const MEANINGS: Record<keyof typeof EXIT_CODES, string> = {
+  OK: "done",
+  UNEXPECTED: "an error nobody foresaw (--debug shows where)",
+  USAGE: "wrong arguments or options",
+  ENVIRONMENT: "this machine cannot mount: no libfuse3, or no usable /dev/fuse (see doctor)",
+  MOUNTPOINT: "the mountpoint cannot be used: missing, not a directory, not permitted, already a mountpoint",
+  MOUNT: "mounting or unmounting failed",
+  NOT_MOUNTED: "umount: nothing of FUSE is mounted there",
+  BUSY: "umount: the filesystem is in use",
+};
+
+/** The part of the help that lists the exit codes. */
+export function describeExitCodes(): string {
+  const lines = Object.entries(EXIT_CODES).map(([name, code]) =>
+    `  ${code}  ${MEANINGS[name as keyof typeof MEANINGS]}`
+  );
+  return ["", "Exit codes:", ...lines].join("\n");
+}

@@ -1,0 +1,175 @@
+/** What doctor finds on a machine. */
+import { statfs } from "node:fs/promises";
+import { libfuseNames, openLibfuse } from "../../ffi/library.ts";
+import { MountError } from "../connection/connection.ts";
+import { type MountEntry, readMountTable } from "../connection/mount_table.ts";
+import { isStale } from "../connection/mountpoint.ts";
+import { type KernelFacts, probeKernel } from "../connection/probe.ts";
+import { type FuseDevice, inspectFuseDevice } from "./fuse_device.ts";
+
+/** What `doctor --json` prints. */
+export interface Findings {
+  /** Whether this user can mount here. */
+  readonly canMount: boolean;
+  /** Why not, each with what to do. */
+  readonly problems: readonly string[];
+  readonly deno: { readonly version: string };
+  readonly libfuse: LibfuseFindings;
+  /** The set-user-id program through which an ordinary user mounts; undefined when it is not on the PATH. */
+  readonly fusermount: FusermountFindings | undefined;
+  readonly device: FuseDevice;
+  /** Whether ordinary users may use allow_other. */
+  readonly userAllowOther: boolean;
+  readonly kernel: KernelFindings;
+  readonly staleMounts: readonly StaleMount[];
+}
+
+interface KernelFindings {
+  readonly release: string;
+  /** What its FUSE offers, as a short mount showed; undefined when that did not work. */
+  readonly fuse: KernelFacts | undefined;
+  /** Whether the kernel lets FUSE use io_uring: an administrator can switch it on where it is "off". */
+  readonly uring: "on" | "off" | "absent";
+}
+
+interface LibfuseFindings {
+  /** The file that was loaded. */
+  readonly path: string | undefined;
+  readonly version: string | undefined;
+  /** The names tried, in order, up to the one that opened. */
+  readonly tried: readonly string[];
+  readonly problem: string | undefined;
+}
+
+interface FusermountFindings {
+  readonly path: string;
+  readonly version: string;
+  readonly setuid: boolean;
+}
+
+/** A FUSE mount that answers nobody. */
+export interface StaleMount {
+  readonly mountpoint: string;
+  readonly type: string;
+  /** Its server is gone, or does not answer. */
+  readonly state: "disconnected" | "not answering";
+}
+
+/** Looks at everything that mounting needs and, where it is there, mounts for a moment. Nothing is left. */
+export async function examine(): Promise<Findings> {
+  const problems = await findProblems();
+  const fuse = problems.length === 0 ? await examineFuse(problems) : undefined;
+  return {
+    canMount: problems.length === 0,
+    problems,
+    deno: { version: Deno.version.deno },
+    libfuse: await examineLibfuse(),
+    fusermount: await examineFusermount(),
+    device: await inspectFuseDevice(),
+    userAllowOther: await readUserAllowOther(),
+    kernel: { release: Deno.osRelease(), fuse, uring: await readUring() },
+    staleMounts: await findStaleMounts(),
+  };
+}
+
+const CHECKS = {
+  libfuse: async () => (await examineLibfuse()).problem,
+  device: async () => (await inspectFuseDevice()).problem,
+  fusermount: async () => {
+    if (Deno.uid() === 0 || (await examineFusermount())?.setuid) return undefined;
+    return "fusermount3, through which ordinary users mount, is not there or not set-user-id: install fuse3";
+  },
+};
+
+/** What keeps this user from mounting here, each with what to do; only what the `checks` named look at. */
+export async function findProblems(
+  checks: readonly (keyof typeof CHECKS)[] = ["libfuse", "device", "fusermount"],
+): Promise<string[]> {
+  const problems = await Promise.all(checks.map((check) => CHECKS[check]()));
+  return problems.filter((problem) => problem !== undefined);
+}
+
+async function examineFuse(problems: string[]): Promise<KernelFacts | undefined> {
+  try {
+    return await probeKernel();
+  } catch (error) {
+    if (!(error instanceof MountError)) throw error;
+    problems.push(error.message);
+    return undefined;
+  }
+}
+
+async function examineLibfuse(): Promise<LibfuseFindings> {
+  const names = libfuseNames();
+  try {
+    const { path, version } = openLibfuse();
+    const tried = names.slice(0, names.indexOf(path) + 1);
+    return { path: await loadedFile("libfuse3") ?? path, version, tried, problem: undefined };
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    return { path: undefined, version: undefined, tried: names, problem };
+  }
+}
+
+/** The file behind a library that this process has loaded. */
+async function loadedFile(name: string): Promise<string | undefined> {
+  const maps = await Deno.readTextFile("/proc/self/maps");
+  return maps.split("\n").map((line) => line.slice(line.indexOf("/"))).find((path) => path.includes(`/${name}`));
+}
+
+async function examineFusermount(): Promise<FusermountFindings | undefined> {
+  for (const folder of (Deno.env.get("PATH") ?? "").split(":")) {
+    const path = `${folder}/fusermount3`;
+    const status = await Deno.stat(path).catch(() => undefined);
+    if (!status?.isFile) continue;
+    const { stdout } = await new Deno.Command(path, { args: ["--version"] }).output();
+    const version = new TextDecoder().decode(stdout).replace("fusermount3 version:", "").trim();
+    return { path, version, setuid: ((status.mode ?? 0) & 0o4000) !== 0 && status.uid === 0 };
+  }
+  return undefined;
+}
+
+/** The module's parameter, which kernels from 6.14 have. */
+async function readUring(): Promise<KernelFindings["uring"]> {
+  const value = await Deno.readTextFile("/sys/module/fuse/parameters/enable_uring").catch(() => undefined);
+  if (value === undefined) return "absent";
+  return value.startsWith("Y") ? "on" : "off";
+}
+
+async function readUserAllowOther(): Promise<boolean> {
+  const text = await Deno.readTextFile("/etc/fuse.conf").catch(() => "");
+  return /^user_allow_other\s*$/m.test(text);
+}
+
+/** How long a mount may take to answer, in milliseconds. */
+const ANSWER_LIMIT = 1000;
+
+async function findStaleMounts(): Promise<StaleMount[]> {
+  const mounts = (await readMountTable()).filter(isFuse);
+  const states = await Promise.all(mounts.map(stateOf));
+  return mounts.flatMap(({ mountpoint, type }, index) => {
+    const state = states[index];
+    return state === undefined ? [] : [{ mountpoint, type, state }];
+  });
+}
+
+async function stateOf({ mountpoint }: MountEntry): Promise<StaleMount["state"] | undefined> {
+  const { promise: late, resolve } = Promise.withResolvers<"not answering">();
+  const timer = setTimeout(() => resolve("not answering"), ANSWER_LIMIT);
+  // Another user's mount refuses (EACCES), which is an answer too.
+  // Not stat, which the kernel may answer from its cache.
+  const answer = statfs(mountpoint).then(
+    () => undefined,
+    (error) => isStale(error) ? "disconnected" as const : undefined,
+  );
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Whether a FUSE filesystem is what is mounted. */
+export function isFuse({ type }: MountEntry): boolean {
+  return type === "fuse" || type === "fuseblk" || type.startsWith("fuse.");
+}

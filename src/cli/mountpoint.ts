@@ -1,0 +1,107 @@
+/** The folder to mount on: checked before the mount, made when it is missing, and then removed again at the end. */
+import { access, constants, statfs } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { findMount } from "../connection/mount_table.ts";
+import { deviceDescriptor, isStale } from "../connection/mountpoint.ts";
+import { Failure } from "./failure.ts";
+
+/** A folder that can be mounted on. Disposing of it removes it when it was made for the mount. */
+export class Mountpoint implements AsyncDisposable {
+  /** Absolute and without symbolic links, or `/dev/fd/N`. */
+  readonly path: string;
+  /** Whether it had to be made. */
+  readonly made: boolean;
+  /** Whether the mount hides files that are in it. */
+  readonly hidesFiles: boolean;
+
+  private constructor(path: string, made: boolean, hidesFiles: boolean) {
+    this.path = path;
+    this.made = made;
+    this.hidesFiles = hidesFiles;
+  }
+
+  /**
+   * @throws {Failure} when nothing can be mounted at `path`: its parent is missing, it is no folder, something is
+   * mounted there, or the user may not write to it.
+   */
+  static async prepare(path: string): Promise<Mountpoint> {
+    if (deviceDescriptor(path) !== undefined) return new Mountpoint(path, false, false);
+    try {
+      return await Mountpoint.#check(path);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return await Mountpoint.#make(path);
+      // A mount whose server is gone. Whether it may be replaced is for `mount` to say.
+      if (isStale(error)) return new Mountpoint(resolve(path), false, false);
+      throw explain(error, path);
+    }
+  }
+
+  static async #check(path: string): Promise<Mountpoint> {
+    const status = await Deno.stat(path);
+    if (!status.isDirectory) throw new Failure("MOUNTPOINT", `Cannot mount on ${path}: it is not a folder`);
+    const real = await Deno.realPath(path);
+    const mounted = await findMount(real);
+    if (mounted !== undefined) {
+      // The kernel may have answered stat from its cache; this goes to the server, if there is one.
+      await statfs(real);
+      throw new Failure(
+        "MOUNTPOINT",
+        `Cannot mount on ${path}: busy, ${mounted.source} (${mounted.type}) is mounted there already; ` +
+          "choose another folder or unmount that first",
+      );
+    }
+    await access(real, constants.W_OK | constants.X_OK);
+    return new Mountpoint(real, false, await holdsFiles(real));
+  }
+
+  static async #make(path: string): Promise<Mountpoint> {
+    try {
+      await Deno.mkdir(path);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw explain(error, path);
+      const parent = dirname(resolve(path));
+      throw new Failure(
+        "MOUNTPOINT",
+        `Cannot mount on ${path}: its parent folder ${parent} does not exist; make that first: mkdir -p ${parent}`,
+      );
+    }
+    return new Mountpoint(await Deno.realPath(path), true, false);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.made) return;
+    try {
+      await Deno.remove(this.path);
+    } catch (error) {
+      // Somebody has removed it, or put something into it since the unmount: then it is no longer ours.
+      const code = (error as { code?: string }).code;
+      if (code !== "ENOENT" && code !== "ENOTEMPTY") throw error;
+    }
+  }
+}
+
+async function holdsFiles(folder: string): Promise<boolean> {
+  try {
+    for await (const _ of Deno.readDir(folder)) return true;
+  } catch (error) {
+    // A folder may be writable and yet not readable.
+    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+  }
+  return false;
+}
+
+function explain(error: unknown, path: string): unknown {
+  if (error instanceof Failure) return error;
+  const code = (error as { code?: string }).code;
+  const reasons: Record<string, string> = {
+    EACCES: `user ${Deno.uid()} has no permission for it; choose a folder of your own`,
+    EPERM: `user ${Deno.uid()} has no permission for it; choose a folder of your own`,
+    ENOTDIR: "a part of the path is not a folder",
+    EEXIST: "it is a symbolic link that leads nowhere",
+    EROFS: "it does not exist, and cannot be made on a read-only filesystem",
+    ENAMETOOLONG: "the path is too long",
+    ELOOP: "the path goes round in symbolic links",
+  };
+  const reason = (code !== undefined ? reasons[code] : undefined) ?? (error instanceof Error ? error.message : error);
+  return new Failure("MOUNTPOINT", `Cannot mount on ${path}: ${reason}`, { cause: error });
+}

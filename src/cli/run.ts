@@ -1,0 +1,42 @@
+/** The tool's front: reads the command line, runs the command, prints errors and decides the exit code. */
+import settings from "../../deno.json" with { type: "json" };
+import { Command, CommanderError } from "../deps.ts";
+import { doctorCommand } from "./doctor.ts";
+import { describeExitCodes, EXIT_CODES } from "./exit_codes.ts";
+import { Failure } from "./failure.ts";
+import { mountCommand } from "./mount.ts";
+import { umountCommand } from "./umount.ts";
+
+/** Runs the tool with `args`, those after the program's name, and returns its exit code. */
+export async function run(args: readonly string[]): Promise<number> {
+  const program = makeProgram();
+  try {
+    await program.parseAsync(args, { from: "user" });
+    return EXIT_CODES.OK;
+  } catch (error) {
+    // Commander has printed what it throws, be it help or a complaint.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_CODES.OK : EXIT_CODES.USAGE;
+    printError(error, program.opts().debug === true);
+    return error instanceof Failure ? EXIT_CODES[error.kind] : EXIT_CODES.UNEXPECTED;
+  }
+}
+
+function makeProgram(): Command {
+  const program = new Command("trellis")
+    .description("Filesystems in TypeScript, mounted with FUSE.")
+    .version(settings.version, "-V, --version", "print the version")
+    .option("-d, --debug", "show where an error comes from (its stack)")
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText("after", describeExitCodes())
+    .showHelpAfterError("(--help lists what there is)")
+    .exitOverride();
+  for (const command of [mountCommand(), umountCommand(), doctorCommand()]) {
+    program.addCommand(command.copyInheritedSettings(program));
+  }
+  return program;
+}
+
+function printError(error: unknown, debug: boolean): void {
+  if (debug) console.error(error);
+  else console.error(`error: ${error instanceof Error ? error.message : String(error)}`);
+}

@@ -1,0 +1,45 @@
+/** `umount`: ends a mount from the outside. */
+import { basename, dirname, join, resolve } from "node:path";
+import { findMount, type MountEntry } from "../connection/mount_table.ts";
+import { unmount, UnmountError, unmountLazily } from "../connection/unmount.ts";
+import { Command } from "../deps.ts";
+import { Failure } from "./failure.ts";
+import { isFuse } from "./findings.ts";
+
+/** The command. */
+export function umountCommand(): Command {
+  return new Command("umount")
+    .summary("end a mount")
+    .description("Unmount what is mounted at MOUNTPOINT; the process that serves it ends.")
+    .argument("<mountpoint>", "a folder with a FUSE filesystem on it")
+    .option("-l, --lazy", "take it out of the tree at once, and end it when nobody uses it any more")
+    .action((path: string, options: { lazy?: boolean }) => endMount(path, options.lazy === true));
+}
+
+async function endMount(path: string, lazy: boolean): Promise<void> {
+  const mount = await locate(path);
+  if (mount === undefined) throw new Failure("NOT_MOUNTED", `Cannot unmount ${path}: nothing is mounted there`);
+  if (!isFuse(mount)) {
+    throw new Failure("NOT_MOUNTED", `Cannot unmount ${path}: what is mounted there is ${mount.type}, not FUSE`);
+  }
+  try {
+    await (lazy ? unmountLazily : unmount)(mount.mountpoint);
+  } catch (error) {
+    if (!(error instanceof UnmountError)) throw error;
+    if (error.code !== "EBUSY") throw new Failure("MOUNT", error.message, { cause: error });
+    const advice = `End what uses it (fuser -vm ${mount.mountpoint} lists that), or use --lazy`;
+    throw new Failure("BUSY", `Cannot unmount ${path}: it is in use. ${advice}`, { cause: error });
+  }
+}
+
+/** The mount at `path`. The folder itself is looked at last: its server may be gone or hang. */
+async function locate(path: string): Promise<MountEntry | undefined> {
+  const absolute = resolve(path);
+  try {
+    const unresolved = join(await Deno.realPath(dirname(absolute)), basename(absolute));
+    return await findMount(unresolved) ?? await findMount(await Deno.realPath(absolute));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,181 @@
+/** The plan of the house holds: who may import whom, where C is called, how files are named and how long they are. */
+import { assertEquals } from "./deps.ts";
+
+interface SourceFile {
+  /** From the repository's root, as in `"src/fs/names.ts"`. */
+  readonly path: string;
+  readonly text: string;
+}
+
+const ROOT = new URL("../", import.meta.url);
+
+// What the parts that serve a mount share: they know each other through messages only.
+const SHARED = ["ffi", "src/fs", "src/protocol", "src/messages.ts"];
+const SERVING = ["src/connection", "src/session", "src/handler", "src/channels"];
+
+/** Which rooms the files of a room may import beside their own. Nobody may import what has no room here. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  "ffi": [],
+  "src/deps.ts": [],
+  "src/fs": [],
+  "src/messages.ts": ["src/fs", "src/protocol"],
+  "src/protocol": ["ffi", "src/fs"],
+  "src/transport": SHARED,
+  "src/connection": SHARED,
+  "src/session": [...SHARED, "src/transport"],
+  "src/handler": [...SHARED, "src/transport"],
+  "src/channels": SHARED,
+  "src/layers/support": ["src/fs"],
+  "src/layers/memory": ["src/fs", "src/layers/support"],
+  "src/layers/passthrough": ["ffi", "src/fs", "src/layers/support"],
+  "src/workers": [...SHARED, ...SERVING],
+  "src/session.ts": [...SHARED, ...SERVING],
+  "src/mount.ts": [...SHARED, ...SERVING, "src/session.ts"],
+  "src/cli": ["deno.json", "ffi", "src/deps.ts", "src/fs", "src/connection", "src/layers/memory", "src/mount.ts"],
+  "mod.ts": ["ffi", "src/fs", "src/connection", "src/session.ts", "src/mount.ts"],
+  "cli.ts": ["src/cli"],
+};
+
+const LINE_LIMIT = 500;
+
+// Names that say nothing: what is in such a file has a better one.
+const EMPTY_NAMES = ["util", "utils", "helper", "helpers", "manager", "base", "impl", "common", "misc"];
+
+async function readSources(folder: string): Promise<SourceFile[]> {
+  const sources: SourceFile[] = [];
+  for await (const entry of Deno.readDir(new URL(folder, ROOT))) {
+    const path = folder + entry.name;
+    if (entry.isDirectory && !entry.name.startsWith(".")) sources.push(...await readSources(path + "/"));
+    if (entry.isFile && path.endsWith(".ts")) {
+      sources.push({ path, text: await Deno.readTextFile(new URL(path, ROOT)) });
+    }
+  }
+  return sources.sort((one, other) => one.path < other.path ? -1 : 1);
+}
+
+/** What a file imports and re-exports. Relies on `deno fmt`: statements begin a line, strings have double quotes. */
+function specifiersOf({ text }: SourceFile): string[] {
+  const statements = text.matchAll(/^(?:import|export)\s(?:[\w*{][^"';=()]*\sfrom\s)?"([^"]+)"/gm);
+  const expressions = text.matchAll(/\bimport\("([^"]+)"\)/g);
+  return [...statements, ...expressions].map((found) => found[1]!);
+}
+
+/** The path a relative specifier means, from the repository's root. */
+function resolveImport(from: string, specifier: string): string {
+  return new URL(specifier, new URL(from, "file:///")).pathname.slice(1);
+}
+
+function importedPaths(file: SourceFile): string[] {
+  return specifiersOf(file).filter((specifier) => specifier.startsWith(".")).map((one) =>
+    resolveImport(file.path, one)
+  );
+}
+
+/** The room of a file: its folder; a layer's own folder; a file directly in src or at the top is a room by itself. */
+function roomOf(path: string): string {
+  const parts = path.split("/");
+  if (parts[0] === "ffi") return "ffi";
+  if (parts[0] !== "src") return parts.length === 1 ? path : parts[0]!;
+  return parts.slice(0, parts[1] === "layers" ? 3 : 2).join("/");
+}
+
+function isShipped({ path }: SourceFile): boolean {
+  return /^(?:ffi|src)\/|^(?:mod|cli)\.ts$/.test(path);
+}
+
+/** Each rule gives a line for every place that breaks it. */
+const RULES: Readonly<Record<string, (files: readonly SourceFile[]) => string[]>> = {
+  "imports follow the table": (files) =>
+    files.filter(isShipped).flatMap((file) => {
+      const room = roomOf(file.path);
+      const allowed = MAY_IMPORT[room];
+      if (allowed === undefined) return [`${file.path} is in "${room}", which the table does not know`];
+      return importedPaths(file)
+        .filter((path) => roomOf(path) !== room && !allowed.includes(roomOf(path)))
+        .map((path) => `${file.path} imports ${path}`);
+    }),
+
+  "workers are loaded by URL, never imported": (files) =>
+    files.flatMap((file) =>
+      importedPaths(file).filter((path) => path.startsWith("src/workers/")).map((path) =>
+        `${file.path} imports ${path}`
+      )
+    ),
+
+  "rooms do not import each other in a circle": (files) => {
+    const graph = new Map<string, Set<string>>();
+    for (const file of files.filter(isShipped)) {
+      const targets = graph.getOrInsertComputed(roomOf(file.path), () => new Set());
+      for (const path of importedPaths(file)) targets.add(roomOf(path));
+    }
+    const reaches = (from: string, to: string, seen = new Set<string>()): boolean =>
+      [...graph.get(from) ?? []].some((next) =>
+        next !== from && !seen.has(next) && (next === to || reaches(next, to, seen.add(next)))
+      );
+    return [...graph.keys()].filter((room) => reaches(room, room)).map((room) => `${room} is in a circle`);
+  },
+
+  "C is called in ffi only": (files) =>
+    files.filter((file) => isShipped(file) && !file.path.startsWith("ffi/")).flatMap(({ path, text }) =>
+      [...text.matchAll(/\bDeno\.(?:dlopen|Unsafe\w+)/g)].map((found) => `${path} uses ${found[0]}`)
+    ),
+
+  "packages are named in deps.ts only": (files) =>
+    files.filter(({ path }) => !/^(?:src|tests|bench|examples)\/deps\.ts$/.test(path)).flatMap((file) =>
+      specifiersOf(file).filter((specifier) => !/^(?:\.{1,2}\/|node:)/.test(specifier))
+        .map((specifier) => `${file.path} imports ${specifier}`)
+    ),
+
+  "no file is too long": (files) =>
+    files.map(({ path, text }) => ({ path, lines: text.split("\n").length - 1 }))
+      .filter(({ lines }) => lines > LINE_LIMIT)
+      .map(({ path, lines }) => `${path} has ${lines} lines`),
+
+  "names are in snake_case and say something": (files) =>
+    files.flatMap(({ path }) => {
+      const words = path.replace(/\.ts$/, "").split(/[/_]/);
+      const wellFormed = path.split("/").every((part) => /^[a-z][a-z0-9_]*(?:\.ts)?$/.test(part));
+      return wellFormed && !words.some((word) => EMPTY_NAMES.includes(word)) ? [] : [path];
+    }),
+
+  "a file begins by saying what it is": (files) =>
+    files.filter(({ text }) => !/^(?:#!.*\n)?\/[/*]/.test(text)).map(({ path }) => path),
+};
+
+Deno.test("the code keeps to the architecture", async (t) => {
+  const files = await readSources("");
+  for (const [name, rule] of Object.entries(RULES)) {
+    await t.step(name, () => assertEquals(rule(files), []));
+  }
+});
+
+Deno.test("each rule of the architecture finds what breaks it", async (t) => {
+  const broken: Record<keyof typeof RULES, [path: string, text: string][]> = {
+    "imports follow the table": [
+      ["src/fs/names.ts", 'import type { Entry } from "../layers/memory/module.ts";\n'],
+      ["src/layers/memory/module.ts", 'export {\n  a,\n  b,\n} from "../passthrough/module.ts";\n'],
+      ["src/session/loop.ts", 'const serve = await import("../handler/serve.ts");\n'],
+      ["src/drawer/thing.ts", ""],
+    ],
+    "workers are loaded by URL, never imported": [["tests/one_test.ts", 'import "../src/workers/loop.ts";\n']],
+    "rooms do not import each other in a circle": [
+      ["src/session/a.ts", 'import { b } from "../handler/b.ts";\n'],
+      ["src/handler/b.ts", 'import { a } from "../session/a.ts";\n'],
+    ],
+    "C is called in ffi only": [["src/session/loop.ts", "const pointer = Deno.UnsafePointer.create(1n);\n"]],
+    "packages are named in deps.ts only": [
+      ["src/cli/run.ts", 'import { Command } from "npm:commander@15.1.0";\n'],
+      ["src/cli/mount.ts", 'import { assert } from "@std/assert";\n'],
+    ],
+    "no file is too long": [["src/fs/long.ts", "\n".repeat(LINE_LIMIT + 1)]],
+    "names are in snake_case and say something": [["src/fs/fileNames.ts", ""], ["src/fs/path_utils.ts", ""]],
+    "a file begins by saying what it is": [["src/fs/bare.ts", "export const one = 1;\n"]],
+  };
+  assertEquals(Object.keys(broken), Object.keys(RULES));
+  for (const [name, files] of Object.entries(broken)) {
+    await t.step(name, () => {
+      const found = RULES[name]!(files.map(([path, text]) => ({ path, text })));
+      assertEquals(found.length, files.length, found.join("\n"));
+    });
+  }
+});

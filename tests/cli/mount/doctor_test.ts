@@ -1,0 +1,77 @@
+/** What doctor finds: on this machine, on one that lacks something, and beside a stale mount. */
+import type { Findings } from "../../../src/cli/findings.ts";
+import { assert, assertEquals } from "../../deps.ts";
+import { MountProcess, run, runCli, temporaryFolder } from "../../support/cli_process.ts";
+import { NO_ORDINARY_USER, prepareOrdinaryUser } from "../../support/ordinary_user.ts";
+
+Deno.test("doctor says what is there, in a table and as JSON, and ends with 0 where mounting works", async () => {
+  const table = await runCli(["doctor"]);
+  assertEquals({ code: table.code, stderr: table.stderr }, { code: 0, stderr: "" }, table.stdout);
+  for (
+    const row of [
+      "Deno",
+      "libfuse",
+      "fusermount3",
+      "/dev/fuse",
+      "user_allow_other",
+      "kernel",
+      "FUSE",
+      "io_uring",
+      "stale mounts",
+    ]
+  ) {
+    assert(new RegExp(`^${row} +\\S`, "m").test(table.stdout), `no row "${row}" in: ${table.stdout}`);
+  }
+  const json = await runCli(["doctor", "--json"]);
+  assertEquals({ code: json.code, stderr: json.stderr }, { code: 0, stderr: "" });
+  const findings: Findings = JSON.parse(json.stdout);
+  assertEquals({ canMount: findings.canMount, problems: findings.problems }, { canMount: true, problems: [] });
+  assertEquals(findings.deno.version, Deno.version.deno);
+  const { minor = 0, features = [] } = findings.kernel.fuse ?? {};
+  assert(minor >= 31, `FUSE 7.${minor} is older than any kernel that Deno runs on`);
+  assert(features.length > 0, json.stdout);
+  assert(findings.libfuse.path?.includes("libfuse3.so"), json.stdout);
+  assert(/^3\.\d+/.test(findings.libfuse.version ?? ""), json.stdout);
+});
+
+if (NO_ORDINARY_USER) console.log(`not run as an ordinary user: ${NO_ORDINARY_USER}`);
+Deno.test({
+  name: "doctor says the same to an ordinary user",
+  ignore: NO_ORDINARY_USER !== undefined,
+  async fn() {
+    await using user = await prepareOrdinaryUser();
+    const { code, stdout, stderr } = await runCli(["doctor", "--json"], user.invocation);
+    assertEquals({ code, stderr }, { code: 0, stderr: "" }, stdout);
+    const { canMount, kernel }: Findings = JSON.parse(stdout);
+    assertEquals(canMount, true);
+    assertEquals(kernel, JSON.parse((await runCli(["doctor", "--json"])).stdout).kernel);
+  },
+});
+
+Deno.test("doctor without libfuse ends with 3, and the JSON is whole all the same", async () => {
+  const env = { TRELLIS_LIBFUSE: "/nowhere/libfuse3.so" };
+  const { code, stdout, stderr } = await runCli(["doctor", "--json"], { env });
+  assertEquals(code, 3);
+  assert(stderr.includes("cannot mount"), stderr);
+  const { canMount, problems, libfuse }: Findings = JSON.parse(stdout);
+  assertEquals({ canMount, path: libfuse.path, tried: libfuse.tried }, {
+    canMount: false,
+    path: null as unknown as undefined,
+    tried: [env.TRELLIS_LIBFUSE],
+  });
+  assert(problems.some((problem) => problem.includes(env.TRELLIS_LIBFUSE)), stdout);
+});
+
+Deno.test("doctor finds a stale mount", async () => {
+  await using folder = await temporaryFolder();
+  await using mount = await MountProcess.start(folder.path);
+  assertEquals(await staleAt(folder.path), undefined);
+  await run("kill", "-KILL", `${mount.pid}`);
+  await mount.ended();
+  assertEquals(await staleAt(folder.path), { mountpoint: folder.path, type: "fuse.trellis", state: "disconnected" });
+});
+
+async function staleAt(mountpoint: string): Promise<Findings["staleMounts"][number] | undefined> {
+  const findings: Findings = JSON.parse((await runCli(["doctor", "--json"])).stdout);
+  return findings.staleMounts.find((mount) => mount.mountpoint === mountpoint);
+}

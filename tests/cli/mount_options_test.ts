@@ -1,0 +1,107 @@
+/** What `-o` takes, what it means, and what it refuses. */
+import { Failure } from "../../src/cli/failure.ts";
+import { describeMountOptions, parseMountOptions } from "../../src/cli/mount_options.ts";
+import { assert, assertEquals, assertThrows } from "../deps.ts";
+
+const memory = Deno.systemMemoryInfo().total;
+
+const MOUNT: [lists: string[], mount: Record<string, unknown>][] = [
+  [[], {}],
+  [[""], {}],
+  [[",,"], {}],
+  [["ro"], { readOnly: true }],
+  [["ro,rw"], { readOnly: false }],
+  [["ro", "rw"], { readOnly: false }],
+  [["allow_other,default_permissions"], { allowOther: true, defaultPermissions: true }],
+  [["nosuid,nodev,noexec,noatime"], { options: ["nosuid", "nodev", "noexec", "noatime"] }],
+  [["auto_unmount", "sync"], { options: ["auto_unmount", "sync"] }],
+  [["fsname=data,subtype=mine"], { filesystemName: "data", subtype: "mine" }],
+  [["fsname=a=b"], { filesystemName: "a=b" }],
+  [["fsname=a\\,b,ro"], { filesystemName: "a,b", readOnly: true }],
+  [["fsname=a\\\\,ro"], { filesystemName: "a\\", readOnly: true }],
+  [["fsname=two words"], { filesystemName: "two words" }],
+  [
+    ["attr_timeout=0,entry_timeout=1.5,negative_timeout=.25"],
+    { attributesTimeout: 0, entryTimeout: 1.5, negativeTimeout: 0.25 },
+  ],
+  [["max_read=131072"], { maxRead: 131072 }],
+  [["max_read=128k"], { maxRead: 131072 }],
+];
+
+const MEMORY: [list: string, memory: Record<string, unknown>][] = [
+  ["size=0", { size: 0 }],
+  ["size=4096", { size: 4096 }],
+  ["size=64K", { size: 65536 }],
+  ["size=64k", { size: 65536 }],
+  ["size=100M", { size: 100 * 2 ** 20 }],
+  ["size=2g", { size: 2 ** 31 }],
+  ["size=1T", { size: 2 ** 40 }],
+  ["size=50%", { size: Math.floor(memory / 2) }],
+  ["size=1M,size=2M", { size: 2 ** 21 }],
+  ["inodes=1000", { inodes: 1000 }],
+  ["nr_inodes=1k", { inodes: 1024 }],
+  ["mode=1777,uid=0,gid=4294967294", { mode: 0o1777, uid: 0, gid: 4294967294 }],
+  ["mode=0700", { mode: 0o700 }],
+];
+
+const REFUSED: [list: string, says: string[]][] = [
+  ["siez=1M", ['"siez"', '"size"']],
+  ["allow_othr", ['"allow_othr"', '"allow_other"']],
+  ["ro,frobnicate=3", ['"frobnicate"']],
+  ["RO", ['"RO"', '"ro"']],
+  [" ro", ['" ro"', '"ro"']],
+  ["=1", ['""']],
+  ["constructor", ['"constructor"']],
+  ["allow_root", ['"allow_root"', "allow_other"]],
+  ["nonempty", ['"nonempty"', "not needed"]],
+  ["ro=1", ["takes no value", '"ro=1"']],
+  ["size", ["needs a value", "size=SIZE"]],
+  ["size=", ["needs a value"]],
+  ["fsname=", ["needs a value"]],
+  ["size=1.5G", ['"size=1.5G"', "100M"]],
+  ["size=-1", ['"size=-1"']],
+  ["size=1X", ['"size=1X"']],
+  ["size=none", ['"size=none"']],
+  ["size=99999999999T", ['"size=99999999999T"']],
+  ["inodes=50%", ['"inodes=50%"']],
+  ["max_read=all", ['"max_read=all"']],
+  ["attr_timeout=-1", ['"attr_timeout=-1"', "seconds"]],
+  ["attr_timeout=1s", ['"attr_timeout=1s"']],
+  ["entry_timeout=Infinity", ['"entry_timeout=Infinity"']],
+  ["mode=888", ['"mode=888"', "octal"]],
+  ["mode=17777", ['"mode=17777"']],
+  ["uid=root", ['"uid=root"', "number"]],
+  ["uid=4294967295", ['"uid=4294967295"']],
+];
+
+Deno.test("mount options set what mount is given", async (t) => {
+  for (const [lists, expected] of MOUNT) {
+    await t.step(lists.map((list) => `-o '${list}'`).join(" ") || "none", () => {
+      assertEquals(parseMountOptions(lists), { mount: { options: [], ...expected }, memory: {} });
+    });
+  }
+});
+
+Deno.test("mount options set the limits and the root of the memory filesystem", async (t) => {
+  for (const [list, expected] of MEMORY) {
+    await t.step(list, () => assertEquals(parseMountOptions([list]), { mount: { options: [] }, memory: expected }));
+  }
+});
+
+Deno.test("a wrong mount option is refused by its name", async (t) => {
+  for (const [list, says] of REFUSED) {
+    await t.step(`-o '${list}'`, () => {
+      const failure = assertThrows(() => parseMountOptions([list]), Failure);
+      assertEquals(failure.kind, "USAGE");
+      for (const words of says) assert(failure.message.includes(words), failure.message);
+    });
+  }
+});
+
+Deno.test("the help lists every option on a line that fits", () => {
+  const lines = describeMountOptions().split("\n");
+  for (const name of ["ro", "allow_other", "fsname=NAME", "attr_timeout=SECONDS", "size=SIZE", "inodes=NUMBER"]) {
+    assert(lines.some((line) => line.startsWith(`  ${name} `)), name);
+  }
+  assertEquals(lines.filter((line) => line.length > 120), []);
+});
