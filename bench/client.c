@@ -4,8 +4,9 @@
  *
  *     client DIRECTORY OPERATION COUNT PROCESSES
  *
- * Each process works in its own folder DIRECTORY/N, which `prepare` fills. Prints one line: wall-clock microseconds per
- * operation of one process (with several processes, of all of them together).
+ * Each process works in its own folder DIRECTORY/N, which `prepare` fills. The first eighth of each process's operations
+ * warms up and is not counted; all begin to count at the same moment. Prints one line: wall-clock microseconds per
+ * operation (with several processes, of all of them together).
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -107,20 +108,26 @@ static void each(const char *operation, int i)
 	}
 }
 
-/* Operations that keep one file open. */
-static int stream(const char *operation, int count)
+/* Operations that keep one file open: its descriptor, or -1 for the others. */
+static int open_stream(const char *operation)
 {
 	int writes = !strncmp(operation, "write", 5);
-	if (!writes && strcmp(operation, "read1m")) return 0;
-	size_t size = !strcmp(operation, "write4k") ? SMALL : LARGE;
+	if (!writes && strcmp(operation, "read1m")) return -1;
 	int fd = open("large", writes ? O_WRONLY : O_RDONLY);
 	if (fd < 0) fail("large");
-	for (int i = 0; i < count; i++) {
-		off_t at = (off_t)i * size % LARGE_FILE;
-		if ((writes ? pwrite(fd, data, size, at) : pread(fd, data, size, at)) != (ssize_t)size) fail(operation);
-	}
-	close(fd);
-	return 1;
+	return fd;
+}
+
+static void stream(int fd, const char *operation, int i)
+{
+	ssize_t size = !strcmp(operation, "write4k") ? SMALL : LARGE;
+	off_t at = (off_t)i * size % LARGE_FILE;
+	if ((*operation == 'w' ? pwrite(fd, data, size, at) : pread(fd, data, size, at)) != size) fail(operation);
+}
+
+static void repeat(const char *operation, int fd, int from, int to)
+{
+	for (int i = from; i < to; i++) fd < 0 ? each(operation, i) : stream(fd, operation, i);
 }
 
 int main(int argc, char **argv)
@@ -130,22 +137,33 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	const char *operation = argv[2];
-	int count = atoi(argv[3]), processes = atoi(argv[4]);
-	double begin = now();
+	int count = atoi(argv[3]), processes = atoi(argv[4]), warm = count / 8;
+	int ready[2], go[2];
+	char byte = 0;
+	if (pipe(ready) < 0 || pipe(go) < 0) fail("pipe");
 	for (int p = 0; p < processes; p++) {
 		if (fork() != 0) continue;
+		close(go[1]);
 		char folder[4096];
 		snprintf(folder, sizeof folder, "%s/%d", argv[1], p);
 		if (mkdir(folder, 0755) < 0 && errno != EEXIST) fail(folder);
 		if (chdir(folder) < 0) fail(folder);
 		if (!strcmp(operation, "prepare")) prepare();
-		else if (!stream(operation, count))
-			for (int i = 0; i < count; i++) each(operation, i);
+		int fd = open_stream(operation), prepared = !strcmp(operation, "prepare");
+		if (!prepared) repeat(operation, fd, 0, warm);
+		/* Reading ends when the parent closes its end: the start of all. */
+		if (write(ready[1], &byte, 1) != 1 || read(go[0], &byte, 1) < 0) fail("pipe");
+		if (!prepared) repeat(operation, fd, warm, count);
 		exit(0);
 	}
+	close(ready[1]);
+	for (int p = 0; p < processes; p++)
+		if (read(ready[0], &byte, 1) != 1) return 1;
+	double begin = now();
+	close(go[1]);
 	int failed = 0;
 	for (int status; wait(&status) > 0;) failed |= status;
 	if (failed) return 1;
-	printf("%.3f\n", (now() - begin) / ((double)count * processes));
+	printf("%.3f\n", (now() - begin) / ((double)(count - warm) * processes));
 	return 0;
 }

@@ -53,7 +53,12 @@ export async function serve(filesystem: FileSystem, line: CommandLine, options: 
   if (!line.foreground) return await startInBackground(line.mountpoint);
   try {
     const log = Deno.env.has(BACKGROUND) ? { log: () => {} } : {};
-    await using session = await mount(filesystem, line.mountpoint, { ...log, ...options, options: line.options });
+    await using session = await mount(filesystem, line.mountpoint, {
+      ...log,
+      ...options,
+      debug: line.debug,
+      options: line.options,
+    });
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
       Deno.addSignalListener(signal, () => void session.unmount());
     }

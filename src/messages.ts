@@ -27,6 +27,8 @@ export interface LoopServe {
   readonly features: ReadonlySet<string>;
   readonly maxWrite: number;
   readonly defaults: ReplyDefaults;
+  /** Whether every request is to be logged. */
+  readonly debug: boolean;
 }
 
 export type ToLoop = LoopStart | LoopServe;

@@ -4,6 +4,7 @@ import { Connection } from "./connection/connection.ts";
 import { type Feature, wantedFeatures } from "./connection/features.ts";
 import type { Agreement } from "./connection/handshake.ts";
 import { deviceDescriptor, prepareMountpoint } from "./connection/mountpoint.ts";
+import { describeThrown } from "./fs/errors.ts";
 import type { FileSystem } from "./fs/filesystem.ts";
 import type { FileSystemModule } from "./fs/module.ts";
 import { Handler } from "./handler/handler.ts";
@@ -46,6 +47,8 @@ export interface MountOptions {
   readonly maxRead?: number;
   /** How many loops read requests for a filesystem object. Default 1. */
   readonly loops?: number;
+  /** Log every request and its answer. */
+  readonly debug?: boolean;
   /** Told what goes wrong inside the filesystem. Default: standard error. */
   readonly log?: (message: string, detail: string) => void;
 }
@@ -73,11 +76,11 @@ export async function mount(
     throw new RangeError(`Cannot mount with ${count} loops: from 1 to ${MOST_LOOPS} can serve a mount`);
   }
   const path = deviceDescriptor(mountpoint) === undefined ? await prepareMountpoint(mountpoint) : mountpoint;
-  const log = options.log ?? logToStandardError;
+  const { debug = false, log = logToStandardError } = options;
   await using resources = new AsyncDisposableStack();
   const source = "module" in filesystem
     ? await moduleSource(filesystem, count, resources)
-    : objectSource(filesystem, count);
+    : objectSource(filesystem, count, debug);
 
   const loops = await startLoops(source, count, resources);
   loops.forEach((loop) => loop.onLog = ({ message, detail }: LogRecord) => log(message, detail));
@@ -89,7 +92,16 @@ export async function mount(
   const defaults = replyDefaults(options);
   const devices = loops.map((_, index) => index === 0 ? connection.device : connection.clone());
   const handler = resources.use(source.serve(devices, agreement, defaults, log, resources));
-  const session = new Session({ connection, loops, devices, agreement, defaults, offer: offer.features, handler });
+  const session = new Session({
+    connection,
+    loops,
+    devices,
+    agreement,
+    defaults,
+    debug,
+    offer: offer.features,
+    handler,
+  });
   session.own(resources.move());
   return session;
 }
@@ -127,7 +139,7 @@ async function moduleSource(
   };
 }
 
-function objectSource(filesystem: FileSystem, count: number): Source {
+function objectSource(filesystem: FileSystem, count: number, debug: boolean): Source {
   const channels = Array.from({ length: count }, () => new MessageChannel());
   return {
     placement: (index) => ({ kind: "handler", port: channels[index]!.port2 }),
@@ -137,9 +149,9 @@ function objectSource(filesystem: FileSystem, count: number): Source {
       resources.defer(() => filesystem.destroy?.());
       const handler = new Handler({
         filesystem,
-        session: { maxWrite, defaults, features },
+        session: { maxWrite, defaults, features, debug },
         libc: openLibc(),
-        log: (message, error) => log(message, error instanceof Error ? error.stack ?? error.message : String(error)),
+        log: (message, error) => log(message, describeThrown(error)),
       });
       channels.forEach(({ port1 }, index) => handler.attach(port1, devices[index]!));
       return handler;
@@ -181,7 +193,7 @@ function libfuseOptions(options: MountOptions): string[] {
 }
 
 function logToStandardError(message: string, detail: string): void {
-  Deno.stderr.writeSync(new TextEncoder().encode(`trellis: ${message}\n${detail}\n`));
+  Deno.stderr.writeSync(new TextEncoder().encode(`trellis: ${message}\n${detail === "" ? "" : `${detail}\n`}`));
 }
 
 export type { Feature, Session };

@@ -21,6 +21,7 @@ export interface SessionParts {
   readonly devices: readonly number[];
   readonly agreement: Agreement;
   readonly defaults: ReplyDefaults;
+  readonly debug: boolean;
   /** All that the kernel offers. */
   readonly offer: ReadonlySet<Feature>;
   readonly handler: Handler | null;
@@ -67,6 +68,7 @@ export class Session implements AsyncDisposable {
         features: agreement.features,
         maxWrite: agreement.maxWrite,
         defaults: parts.defaults,
+        debug: parts.debug,
       })
     );
     this.finished = this.#finish(parts);

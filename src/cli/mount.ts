@@ -28,8 +28,9 @@ export function mountCommand(): Command {
     .action((path: string, _options: unknown, command: Command) => mountMemory(path, command.optsWithGlobals()));
 }
 
-async function mountMemory(path: string, options: { options: string[] }): Promise<void> {
+async function mountMemory(path: string, options: { options: string[]; debug?: boolean }): Promise<void> {
   const parsed = parseMountOptions(options.options);
+  if (options.debug === true) parsed.mount.debug = true;
   if (path === "") throw new Failure("USAGE", "Cannot mount on an empty path: name a folder");
   using ended = awaitSignal("SIGINT", "SIGTERM", "SIGHUP");
   await checkMachine(path);

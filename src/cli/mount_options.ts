@@ -63,6 +63,7 @@ const RULES: Readonly<Record<string, OptionRule>> = {
   default_permissions: flag("let the kernel check permissions (the default)", ({ mount }) => {
     mount.defaultPermissions = true;
   }),
+  debug: flag("show every request and its answer on standard error", ({ mount }) => mount.debug = true),
   auto_unmount: handedOn("unmount even when this process is killed"),
   fsname: {
     value: "NAME",

@@ -25,7 +25,7 @@ function makeProgram(): Command {
   const program = new Command("trellis")
     .description("Filesystems in TypeScript, mounted with FUSE.")
     .version(settings.version, "-V, --version", "print the version")
-    .option("-d, --debug", "show where an error comes from (its stack)")
+    .option("-d, --debug", "show where an error comes from (its stack), and every request of a mount")
     .configureHelp({ showGlobalOptions: true })
     .addHelpText("after", describeExitCodes())
     .showHelpAfterError("(--help lists what there is)")

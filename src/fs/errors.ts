@@ -214,3 +214,9 @@ export function errnoNameOf(thrown: unknown): ErrnoName | undefined {
   if (thrown instanceof RangeError) return "EINVAL";
   return undefined;
 }
+
+/** What was thrown, for a log: the stack of an error, other things as text, nothing for nothing. */
+export function describeThrown(thrown: unknown): string {
+  if (thrown === undefined) return "";
+  return thrown instanceof Error ? thrown.stack ?? thrown.message : String(thrown);
+}

@@ -9,8 +9,9 @@ import { ERRNO } from "../fs/errors.ts";
 import type { FileSystem } from "../fs/filesystem.ts";
 import type { LoopServe } from "../messages.ts";
 import { HeaderContext } from "../protocol/context.ts";
-import { Dispatcher, type Log } from "../protocol/dispatch.ts";
+import { type Answer, Dispatcher, type Log } from "../protocol/dispatch.ts";
 import { ReplyBody } from "../protocol/reply.ts";
+import { traceAnswers } from "../protocol/trace.ts";
 import { RequestView } from "../protocol/request.ts";
 import { DeviceReply } from "../transport/device_reply.ts";
 import { InFlight } from "./in_flight.ts";
@@ -18,7 +19,7 @@ import { InFlight } from "./in_flight.ts";
 /** What a handler needs of the session; the loops' devices come with `attach`. */
 export interface HandlerOptions {
   readonly filesystem: FileSystem;
-  readonly session: Pick<LoopServe, "maxWrite" | "defaults" | "features">;
+  readonly session: Pick<LoopServe, "maxWrite" | "defaults" | "features" | "debug">;
   readonly libc: Libc;
   readonly log: Log;
 }
@@ -33,10 +34,11 @@ export class Handler implements Disposable {
 
   constructor({ filesystem, session, libc, log }: HandlerOptions) {
     this.#reply = new DeviceReply(libc, session.maxWrite);
+    const answer: Answer = (request, length) => this.#answer(request, length);
     this.#dispatcher = new Dispatcher({
       filesystem,
       body: new ReplyBody(this.#reply.body, session.defaults),
-      answer: (request, length) => this.#answer(request, length),
+      answer: session.debug ? traceAnswers(answer, (line) => log(line, undefined)) : answer,
       log,
       cacheNegative: session.defaults.negativeTimeout > 0,
       extendedSetxattr: session.features.has("setxattr-ext"),

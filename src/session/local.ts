@@ -4,8 +4,9 @@ import { OPCODE } from "../../ffi/kernel.ts";
 import type { FileSystem } from "../fs/filesystem.ts";
 import type { LoopServe } from "../messages.ts";
 import { HeaderContext } from "../protocol/context.ts";
-import { Dispatcher, type Log } from "../protocol/dispatch.ts";
+import { type Answer, Dispatcher, type Log } from "../protocol/dispatch.ts";
 import { ReplyBody } from "../protocol/reply.ts";
+import { traceAnswers } from "../protocol/trace.ts";
 import type { RequestView } from "../protocol/request.ts";
 import { DeviceReply } from "../transport/device_reply.ts";
 
@@ -19,10 +20,11 @@ export function serveLocally(
   const reply = new DeviceReply(libc, serve.maxWrite);
   const never = new AbortController().signal;
   const context = new HeaderContext({ allocate: (size) => reply.body.subarray(0, size), signal: () => never });
+  const answer: Answer = (request, length) => reply.send(request, length);
   const dispatcher = new Dispatcher({
     filesystem,
     body: new ReplyBody(reply.body, serve.defaults),
-    answer: (request, length) => reply.send(request, length),
+    answer: serve.debug ? traceAnswers(answer, (line) => log(line, undefined)) : answer,
     log,
     cacheNegative: serve.defaults.negativeTimeout > 0,
     extendedSetxattr: serve.features.has("setxattr-ext"),

@@ -1,5 +1,6 @@
 /** Entry point of a loop worker: makes its filesystem, says what it has, then serves until the mount ends. */
 import { openLibc } from "../../ffi/library.ts";
+import { describeThrown } from "../fs/errors.ts";
 import type { FileSystem } from "../fs/filesystem.ts";
 import type { FileSystemModule } from "../fs/module.ts";
 import type { FromLoop, LoopServe, LoopStart, ToLoop } from "../messages.ts";
@@ -58,7 +59,7 @@ function requestServer(settings: LoopServe, libc: ReturnType<typeof openLibc>): 
     self.postMessage({
       kind: "log",
       message,
-      detail: error instanceof Error ? error.stack ?? error.message : String(error),
+      detail: describeThrown(error),
     });
   });
 }

@@ -237,3 +237,13 @@ Deno.test("refusals of every kind reach the caller as their errno", async () => 
     await assertRejects(() => Deno.stat(`${mounted.path}/${name}`), Error, `(os error ${ERRNO[name]})`);
   }
 });
+
+Deno.test("debug shows every request and its answer, in both placements", async () => {
+  const source = "export default () => ({ getAttributes: () => ({ mode: 0o40755 }) })";
+  for (const filesystem of [{ getAttributes: () => directory }, moduleOf(source)]) {
+    const log: string[] = [];
+    await using mounted = await mountTemporarily(filesystem, { debug: true, log: (message) => log.push(message) });
+    assertEquals(await code(Deno.stat(`${mounted.path}/none`)), "ENOENT");
+    await waitFor("the line of the lookup", () => log.some((line) => /LOOKUP node 1 .* -> ENOENT/.test(line)));
+  }
+});
