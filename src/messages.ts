@@ -1,27 +1,23 @@
-/** Types only: all that crosses between the isolate that mounts, the loops and the handlers. */
+/** Types only: all that crosses between the isolate that mounts and the loops. */
 import type { ReplyDefaults } from "./protocol/reply.ts";
-
-/** What serves a loop's requests. */
-export type Placement =
-  /** A module that the loop itself loads; see `src/fs/module.ts`. `shared` is what its `prepare` returned. */
-  | { readonly kind: "loop"; readonly module: string; readonly options: unknown; readonly shared: unknown }
-  /** Another isolate, behind this port: every request goes there as its bytes, in a buffer that it then owns. */
-  | { readonly kind: "handler"; readonly port: MessagePort };
 
 /** To a new loop worker: what to serve. Answered with `LoopReady` or `LoopFailed`. */
 export interface LoopStart {
   readonly kind: "start";
   readonly loop: number;
   readonly loops: number;
-  readonly placement: Placement;
+  /** The module that the loop loads; see `src/fs/module.ts`. */
+  readonly module: string;
+  readonly options: unknown;
+  /** What the module's `prepare` returned. */
+  readonly shared: unknown;
 }
 
-/** To a ready loop: serve this device until the end. Answered with `LoopEnded` or `LoopFailed`. */
-export interface LoopServe {
-  readonly kind: "serve";
-  /** The loop's own descriptor of the connection. */
+/** How to serve a mount: what loops and handlers are told once it is live. */
+export interface ServeSettings {
+  /** The server's own descriptor of the connection. */
   readonly device: number;
-  /** An eventfd that becomes readable when loops are to stop. */
+  /** An eventfd that becomes readable when servers are to stop. */
   readonly stop: number;
   readonly minor: number;
   readonly features: ReadonlySet<string>;
@@ -29,6 +25,12 @@ export interface LoopServe {
   readonly defaults: ReplyDefaults;
   /** Whether every request is to be logged. */
   readonly debug: boolean;
+}
+
+/** To a ready loop: serve until the end. Answered with `LoopEnded` or `LoopFailed`. */
+export interface LoopServe {
+  readonly kind: "serve";
+  readonly settings: ServeSettings;
 }
 
 export type ToLoop = LoopStart | LoopServe;
@@ -40,10 +42,13 @@ export interface LoopReady {
   readonly features: readonly string[];
 }
 
+/** Why a server has come to its end. */
+export type EndReason = "unmounted" | "aborted" | "stopped";
+
 /** The loop has ended: unmounted, aborted through /sys/fs/fuse/connections, or told to stop. */
 export interface LoopEnded {
   readonly kind: "ended";
-  readonly reason: "unmounted" | "aborted" | "stopped";
+  readonly reason: EndReason;
 }
 
 /** The loop cannot go on, or could not begin. */
@@ -62,3 +67,14 @@ export interface LogRecord {
 }
 
 export type FromLoop = LoopReady | LoopEnded | LoopFailed | LogRecord;
+
+/** To a new watcher: what to watch, and the flag that says when. Each time it finds something it answers with `Watched`. */
+export interface WatcherStart {
+  readonly device: number;
+  readonly stop: number;
+  /** One word of shared memory; its values are in `src/handler/watcher.ts`. */
+  readonly flag: Int32Array<SharedArrayBuffer>;
+}
+
+/** Something is there: true when it is the wish to stop. */
+export type Watched = boolean;

@@ -1,18 +1,17 @@
-/** Joins the parts: a filesystem, its loops, a connection; and gives back the session that holds them. */
-import { openLibc } from "../ffi/library.ts";
+/** Joins the parts: a filesystem, what serves it, a connection; and gives back the session that holds them. */
 import { Connection } from "./connection/connection.ts";
 import { type Feature, wantedFeatures } from "./connection/features.ts";
-import type { Agreement } from "./connection/handshake.ts";
 import { deviceDescriptor, prepareMountpoint } from "./connection/mountpoint.ts";
 import { describeThrown } from "./fs/errors.ts";
 import type { FileSystem } from "./fs/filesystem.ts";
 import type { FileSystemModule } from "./fs/module.ts";
 import { Handler } from "./handler/handler.ts";
-import type { LogRecord, LoopReady } from "./messages.ts";
+import { Watcher } from "./handler/watcher.ts";
+import type { LoopReady } from "./messages.ts";
 import type { ReplyDefaults } from "./protocol/reply.ts";
+import { type Server, Session } from "./session.ts";
 import { LoopWorker } from "./session/loop_worker.ts";
 import { methodsOf } from "./session/methods.ts";
-import { Session } from "./session.ts";
 
 /** A filesystem that every loop loads for itself (placement "loop"); see {@linkcode FileSystemModule}. */
 export interface ModulePlacement {
@@ -45,8 +44,6 @@ export interface MountOptions {
   readonly defaultPermissions?: boolean;
   /** The largest read in bytes. */
   readonly maxRead?: number;
-  /** How many loops read requests for a filesystem object. Default 1. */
-  readonly loops?: number;
   /** Log every request and its answer. */
   readonly debug?: boolean;
   /** Told what goes wrong inside the filesystem. Default: standard error. */
@@ -71,101 +68,57 @@ export async function mount(
   mountpoint: string,
   options: MountOptions = {},
 ): Promise<Session> {
-  const count = ("module" in filesystem ? filesystem.loops : options.loops) ?? 1;
-  if (!Number.isInteger(count) || count < 1 || count > MOST_LOOPS) {
-    throw new RangeError(`Cannot mount with ${count} loops: from 1 to ${MOST_LOOPS} can serve a mount`);
-  }
-  const path = deviceDescriptor(mountpoint) === undefined ? await prepareMountpoint(mountpoint) : mountpoint;
   const { debug = false, log = logToStandardError } = options;
+  const path = deviceDescriptor(mountpoint) === undefined ? await prepareMountpoint(mountpoint) : mountpoint;
   await using resources = new AsyncDisposableStack();
-  const source = "module" in filesystem
-    ? await moduleSource(filesystem, count, resources)
-    : objectSource(filesystem, count, debug);
-
-  const loops = await startLoops(source, count, resources);
-  loops.forEach((loop) => loop.onLog = ({ message, detail }: LogRecord) => log(message, detail));
-  const { methods, features } = source.ready ?? loops[0]!.ready;
+  const { servers, methods, features } = "module" in filesystem
+    ? await startLoops(filesystem, log, resources)
+    : makeHandler(filesystem, log, resources);
 
   const connection = resources.use(Connection.mount(path, libfuseOptions(options)));
   resources.defer(() => connection.unmount());
   const { offer, agreement } = connection.handshake(wantedFeatures(new Set(methods), features));
-  const defaults = replyDefaults(options);
-  const devices = loops.map((_, index) => index === 0 ? connection.device : connection.clone());
-  const handler = resources.use(source.serve(devices, agreement, defaults, log, resources));
-  const session = new Session({
-    connection,
-    loops,
-    devices,
-    agreement,
-    defaults,
-    debug,
-    offer: offer.features,
-    handler,
-  });
+  const settings = { ...agreement, defaults: replyDefaults(options), debug };
+  const session = new Session({ connection, servers, settings, offer: offer.features });
   session.own(resources.move());
   return session;
 }
 
-/** Where a mount's requests are served. */
-interface Source {
-  /** What the loop number `index` is told. */
-  placement(index: number): Parameters<typeof LoopWorker.start>[0]["placement"];
-  /** What the filesystem has, where the loops cannot say it. */
-  readonly ready?: Pick<LoopReady, "methods" | "features">;
-  /** Begins to serve from here, when it is here. */
-  serve(
-    devices: readonly number[],
-    agreement: Agreement,
-    defaults: ReplyDefaults,
-    log: Logger,
-    resources: AsyncDisposableStack,
-  ): Handler | null;
+/** What serves a mount, and what its filesystem has. */
+interface Servers extends Pick<LoopReady, "methods" | "features"> {
+  readonly servers: readonly Server[];
 }
 
 type Logger = (message: string, detail: string) => void;
 
-async function moduleSource(
-  { module, options }: ModulePlacement,
-  count: number,
+/** Placement "handler": this isolate serves. */
+function makeHandler(filesystem: FileSystem, log: Logger, resources: AsyncDisposableStack): Servers {
+  const watcher = resources.use(new Watcher());
+  const serve: Server = (settings) =>
+    new Handler(filesystem, settings, watcher, (message, error) => log(message, describeThrown(error))).serve();
+  return { servers: [serve], methods: methodsOf(filesystem), features: filesystem.features ?? [] };
+}
+
+/** Placement "loop": starts the workers and waits until each has made its filesystem. */
+async function startLoops(
+  { module, options, loops: count = 1 }: ModulePlacement,
+  log: Logger,
   resources: AsyncDisposableStack,
-): Promise<Source> {
+): Promise<Servers> {
+  if (!Number.isInteger(count) || count < 1 || count > MOST_LOOPS) {
+    throw new RangeError(`Cannot mount with ${count} loops: from 1 to ${MOST_LOOPS} can serve a mount`);
+  }
   const href = String(module);
   const { prepare, release } = await import(href) as FileSystemModule;
   const shared = await prepare?.(options, count);
   resources.defer(() => release?.(shared));
-  return {
-    placement: () => ({ kind: "loop", module: href, options, shared }),
-    serve: () => null,
-  };
-}
-
-function objectSource(filesystem: FileSystem, count: number, debug: boolean): Source {
-  const channels = Array.from({ length: count }, () => new MessageChannel());
-  return {
-    placement: (index) => ({ kind: "handler", port: channels[index]!.port2 }),
-    ready: { methods: methodsOf(filesystem), features: filesystem.features ?? [] },
-    serve(devices, { minor, features, maxWrite }, defaults, log, resources) {
-      filesystem.initialize?.({ minor, features, maxWrite });
-      resources.defer(() => filesystem.destroy?.());
-      const handler = new Handler({
-        filesystem,
-        session: { maxWrite, defaults, features, debug },
-        libc: openLibc(),
-        log: (message, error) => log(message, describeThrown(error)),
-      });
-      channels.forEach(({ port1 }, index) => handler.attach(port1, devices[index]!));
-      return handler;
-    },
-  };
-}
-
-async function startLoops(source: Source, count: number, resources: AsyncDisposableStack): Promise<LoopWorker[]> {
-  const starting = Array.from({ length: count }, (_, loop) => {
-    const worker = LoopWorker.start({ kind: "start", loop, loops: count, placement: source.placement(loop) });
+  const loops = Array.from({ length: count }, (_, loop) => {
+    const worker = LoopWorker.start({ kind: "start", loop, loops: count, module: href, options, shared });
+    worker.onLog = ({ message, detail }) => log(message, detail);
     return resources.use(worker);
   });
-  for (const loop of starting) await loop.waitUntilReady();
-  return starting;
+  for (const loop of loops) await loop.waitUntilReady();
+  return { servers: loops.map((loop): Server => (settings) => loop.serve(settings)), ...loops[0]!.ready };
 }
 
 function replyDefaults(options: MountOptions): ReplyDefaults {

@@ -2,10 +2,7 @@
 import { openLibc } from "../ffi/library.ts";
 import type { Connection } from "./connection/connection.ts";
 import type { Feature } from "./connection/features.ts";
-import type { Agreement } from "./connection/handshake.ts";
-import type { Handler } from "./handler/handler.ts";
-import type { ReplyDefaults } from "./protocol/reply.ts";
-import type { LoopWorker } from "./session/loop_worker.ts";
+import type { EndReason, ServeSettings } from "./messages.ts";
 
 /** How long files that are still open after an unmount keep the session alive. */
 const GRACE_MILLISECONDS = 1_000;
@@ -13,18 +10,17 @@ const GRACE_MILLISECONDS = 1_000;
 // sys/eventfd.h
 const EFD_CLOEXEC = 0o2000000;
 
+/** Serves one descriptor of a connection until the end, and says why it ended. */
+export type Server = (settings: ServeSettings) => Promise<EndReason>;
+
 /** The parts of a session. */
 export interface SessionParts {
   readonly connection: Connection;
-  readonly loops: readonly LoopWorker[];
-  /** The descriptor of each loop. */
-  readonly devices: readonly number[];
-  readonly agreement: Agreement;
-  readonly defaults: ReplyDefaults;
-  readonly debug: boolean;
+  /** Each gets a descriptor of its own. */
+  readonly servers: readonly Server[];
+  readonly settings: Omit<ServeSettings, "device" | "stop">;
   /** All that the kernel offers. */
   readonly offer: ReadonlySet<Feature>;
-  readonly handler: Handler | null;
 }
 
 /**
@@ -40,39 +36,26 @@ export class Session implements AsyncDisposable {
   readonly kernelFeatures: ReadonlySet<Feature>;
   /** The kernel's FUSE protocol is 7.`minor`. */
   readonly minor: number;
-  /** Resolves when the mount is gone and everything is closed; rejects when a loop failed. */
+  /** Resolves when the mount is gone and everything is closed; rejects when a server failed. */
   readonly finished: Promise<void>;
 
   readonly #connection: Connection;
-  readonly #loops: readonly LoopWorker[];
   readonly #stop: number;
   readonly #resources = new AsyncDisposableStack();
 
-  constructor(parts: SessionParts) {
-    const { connection, loops, agreement } = parts;
+  constructor({ connection, servers, settings, offer }: SessionParts) {
     this.mountpoint = connection.mountpoint;
-    this.features = agreement.features;
-    this.kernelFeatures = parts.offer;
-    this.minor = agreement.minor;
+    this.features = settings.features;
+    this.kernelFeatures = offer;
+    this.minor = settings.minor;
     this.#connection = connection;
-    this.#loops = loops;
     this.#stop = openLibc().symbols.eventfd(0, EFD_CLOEXEC);
     if (this.#stop < 0) throw new Error("Cannot make an eventfd for the session: too many open files");
     this.#resources.defer(() => void openLibc().symbols.close(this.#stop));
-    loops.forEach((loop, index) =>
-      loop.serve({
-        kind: "serve",
-        device: parts.devices[index]!,
-        stop: this.#stop,
-        minor: agreement.minor,
-        features: agreement.features,
-        maxWrite: agreement.maxWrite,
-        defaults: parts.defaults,
-        debug: parts.debug,
-      })
-    );
-    this.finished = this.#finish(parts);
-    // Awaiting `finished` is the caller's choice; a failed loop is logged by then.
+    const devices = servers.map((_, index) => index === 0 ? connection.device : connection.clone());
+    const ends = servers.map((serve, index) => serve({ ...settings, device: devices[index]!, stop: this.#stop }));
+    this.finished = this.#finish(ends);
+    // Awaiting `finished` is the caller's choice.
     this.finished.catch(() => {});
   }
 
@@ -87,7 +70,7 @@ export class Session implements AsyncDisposable {
    */
   async unmount(): Promise<void> {
     await this.#connection.unmount();
-    const grace = setTimeout(() => this.#stopLoops(), GRACE_MILLISECONDS);
+    const grace = setTimeout(() => this.#stopServers(), GRACE_MILLISECONDS);
     try {
       await this.finished;
     } finally {
@@ -99,19 +82,13 @@ export class Session implements AsyncDisposable {
     return this.unmount();
   }
 
-  #stopLoops(): void {
+  #stopServers(): void {
     openLibc().symbols.write(this.#stop, new Uint8Array(new BigUint64Array([1n]).buffer), 8);
   }
 
-  async #finish({ loops }: SessionParts): Promise<void> {
-    const outcomes = await Promise.allSettled(loops.map(async (loop) => {
-      try {
-        await loop.ended;
-      } finally {
-        // One loop's end is the end of all: without it some requests would wait for ever.
-        this.#stopLoops();
-      }
-    }));
+  async #finish(ends: readonly Promise<EndReason>[]): Promise<void> {
+    // One server's end is the end of all: without it some requests would wait for ever.
+    const outcomes = await Promise.allSettled(ends.map((end) => end.finally(() => this.#stopServers())));
     await this.#resources.disposeAsync();
     const failed = outcomes.find((outcome) => outcome.status === "rejected");
     if (failed !== undefined) throw failed.reason;

@@ -28,7 +28,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/layers/support": ["src/fs"],
   "src/layers/memory": ["src/fs", "src/layers/support"],
   "src/layers/passthrough": ["ffi", "src/fs", "src/layers/support"],
-  "src/workers": [...SHARED, ...SERVING],
+  "src/workers": [...SHARED, ...SERVING, "src/transport"],
   "src/session.ts": [...SHARED, ...SERVING],
   "src/mount.ts": [...SHARED, ...SERVING, "src/session.ts"],
   "src/cli": ["deno.json", "ffi", "src/deps.ts", "src/fs", "src/connection", "src/layers/memory", "src/mount.ts"],

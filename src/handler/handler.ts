@@ -1,70 +1,96 @@
 /**
- * Placement "handler": serves requests that loops post, in the isolate that made the filesystem, and answers the kernel
- * from here. Requests run beside each other as far as the filesystem's promises let them.
+ * Placement "handler": serves requests in the isolate that made the filesystem, whose event loop goes on beside it.
+ * Requests run beside each other as far as the filesystem's promises let them.
  */
-import type { Libc } from "../../ffi/library.ts";
+import { setImmediate } from "node:timers";
+import { openLibc } from "../../ffi/library.ts";
 import { OPCODE } from "../../ffi/kernel.ts";
 import { STRUCT } from "../../ffi/structs.ts";
 import { ERRNO } from "../fs/errors.ts";
 import type { FileSystem } from "../fs/filesystem.ts";
-import type { LoopServe } from "../messages.ts";
+import type { EndReason, ServeSettings } from "../messages.ts";
 import { HeaderContext } from "../protocol/context.ts";
 import { type Answer, Dispatcher, type Log } from "../protocol/dispatch.ts";
 import { ReplyBody } from "../protocol/reply.ts";
-import { traceAnswers } from "../protocol/trace.ts";
 import { RequestView } from "../protocol/request.ts";
+import { traceAnswers } from "../protocol/trace.ts";
+import { DeviceReader, SPINS } from "../transport/device_reader.ts";
 import { DeviceReply } from "../transport/device_reply.ts";
 import { InFlight } from "./in_flight.ts";
+import type { Watcher } from "./watcher.ts";
 
-/** What a handler needs of the session; the loops' devices come with `attach`. */
-export interface HandlerOptions {
-  readonly filesystem: FileSystem;
-  readonly session: Pick<LoopServe, "maxWrite" | "defaults" | "features" | "debug">;
-  readonly libc: Libc;
-  readonly log: Log;
-}
+/** After this many requests in a row the isolate's timers and other events get their turn. */
+const REQUESTS_PER_TURN = 64;
 
-/** Holds the ports of all loops of a session. */
-export class Handler implements Disposable {
+/** Serves one mount from `serve` to its end. */
+export class Handler {
+  readonly #filesystem: FileSystem;
+  readonly #settings: ServeSettings;
   readonly #dispatcher: Dispatcher;
+  readonly #reader: DeviceReader;
+  readonly #watcher: Watcher;
   readonly #reply: DeviceReply;
   readonly #inFlight = new InFlight();
-  readonly #ports: MessagePort[] = [];
-  readonly #devices: number[] = [];
+  #ended = false;
 
-  constructor({ filesystem, session, libc, log }: HandlerOptions) {
-    this.#reply = new DeviceReply(libc, session.maxWrite);
+  constructor(filesystem: FileSystem, settings: ServeSettings, watcher: Watcher, log: Log) {
+    const libc = openLibc();
+    const { device, maxWrite, defaults, features, debug } = settings;
+    this.#watcher = watcher;
+    this.#filesystem = filesystem;
+    this.#settings = settings;
+    this.#reader = new DeviceReader({ libc, device, maxWrite });
+    this.#reply = new DeviceReply(libc, maxWrite);
     const answer: Answer = (request, length) => this.#answer(request, length);
     this.#dispatcher = new Dispatcher({
       filesystem,
-      body: new ReplyBody(this.#reply.body, session.defaults),
-      answer: session.debug ? traceAnswers(answer, (line) => log(line, undefined)) : answer,
+      body: new ReplyBody(this.#reply.body, defaults),
+      answer: debug ? traceAnswers(answer, (line) => log(line, undefined)) : answer,
       log,
-      cacheNegative: session.defaults.negativeTimeout > 0,
-      extendedSetxattr: session.features.has("setxattr-ext"),
+      cacheNegative: defaults.negativeTimeout > 0,
+      extendedSetxattr: features.has("setxattr-ext"),
       mustAnswerAtOnce: false,
     });
   }
 
-  /** Serves what the loop that reads `device` posts to `port`. */
-  attach(port: MessagePort, device: number): void {
-    this.#ports.push(port);
-    this.#devices.push(device);
-    port.onmessage = ({ data }: MessageEvent<Uint8Array<ArrayBuffer>>) => this.#receive(data, device);
+  /** Serves until the end and says why it ended. Then all signals fire, and late answers go nowhere. */
+  async serve(): Promise<EndReason> {
+    const { device, stop, minor, features, maxWrite } = this.#settings;
+    this.#watcher.watch(device, stop);
+    this.#filesystem.initialize?.({ minor, features, maxWrite });
+    try {
+      return await this.#serve();
+    } finally {
+      this.#ended = true;
+      this.#inFlight.interruptAll();
+      await this.#filesystem.destroy?.();
+    }
   }
 
-  /** Fires the signals of all requests in flight and takes no more. Late answers are dropped by the kernel. */
-  [Symbol.dispose](): void {
-    this.#inFlight.interruptAll();
-    for (const port of this.#ports) port.close();
-    this.#ports.length = 0;
+  async #serve(): Promise<EndReason> {
+    for (let empty = 0, served = 0;;) {
+      const found = this.#reader.read();
+      if (found === "request") {
+        empty = 0;
+        this.#receive(this.#reader.request);
+        if (++served % REQUESTS_PER_TURN === 0) await nextTurn();
+        // Methods that wait for nothing but their own promises go on here, and are answered before the next read.
+        else if (this.#inFlight.size > 0) await undefined;
+      } else if (found !== "empty") {
+        return found;
+      } else if (++empty > SPINS || this.#inFlight.size > 0) {
+        empty = 0;
+        if (await this.#watcher.wait()) return "stopped";
+      }
+    }
   }
 
-  #receive(bytes: Uint8Array<ArrayBuffer>, device: number): void {
-    const request = RequestView.over(bytes);
-    request.device = device;
-    const { opcode } = request;
-    if (opcode === OPCODE.INTERRUPT) return this.#interrupt(request);
+  #receive(read: RequestView): void {
+    const { opcode } = read;
+    if (opcode === OPCODE.INTERRUPT) return this.#interrupt(read);
+    // The method may take its time, and the reader's buffer is needed for the next request.
+    const request = RequestView.over(read.payload.slice(0, (read.length + 7) & ~7) as Uint8Array<ArrayBuffer>);
+    request.device = read.device;
     if (opcode !== OPCODE.FORGET && opcode !== OPCODE.BATCH_FORGET) {
       this.#inFlight.begin(request.uniqueLower, request.uniqueUpper);
     }
@@ -77,20 +103,21 @@ export class Handler implements Disposable {
 
   #answer(request: RequestView, length: number): boolean {
     this.#inFlight.end(request.uniqueLower, request.uniqueUpper);
-    if (this.#ports.length === 0) return false;
-    return this.#reply.send(request, length);
+    return !this.#ended && this.#reply.send(request, length);
   }
 
   /**
-   * An interrupt for a request that is not here was overtaken by the answer, or overtook its request, which another
-   * loop has read and not posted yet. EAGAIN makes the kernel send the interrupt again in the second case and means
-   * nothing in the first (fuse_dev_do_write); only the descriptor that holds the request accepts it.
+   * An interrupt for a request that is not in flight was overtaken by the answer: EAGAIN, which the protocol wants for
+   * what is not known, then reaches nobody (fuse_dev_do_write).
    */
   #interrupt(request: RequestView): void {
     const { unique } = STRUCT.fuse_interrupt_in;
     if (this.#inFlight.interrupt(request.u32(unique), request.u32(unique + 4))) return;
-    for (const device of this.#devices) {
-      if (this.#reply.sendFor(device, request.uniqueLower, request.uniqueUpper, -ERRNO.EAGAIN)) return;
-    }
+    this.#reply.send(request, -ERRNO.EAGAIN);
   }
+}
+
+/** Resolves after the events that wait for this isolate have had their turn. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(() => resolve()));
 }

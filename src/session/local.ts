@@ -2,7 +2,7 @@
 import type { Libc } from "../../ffi/library.ts";
 import { OPCODE } from "../../ffi/kernel.ts";
 import type { FileSystem } from "../fs/filesystem.ts";
-import type { LoopServe } from "../messages.ts";
+import type { ServeSettings } from "../messages.ts";
 import { HeaderContext } from "../protocol/context.ts";
 import { type Answer, Dispatcher, type Log } from "../protocol/dispatch.ts";
 import { ReplyBody } from "../protocol/reply.ts";
@@ -13,21 +13,21 @@ import { DeviceReply } from "../transport/device_reply.ts";
 /** Returns what serves a request by calling `filesystem`, whose methods must not return promises. */
 export function serveLocally(
   filesystem: FileSystem,
-  serve: LoopServe,
+  settings: ServeSettings,
   libc: Libc,
   log: Log,
 ): (request: RequestView) => void {
-  const reply = new DeviceReply(libc, serve.maxWrite);
+  const reply = new DeviceReply(libc, settings.maxWrite);
   const never = new AbortController().signal;
   const context = new HeaderContext({ allocate: (size) => reply.body.subarray(0, size), signal: () => never });
   const answer: Answer = (request, length) => reply.send(request, length);
   const dispatcher = new Dispatcher({
     filesystem,
-    body: new ReplyBody(reply.body, serve.defaults),
-    answer: serve.debug ? traceAnswers(answer, (line) => log(line, undefined)) : answer,
+    body: new ReplyBody(reply.body, settings.defaults),
+    answer: settings.debug ? traceAnswers(answer, (line) => log(line, undefined)) : answer,
     log,
-    cacheNegative: serve.defaults.negativeTimeout > 0,
-    extendedSetxattr: serve.features.has("setxattr-ext"),
+    cacheNegative: settings.defaults.negativeTimeout > 0,
+    extendedSetxattr: settings.features.has("setxattr-ext"),
     mustAnswerAtOnce: true,
   });
   return (request) => {

@@ -1,10 +1,10 @@
 /** A loop as the mounting side sees it: a worker that gets ready, serves, and ends. */
-import type { FromLoop, LogRecord, LoopEnded, LoopReady, LoopServe, LoopStart } from "../messages.ts";
+import type { EndReason, FromLoop, LogRecord, LoopReady, LoopStart, ServeSettings, ToLoop } from "../messages.ts";
 
 export class LoopWorker implements Disposable {
   readonly #worker: Worker;
   readonly #ready = Promise.withResolvers<LoopReady>();
-  readonly #ended = Promise.withResolvers<LoopEnded["reason"]>();
+  readonly #ended = Promise.withResolvers<EndReason>();
   #facts: LoopReady | undefined;
 
   /** Where the loop's log lines go. */
@@ -27,8 +27,7 @@ export class LoopWorker implements Disposable {
       type: "module",
       name: `trellis-loop-${start.loop}`,
     });
-    const transfer = start.placement.kind === "handler" ? [start.placement.port] : [];
-    worker.postMessage(start, transfer);
+    worker.postMessage(start satisfies ToLoop);
     return new LoopWorker(worker);
   }
 
@@ -43,12 +42,9 @@ export class LoopWorker implements Disposable {
     return this.#facts;
   }
 
-  serve(settings: LoopServe): void {
-    this.#worker.postMessage(settings);
-  }
-
-  /** Resolves when the loop has ended, with the reason. */
-  get ended(): Promise<LoopEnded["reason"]> {
+  /** Serves until the end and says why it ended. @throws when the loop fails. */
+  serve(settings: ServeSettings): Promise<EndReason> {
+    this.#worker.postMessage({ kind: "serve", settings } satisfies ToLoop);
     return this.#ended.promise;
   }
 

@@ -1,0 +1,48 @@
+/**
+ * Wakes an isolate with an event loop when its device has something to read. The waiting is done by a worker of its own
+ * and not by Deno's pool of threads for blocking calls: programs of this very process that wait for the mount with async
+ * calls take those, up to the last one, and the mount would wait for itself.
+ */
+import type { Watched, WatcherStart } from "../messages.ts";
+
+/** Values of the flag. The isolate sets WATCHING, the worker IDLE. */
+export const IDLE = 0;
+export const WATCHING = 1;
+export const ENDED = 2;
+
+export class Watcher implements Disposable {
+  readonly #worker: Worker;
+  readonly #flag = new Int32Array(new SharedArrayBuffer(4));
+  #wake: (stopped: Watched) => void = () => {};
+
+  constructor() {
+    this.#worker = new Worker(new URL("../workers/watcher.ts", import.meta.url), {
+      type: "module",
+      name: "trellis-watcher",
+    });
+    this.#worker.onmessage = ({ data }: MessageEvent<Watched>) => this.#wake(data);
+  }
+
+  /** Says what is to be watched. */
+  watch(device: number, stop: number): void {
+    this.#worker.postMessage({ device, stop, flag: this.#flag } satisfies WatcherStart);
+  }
+
+  /** Resolves when the device has something to read (false), or the wish to stop has come (true). */
+  wait(): Promise<Watched> {
+    const { promise, resolve } = Promise.withResolvers<Watched>();
+    this.#wake = resolve;
+    this.#setFlag(WATCHING);
+    return promise;
+  }
+
+  [Symbol.dispose](): void {
+    this.#setFlag(ENDED);
+    this.#worker.terminate();
+  }
+
+  #setFlag(value: number): void {
+    Atomics.store(this.#flag, 0, value);
+    Atomics.notify(this.#flag, 0);
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * The device's other direction: requests, read without blocking into one buffer, and poll(2) to wait for them on a thread
+ * that may block.
+ */
+import type { Libc } from "../../ffi/library.ts";
+import { STRUCT } from "../../ffi/structs.ts";
+import { errnoName } from "../fs/errors.ts";
+import type { EndReason } from "../messages.ts";
+import { RequestView } from "../protocol/request.ts";
+
+/**
+ * How often an empty device is read again before the reader sleeps. A client that makes one call after another sends its
+ * next request within microseconds, and waking a sleeping thread costs more than these reads (`docs/performance.md`). An
+ * idle mount sleeps and takes no processor time.
+ */
+export const SPINS = 50;
+
+// poll.h
+const POLLIN = 1;
+// asm-generic/errno.h
+const ENOENT = 2;
+const EINTR = 4;
+const EAGAIN = 11;
+const ENODEV = 19;
+const ECONNABORTED = 103;
+
+/** What a reader reads. */
+export interface DeviceReaderOptions {
+  readonly libc: Libc;
+  /** A nonblocking descriptor of the connection that nobody else reads. */
+  readonly device: number;
+  readonly maxWrite: number;
+}
+
+export class DeviceReader {
+  /** The request that `read` found; the next `read` overwrites it. */
+  readonly request: RequestView;
+  readonly #libc: Libc;
+  readonly #device: number;
+  readonly #buffer: Uint8Array<ArrayBuffer>;
+  constructor({ libc, device, maxWrite }: DeviceReaderOptions) {
+    this.#libc = libc;
+    this.#device = device;
+    // The kernel wants room for the longest write and its header, or read fails with EINVAL (fuse_dev_do_read).
+    this.#buffer = new Uint8Array(STRUCT.fuse_in_header.SIZE + STRUCT.fuse_write_in.SIZE + maxWrite + 4096);
+    this.request = RequestView.over(this.#buffer);
+    this.request.device = device;
+  }
+
+  /** Reads one request if there is one. */
+  read(): "request" | "empty" | EndReason {
+    const { symbols, errno } = this.#libc;
+    if (symbols.read(this.#device, this.#buffer, this.#buffer.length) > 0) return "request";
+    switch (errno[0]) {
+      case EAGAIN:
+      // The request was interrupted before it could be read; a signal came.
+      case ENOENT:
+      case EINTR:
+        return "empty";
+      case ENODEV:
+        return "unmounted";
+      case ECONNABORTED:
+        return "aborted";
+      default:
+        throw new Error(`Cannot read from the FUSE device: ${errnoName(errno[0]!)}`);
+    }
+  }
+}
+
+/** Waits for a device on behalf of its reader. */
+export class DevicePoll {
+  readonly #libc: Libc;
+  /** Two `struct pollfd { int fd; short events, revents; }`: the device and `stop`. */
+  readonly #descriptors = new Uint8Array(16);
+  readonly #events = new Int16Array(this.#descriptors.buffer);
+
+  constructor(libc: Libc, device: number, stop: number) {
+    this.#libc = libc;
+    new Int32Array(this.#descriptors.buffer).set([device, POLLIN, stop, POLLIN]);
+  }
+
+  /** Blocks the thread until something is there. True when that is the wish to stop. */
+  wait(): boolean {
+    this.#libc.symbols.poll(this.#descriptors, 2, -1);
+    return this.#events[7] !== 0;
+  }
+}

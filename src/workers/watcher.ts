@@ -1,0 +1,25 @@
+/** Entry point of a watcher: polls a device whenever it is asked to, and says when something is there. */
+import { openLibc } from "../../ffi/library.ts";
+import { ENDED, IDLE, WATCHING } from "../handler/watcher.ts";
+import type { Watched, WatcherStart } from "../messages.ts";
+import { DevicePoll } from "../transport/device_reader.ts";
+
+declare const self: {
+  onmessage: (event: MessageEvent<WatcherStart>) => void;
+  postMessage(message: Watched): void;
+  close(): void;
+};
+
+/** Blocks this thread from here on: in `Atomics.wait` while the isolate is awake, in poll while it sleeps. */
+self.onmessage = ({ data: { device, stop, flag } }) => {
+  const poll = new DevicePoll(openLibc(), device, stop);
+  for (let stopped = false; !stopped;) {
+    Atomics.wait(flag, 0, IDLE);
+    if (Atomics.load(flag, 0) === ENDED) break;
+    stopped = poll.wait();
+    // ENDED may have been set meanwhile, and is to stay.
+    Atomics.compareExchange(flag, 0, WATCHING, IDLE);
+    self.postMessage(stopped);
+  }
+  self.close();
+};
