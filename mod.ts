@@ -8,7 +8,7 @@ export type { Session } from "./src/session.ts";
 export { MountError } from "./src/connection/connection.ts";
 export { MountpointError } from "./src/connection/mountpoint.ts";
 export { LibraryError } from "./ffi/library.ts";
-export { type ErrnoName, errnoNameOf, FsError } from "./src/fs/errors.ts";
+export { type ErrnoName, errnoNameOf, FsError, Later } from "./src/fs/errors.ts";
 export * from "./src/fs/filesystem.ts";
 export * from "./src/fs/attributes.ts";
 export * from "./src/fs/module.ts";

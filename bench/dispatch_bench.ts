@@ -27,6 +27,7 @@ const dispatcher = new Dispatcher({
   },
   cacheNegative: false,
   extendedSetxattr: true,
+  later: () => {},
   mustAnswerAtOnce: true,
 });
 for (let index = 0; index < 100; index++) filesystem.makeNode(1, `file-${index}`, 0o100644, 0, context);

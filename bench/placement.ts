@@ -14,10 +14,10 @@ const COUNT = 8000;
 const CORES = navigator.hardwareConcurrency;
 
 const module = new URL("constant.ts", import.meta.url);
-const placements: readonly [name: string, filesystem: Parameters<typeof mount>[0], loops: number][] = [
-  ["loop, 1 loop", { module, loops: 1 }, 1],
-  [`loop, ${CORES} loops`, { module, loops: CORES }, CORES],
-  ["handler", makeConstant(), 1],
+const placements: readonly [name: string, filesystem: Parameters<typeof mount>[0]][] = [
+  ["loop, 1 loop", { module, loops: 1 }],
+  [`loop, ${CORES} loops`, { module, loops: CORES }],
+  ["handler", makeConstant()],
 ];
 
 async function measure(programs: Bench, session: Session, processes: number): Promise<number> {
@@ -44,7 +44,7 @@ async function portRoundTrip(): Promise<number> {
 await using programs = await compilePrograms();
 const figures = new Map<string, number[]>();
 for (let round = 0; round < ROUNDS; round++) {
-  for (const [name, filesystem, loops] of round % 2 === 0 ? placements : placements.toReversed()) {
+  for (const [name, filesystem] of round % 2 === 0 ? placements : placements.toReversed()) {
     const path = await Deno.makeTempDir({ dir: programs.directory });
     {
       await using session = await mount(filesystem, path, { entryTimeout: 0, attributesTimeout: 0 });

@@ -25,6 +25,8 @@ export interface ServeSettings {
   readonly defaults: ReplyDefaults;
   /** Whether every request is to be logged. */
   readonly debug: boolean;
+  /** Where loops write down the interrupts they read; see `src/session/waiting_requests.ts`. */
+  readonly interrupts: Int32Array<SharedArrayBuffer>;
 }
 
 /** To a ready loop: serve until the end. Answered with `LoopEnded` or `LoopFailed`. */

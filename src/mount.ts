@@ -11,6 +11,7 @@ import type { LoopReady } from "./messages.ts";
 import type { ReplyDefaults } from "./protocol/reply.ts";
 import { type Server, Session } from "./session.ts";
 import { LoopWorker } from "./session/loop_worker.ts";
+import { makeInterrupts } from "./session/waiting_requests.ts";
 import { methodsOf } from "./session/methods.ts";
 
 /** A filesystem that every loop loads for itself (placement "loop"); see {@linkcode FileSystemModule}. */
@@ -78,7 +79,7 @@ export async function mount(
   const connection = resources.use(Connection.mount(path, libfuseOptions(options)));
   resources.defer(() => connection.unmount());
   const { offer, agreement } = connection.handshake(wantedFeatures(new Set(methods), features));
-  const settings = { ...agreement, defaults: replyDefaults(options), debug };
+  const settings = { ...agreement, defaults: replyDefaults(options), debug, interrupts: makeInterrupts() };
   const session = new Session({ connection, servers, settings, offer: offer.features });
   session.own(resources.move());
   return session;

@@ -31,7 +31,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/workers": [...SHARED, ...SERVING, "src/transport"],
   "src/session.ts": [...SHARED, ...SERVING],
   "src/mount.ts": [...SHARED, ...SERVING, "src/session.ts"],
-  "src/cli": ["deno.json", "ffi", "src/deps.ts", "src/fs", "src/connection", "src/layers/memory", "src/mount.ts"],
+  "src/cli": [
+    "deno.json",
+    "ffi",
+    "src/deps.ts",
+    "src/fs",
+    "src/connection",
+    "src/layers/memory",
+    "src/layers/passthrough",
+    "src/mount.ts",
+  ],
   "mod.ts": ["ffi", "src/fs", "src/connection", "src/session.ts", "src/mount.ts"],
   "cli.ts": ["src/cli"],
 };

@@ -220,3 +220,21 @@ export function describeThrown(thrown: unknown): string {
   if (thrown === undefined) return "";
   return thrown instanceof Error ? thrown.stack ?? thrown.message : String(thrown);
 }
+
+/**
+ * What a method throws that cannot answer yet and must not wait, such as one that takes a lock inside a loop. The request
+ * is kept and the method called again after `milliseconds`, then after ever longer times up to a fiftieth of a second,
+ * until it answers; a caller that is interrupted meanwhile gets `EINTR`. Methods that may be async have no need of it.
+ */
+export class Later extends Error {
+  override readonly name = "Later";
+  readonly milliseconds: number;
+
+  constructor(milliseconds: number) {
+    const limit = Error.stackTraceLimit;
+    Error.stackTraceLimit = 0;
+    super(`Ask again in ${milliseconds} ms`);
+    Error.stackTraceLimit = limit;
+    this.milliseconds = milliseconds;
+  }
+}

@@ -57,7 +57,10 @@ export interface RequestContext {
   readonly gid: number;
   /** The caller's thread id, in the pid namespace of the mount; 0 for work that the kernel does by itself. */
   readonly pid: number;
-  /** The caller's umask for operations that make something; the kernel has already applied it to `mode`. */
+  /**
+   * The caller's umask, for operations that make something (not for symbolic links). The kernel has already applied it to
+   * `mode`, unless the filesystem asked for the feature `dont-mask`.
+   */
   readonly umask: number;
   /**
    * Aborted when the caller is interrupted (killed, `Ctrl-C`) and when the session ends. Made when first asked for.

@@ -49,6 +49,7 @@ export class Handler {
       log,
       cacheNegative: defaults.negativeTimeout > 0,
       extendedSetxattr: features.has("setxattr-ext"),
+      later: (request, milliseconds) => this.#later(request, milliseconds),
       mustAnswerAtOnce: false,
     });
   }
@@ -94,11 +95,22 @@ export class Handler {
     if (opcode !== OPCODE.FORGET && opcode !== OPCODE.BATCH_FORGET) {
       this.#inFlight.begin(request.uniqueLower, request.uniqueUpper);
     }
+    this.#dispatch(request);
+  }
+
+  #dispatch(request: RequestView): void {
     const context = new HeaderContext({
       allocate: (size) => new Uint8Array(size),
       signal: (lower, upper) => this.#inFlight.signal(lower, upper),
     });
     void this.#dispatcher.dispatch(request, context);
+  }
+
+  #later(request: RequestView, milliseconds: number): void {
+    setTimeout(() => {
+      if (this.#inFlight.isInterrupted(request.uniqueLower, request.uniqueUpper)) this.#answer(request, -ERRNO.EINTR);
+      else this.#dispatch(request);
+    }, milliseconds);
   }
 
   #answer(request: RequestView, length: number): boolean {

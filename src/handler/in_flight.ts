@@ -43,6 +43,10 @@ export class InFlight {
     return true;
   }
 
+  isInterrupted(uniqueLower: number, uniqueUpper: number): boolean {
+    return this.#flights.get(key(uniqueLower, uniqueUpper))?.interrupted ?? true;
+  }
+
   /** Fires all signals: the session ends. */
   interruptAll(): void {
     for (const flight of this.#flights.values()) {

@@ -5,7 +5,7 @@
 import { OPCODE } from "../../ffi/kernel.ts";
 import { STRUCT } from "../../ffi/structs.ts";
 import type { Entry } from "../fs/attributes.ts";
-import { ERRNO, errnoNameOf } from "../fs/errors.ts";
+import { ERRNO, errnoNameOf, Later } from "../fs/errors.ts";
 import type { FileSystem, NodeId } from "../fs/filesystem.ts";
 import type { HeaderContext } from "./context.ts";
 import { LookupCounts } from "./lookup_counts.ts";
@@ -29,6 +29,8 @@ export interface DispatcherOptions {
   readonly cacheNegative: boolean;
   /** Whether `fuse_setxattr_in` has its long form (feature `setxattr-ext`). */
   readonly extendedSetxattr: boolean;
+  /** Keeps a request whose method threw {@linkcode Later}, and dispatches it again. */
+  readonly later: (request: RequestView, milliseconds: number) => void;
   /** Whether promises are refused, because nothing here would ever resolve them (placement "loop"). */
   readonly mustAnswerAtOnce: boolean;
 }
@@ -43,6 +45,7 @@ export class Dispatcher implements ReplyHost {
   readonly #filesystem: FileSystem;
   readonly #answer: Answer;
   readonly #log: Log;
+  readonly #later: DispatcherOptions["later"];
   readonly #rows: (Operation | undefined)[] = [];
   readonly #setxattrSize: number;
   readonly #mustAnswerAtOnce: boolean;
@@ -55,6 +58,7 @@ export class Dispatcher implements ReplyHost {
     this.#filesystem = options.filesystem;
     this.#answer = options.answer;
     this.#log = options.log;
+    this.#later = options.later;
     this.#setxattrSize = options.extendedSetxattr ? STRUCT.fuse_setxattr_in.SIZE : SHORT_SETXATTR;
     this.#mustAnswerAtOnce = options.mustAnswerAtOnce;
     for (const [opcode, row] of OPERATIONS) this.#rows[opcode] = row;
@@ -107,6 +111,7 @@ export class Dispatcher implements ReplyHost {
   }
 
   #refuse(row: Operation, error: unknown, request: RequestView): void {
+    if (error instanceof Later) return this.#later(request, error.milliseconds);
     const name = errnoNameOf(error);
     if (name === undefined) {
       this.#log(`${row.method} of node ${request.node} threw what is no FsError; the caller gets EIO`, error);

@@ -2,7 +2,8 @@
 import type { FileSystem } from "../fs/filesystem.ts";
 import { OPERATIONS } from "../protocol/operations.ts";
 
-const METHODS = [...new Set([...OPERATIONS.values()].map((operation) => operation.method))];
+// SETLK stands for two methods; the table names the one.
+const METHODS = [...new Set([...OPERATIONS.values()].map(({ method }) => method)), "setWholeFileLock" as const];
 
 /** The names of the operations that `filesystem` has, inherited ones too. */
 export function methodsOf(filesystem: FileSystem): string[] {

@@ -79,9 +79,9 @@ export class DevicePoll {
     new Int32Array(this.#descriptors.buffer).set([device, POLLIN, stop, POLLIN]);
   }
 
-  /** Blocks the thread until something is there. True when that is the wish to stop. */
-  wait(): boolean {
-    this.#libc.symbols.poll(this.#descriptors, 2, -1);
+  /** Blocks the thread until something is there, at most for `milliseconds` (-1: for ever). True when it is to stop. */
+  wait(milliseconds: number): boolean {
+    this.#libc.symbols.poll(this.#descriptors, 2, milliseconds);
     return this.#events[7] !== 0;
   }
 }

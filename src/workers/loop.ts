@@ -5,7 +5,7 @@ import type { FileSystem } from "../fs/filesystem.ts";
 import type { FileSystemModule } from "../fs/module.ts";
 import type { FromLoop, LoopStart, ServeSettings, ToLoop } from "../messages.ts";
 import type { Log } from "../protocol/dispatch.ts";
-import { serveLocally } from "../session/local.ts";
+import { LocalServer } from "../session/local_server.ts";
 import { runLoop } from "../session/loop.ts";
 import { methodsOf } from "../session/methods.ts";
 import { DevicePoll, DeviceReader } from "../transport/device_reader.ts";
@@ -44,7 +44,7 @@ async function serve(settings: ServeSettings): Promise<void> {
   const log: Log = (message, error) => self.postMessage({ kind: "log", message, detail: describeThrown(error) });
   const reader = new DeviceReader({ libc, ...settings });
   const poll = new DevicePoll(libc, settings.device, settings.stop);
-  const reason = runLoop(reader, poll, serveLocally(filesystem!, settings, libc, log));
+  const reason = runLoop(reader, poll, new LocalServer(filesystem!, settings, libc, log));
   await filesystem!.destroy?.();
   self.postMessage({ kind: "ended", reason });
   self.close();

@@ -16,7 +16,7 @@ self.onmessage = ({ data: { device, stop, flag } }) => {
   for (let stopped = false; !stopped;) {
     Atomics.wait(flag, 0, IDLE);
     if (Atomics.load(flag, 0) === ENDED) break;
-    stopped = poll.wait();
+    stopped = poll.wait(-1);
     // ENDED may have been set meanwhile, and is to stay.
     Atomics.compareExchange(flag, 0, WATCHING, IDLE);
     self.postMessage(stopped);

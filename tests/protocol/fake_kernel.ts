@@ -38,6 +38,7 @@ export class FakeKernel {
       log: (message) => this.log.push(message),
       cacheNegative: negativeTimeout > 0,
       extendedSetxattr: true,
+      later: (_request, milliseconds) => this.log.push(`later ${milliseconds}`),
       mustAnswerAtOnce,
     });
   }

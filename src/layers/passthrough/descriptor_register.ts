@@ -1,0 +1,62 @@
+/**
+ * Every descriptor that the layer holds, one byte each in shared memory, so that any loop can tell what a handle is,
+ * and so that the end of the mount closes whatever is left.
+ */
+import { FsError } from "../../fs/errors.ts";
+import type { SystemCalls } from "./system_calls.ts";
+
+/** What a descriptor is for. */
+export const NODE = 1;
+export const FILE = 2;
+/** A file opened with O_APPEND. Its descriptor is not: see `fileOperations`. */
+export const APPENDED_FILE = 3;
+export const DIRECTORY = 4;
+export const LOCK_OWNER = 5;
+export const FIXTURE = 6;
+
+export class DescriptorRegister {
+  readonly #kinds: Uint8Array<SharedArrayBuffer>;
+  readonly #calls: SystemCalls;
+
+  constructor(kinds: SharedArrayBuffer, calls: SystemCalls) {
+    this.#kinds = new Uint8Array(kinds);
+    this.#calls = calls;
+  }
+
+  /** Notes a descriptor and returns it. */
+  add(descriptor: number, kind: number): number {
+    this.#kinds[descriptor] = kind;
+    return descriptor;
+  }
+
+  /** What a descriptor is for; 0 when it is none of ours. */
+  kindOf(descriptor: number): number {
+    return this.#kinds[descriptor] ?? 0;
+  }
+
+  /** Closes a descriptor. It is struck off first: another loop may get its number at once. */
+  close(descriptor: number): void {
+    this.#kinds[descriptor] = 0;
+    this.#calls.close(descriptor);
+  }
+
+  /** Closes a handle that `open`, `create` or `openDirectory` gave out. */
+  closeHandle(handle: number): void {
+    const kind = this.kindOf(handle);
+    if (kind !== FILE && kind !== APPENDED_FILE && kind !== DIRECTORY) {
+      throw new FsError("EBADF", `Handle ${handle} is not open`);
+    }
+    this.close(handle);
+  }
+
+  /** Closes all that are left and returns how many there were. */
+  closeAll(): number {
+    let closed = 0;
+    for (let descriptor = 0; descriptor < this.#kinds.length; descriptor++) {
+      if (this.#kinds[descriptor] === 0) continue;
+      this.close(descriptor);
+      closed++;
+    }
+    return closed;
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * Extended attributes, and with them ACLs. There are no calls for them by `O_PATH` descriptor, so they go by way of
+ * /proc/self/fd, whose links lead to the very inode, a symbolic link too.
+ */
+import type { FileSystem, NodeId, RequestContext } from "../../fs/filesystem.ts";
+import { decodeName } from "../../fs/names.ts";
+import type { PassthroughLoop } from "./passthrough_loop.ts";
+import { ENODATA, ProcPath, StringBuffer } from "./system_calls.ts";
+
+/** The kernel's limit for a value and for a list (linux/limits.h: XATTR_SIZE_MAX, XATTR_LIST_MAX). */
+const MOST = 65_536;
+const NAME_MOST = 256;
+
+export function extendedAttributeOperations(loop: PassthroughLoop) {
+  const { calls, descriptors, identity } = loop;
+  const { files } = calls;
+  const path = new ProcPath();
+  const nameBuffer = new StringBuffer(NAME_MOST);
+  const value = new Uint8Array(MOST);
+
+  function prepare(node: NodeId, context: RequestContext): Uint8Array<ArrayBuffer> {
+    const descriptor = descriptors.use(node);
+    identity.assume(context);
+    return path.of(descriptor);
+  }
+
+  return {
+    setExtendedAttribute(
+      node: NodeId,
+      name: string,
+      data: Uint8Array,
+      flags: number,
+      context: RequestContext,
+    ): void {
+      const file = prepare(node, context);
+      const bytes = data as Uint8Array<ArrayBuffer>;
+      const result = files.setxattr(file, nameBuffer.put(name), bytes, bytes.length, flags);
+      if (result < 0) throw calls.failure(`set the extended attribute "${name}"`);
+    },
+
+    getExtendedAttribute(node: NodeId, name: string, context: RequestContext): Uint8Array | undefined {
+      const length = files.getxattr(prepare(node, context), nameBuffer.put(name), value, value.length);
+      if (length >= 0) return value.subarray(0, length);
+      if (calls.errno === ENODATA) return undefined;
+      throw calls.failure(`read the extended attribute "${name}"`);
+    },
+
+    listExtendedAttributes(node: NodeId, context: RequestContext): string[] {
+      const length = files.listxattr(prepare(node, context), value, value.length);
+      if (length < 0) throw calls.failure("list extended attributes");
+      const names: string[] = [];
+      for (let at = 0; at < length;) {
+        const end = value.indexOf(0, at);
+        const name = decodeName(value, at, end);
+        // The source shows us trusted ones for a capability that the caller may not have (xattr(7)).
+        if (context.uid === 0 || !name.startsWith("trusted.")) names.push(name);
+        at = end + 1;
+      }
+      return names;
+    },
+
+    removeExtendedAttribute(node: NodeId, name: string, context: RequestContext): void {
+      const file = prepare(node, context);
+      if (files.removexattr(file, nameBuffer.put(name)) < 0) {
+        throw calls.failure(`remove the extended attribute "${name}"`);
+      }
+    },
+  } satisfies FileSystem;
+}

@@ -1,0 +1,106 @@
+/** How files are opened in the source, and how the kernel is told to treat them. */
+import { FsError } from "../../fs/errors.ts";
+import type { Created, NodeId, Opened, RequestContext } from "../../fs/filesystem.ts";
+import {
+  O_ACCMODE,
+  O_APPEND,
+  O_CREAT,
+  O_DIRECT,
+  O_EXCL,
+  O_NOCTTY,
+  O_NOFOLLOW,
+  O_RDWR,
+  O_TRUNC,
+  O_WRONLY,
+  R_OK,
+  S_IFREG,
+  W_OK,
+  X_OK,
+} from "../../fs/flags.ts";
+import { APPENDED_FILE, FILE } from "./descriptor_register.ts";
+import type { PassthroughLoop } from "./passthrough_loop.ts";
+import { AT_EACCESS, AT_EMPTY_PATH, EMPTY, type StringBuffer } from "./system_calls.ts";
+
+/** The kernel opens a program to run it (linux/fs.h: __FMODE_EXEC); that asks for X_OK, not for R_OK. */
+const FMODE_EXEC = 0x20;
+
+/**
+ * Flags that stay here. `O_DIRECT`: the kernel makes the mount's side direct by itself, and the source would want
+ * buffers aligned as ours are not; its page cache is then the only one. `O_APPEND`: the offset that the kernel gives is
+ * the end of the file as it last saw it, so each write appends for itself (`RWF_APPEND`), but pages that a mapping has
+ * changed go where they belong.
+ */
+const KEPT_HERE = O_CREAT | O_EXCL | O_NOCTTY | O_NOFOLLOW | O_DIRECT | O_APPEND | FMODE_EXEC;
+
+export class FileOpening {
+  readonly #loop: PassthroughLoop;
+  readonly #opened: Required<Pick<Opened, "handle" | "directIo" | "keepCache" | "parallelDirectWrites">>;
+
+  constructor(loop: PassthroughLoop) {
+    this.#loop = loop;
+    const { cache } = loop.options;
+    this.#opened = {
+      handle: 0,
+      directIo: cache === "never",
+      keepCache: cache === "always",
+      parallelDirectWrites: cache === "never",
+    };
+  }
+
+  /** A program's flags as the source gets them. */
+  flagsFor(flags: number): number {
+    const kept = flags & ~KEPT_HERE;
+    // The writeback cache reads the rest of a page that is written in part.
+    return this.#widens(flags) ? (kept & ~O_ACCMODE) | O_RDWR : kept;
+  }
+
+  #widens(flags: number): boolean {
+    return this.#loop.writeback && (flags & O_ACCMODE) === O_WRONLY;
+  }
+
+  /** Opens a known file as the caller. */
+  open(node: NodeId, flags: number, context: RequestContext): Opened {
+    const loop = this.#loop;
+    if (loop.typeOf(node) !== S_IFREG) throw new FsError("ENXIO", "Cannot open what is no regular file");
+    const descriptor = loop.descriptors.use(node);
+    loop.identity.assume(context);
+    return this.register(this.#open(descriptor, flags), flags);
+  }
+
+  #open(descriptor: number, flags: number): number {
+    const how = this.flagsFor(flags);
+    try {
+      return this.#loop.reopen(descriptor, how);
+    } catch (error) {
+      const asked = this.#widens(flags) ? W_OK : flags & FMODE_EXEC ? X_OK : 0;
+      if (asked === 0 || !(error instanceof FsError && error.code === "EACCES")) throw error;
+      return this.#openUnreadable(descriptor, asked, how & ~O_TRUNC, error);
+    }
+  }
+
+  /** The caller may write or run the file, which is all that it asked for, but we have to read it as well. */
+  #openUnreadable(descriptor: number, asked: number, how: number, refusal: FsError): number {
+    const { calls, identity } = this.#loop;
+    if (calls.files.faccessat(descriptor, EMPTY, asked, AT_EACCESS | AT_EMPTY_PATH) < 0) throw refusal;
+    if (calls.files.faccessat(descriptor, EMPTY, R_OK, AT_EACCESS | AT_EMPTY_PATH) === 0) throw refusal;
+    return identity.asServer(() => this.#loop.reopen(descriptor, how));
+  }
+
+  /** Notes an open file and says how the kernel is to treat it. The same object each time. */
+  register(descriptor: number, flags: number): Opened {
+    const appends = (flags & O_APPEND) !== 0 && !this.#loop.writeback;
+    this.#opened.handle = this.#loop.register.add(descriptor, appends ? APPENDED_FILE : FILE);
+    return this.#opened;
+  }
+
+  /** A file that was made and opened by one call. */
+  made(descriptor: number, flags: number, parent: number, name: StringBuffer | undefined): Created {
+    const opened = this.register(descriptor, flags);
+    try {
+      return { entry: this.#loop.enterOpened(descriptor, parent, name), opened };
+    } catch (error) {
+      this.#loop.register.close(descriptor);
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,58 @@
+/** A directory of the host as a filesystem: the operations of one loop, put together. */
+import type { ConnectionInfo, FileSystem } from "../../fs/filesystem.ts";
+import { attributeOperations } from "./attribute_operations.ts";
+import { directoryOperations } from "./directory_operations.ts";
+import { extendedAttributeOperations } from "./extended_attribute_operations.ts";
+import { FileOpening } from "./file_opening.ts";
+import { fileOperations } from "./file_operations.ts";
+import { lockOperations } from "./lock_operations.ts";
+import { nameOperations } from "./name_operations.ts";
+import type { CheckedOptions } from "./options.ts";
+import { PassthroughLoop } from "./passthrough_loop.ts";
+import type { Source } from "./source.ts";
+
+/**
+ * Features that are always asked for:
+ *
+ * - `posix-acl`: the kernel checks permissions in front of the mount, ACLs among them (and so `default_permissions` is
+ *   on): else what it has cached of a directory would open it for everybody.
+ * - `dont-mask`: the umask is the source's to apply, which leaves it out in directories with a default ACL.
+ * - `handle-killpriv-v2`: the source clears setuid and setgid bits; the kernel says for whom, and asks for nothing.
+ *
+ * But not `atomic-o-trunc`: with it the source is truncated before the kernel finds that the file is a running program
+ * (ETXTBSY).
+ */
+const FEATURES = ["posix-acl", "dont-mask", "handle-killpriv-v2"];
+
+export type PassthroughFileSystem = ReturnType<typeof makePassthroughFileSystem>;
+
+/** Makes the filesystem of one loop, in the thread that is to serve it. All its methods answer at once. */
+export function makePassthroughFileSystem(options: CheckedOptions, source: Source, loopNumber: number) {
+  const loop = new PassthroughLoop(options, source, loopNumber);
+  const opening = new FileOpening(loop);
+  return {
+    features: [
+      ...FEATURES,
+      ...(options.writeback ? ["writeback-cache"] : []),
+      // Without it files that bypass the cache could not be mapped shared.
+      ...(options.cache === "never" ? ["direct-io-allow-mmap"] : []),
+      ...(options.cache === "always" ? ["cache-symlinks"] : []),
+    ] as readonly string[],
+
+    initialize({ features }: ConnectionInfo): void {
+      loop.writeback = features.has("writeback-cache");
+      loop.maskByKernel = !features.has("dont-mask");
+    },
+
+    destroy(): void {
+      loop.identity.restore();
+    },
+
+    ...nameOperations(loop, opening),
+    ...fileOperations(loop, opening),
+    ...directoryOperations(loop),
+    ...attributeOperations(loop),
+    ...extendedAttributeOperations(loop),
+    ...lockOperations(loop),
+  } satisfies FileSystem;
+}

@@ -1,0 +1,135 @@
+/** Opens what a passthrough mount shows and what its loops share. */
+import { FsError } from "../../fs/errors.ts";
+import { O_CLOEXEC, O_DIRECTORY, O_PATH, O_RDONLY } from "../../fs/flags.ts";
+import { DescriptorRegister, FIXTURE, NODE } from "./descriptor_register.ts";
+import { FileStatus, STATX_MASK } from "./file_status.ts";
+import { allocateNodeMemory, type NodeMemory } from "./node_memory.ts";
+import { NodeTable } from "./node_table.ts";
+import type { CheckedOptions } from "./options.ts";
+import { type HandleSupport, makeHandleBuffer, readHandle } from "./places.ts";
+import { AT_EMPTY_PATH, AT_FDCWD, EMPTY, StringBuffer, SystemCalls } from "./system_calls.ts";
+
+/** What all loops share; it survives a structured clone (shared buffers stay shared). */
+export interface Source {
+  readonly nodes: NodeMemory;
+  /** One byte per descriptor (see `DescriptorRegister`). */
+  readonly register: SharedArrayBuffer;
+  /** The directory /proc/self/fd. */
+  readonly proc: number;
+  /** The source for calls that `O_PATH` does not permit; -1 when it cannot be read. */
+  readonly readable: number;
+  readonly device: number;
+  readonly mount: number;
+  /** Root that may act as others. */
+  readonly privileged: boolean;
+  readonly handles: HandleSupport | undefined;
+  readonly maxDescriptors: number;
+}
+
+/** resource.h, and the most descriptors that we ask for (the kernel's usual fs.nr_open). */
+const RLIMIT_NOFILE = 7;
+const MOST_DESCRIPTORS = 1 << 20;
+
+/** Bits of CapEff (linux/capability.h). */
+const CAP_SETGID = 6n;
+const CAP_SETUID = 7n;
+
+/** Opens the source. What stands in the way is an error that says what to do. */
+export function openSource(options: CheckedOptions, loops: number): Source {
+  const calls = new SystemCalls();
+  const limit = raiseDescriptorLimit(calls);
+  const buffer = new SharedArrayBuffer(limit);
+  const register = new DescriptorRegister(buffer, calls);
+  try {
+    const root = register.add(
+      openDirectory(calls, options.source, O_PATH, `open the source "${options.source}"`),
+      NODE,
+    );
+    const proc = register.add(
+      openDirectory(calls, "/proc/self/fd", O_PATH, "open /proc/self/fd (is /proc mounted?)"),
+      FIXTURE,
+    );
+    const readable = openReadable(calls, register, options.source);
+    const { key } = readStatus(calls, root);
+    const nodes = allocateNodeMemory(options.maxNodes, loops);
+    new NodeTable(nodes).adoptRoot(key, root);
+    const privileged = mayActAsOthers(calls);
+    return {
+      ...{ nodes, register: buffer, proc, readable, privileged, device: key.device, mount: key.mount },
+      handles: privileged ? findHandleSupport(calls, root, readable, key.mount) : undefined,
+      maxDescriptors: options.maxDescriptors ?? limit >> 1,
+    };
+  } catch (error) {
+    register.closeAll();
+    throw error;
+  }
+}
+
+/** Closes everything that the mount still holds. */
+export function closeSource(source: Source): void {
+  new DescriptorRegister(source.register, new SystemCalls()).closeAll();
+}
+
+function openDirectory(calls: SystemCalls, path: string, flags: number, attempt: string): number {
+  const name = new StringBuffer().put(path);
+  const descriptor = calls.files.openat(AT_FDCWD, name, flags | O_DIRECTORY | O_CLOEXEC, 0);
+  if (descriptor >= 0) return descriptor;
+  const { code } = calls.failure(attempt);
+  throw new FsError(code, `Cannot ${attempt}: ${ADVICE[code] ?? code}`);
+}
+
+const ADVICE: Readonly<Record<string, string>> = {
+  ENOENT: "it does not exist; make it first, or name another directory (ENOENT)",
+  ENOTDIR: "it is not a directory; name the directory that holds it (ENOTDIR)",
+  EACCES: "a directory on the way to it may not be entered; run as a user who may (EACCES)",
+  ENOTCONN: "it is a mount whose server is gone; unmount it first (ENOTCONN)",
+};
+
+function openReadable(calls: SystemCalls, register: DescriptorRegister, path: string): number {
+  const name = new StringBuffer().put(path);
+  const descriptor = calls.files.openat(AT_FDCWD, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+  return descriptor < 0 ? -1 : register.add(descriptor, FIXTURE);
+}
+
+function readStatus(calls: SystemCalls, descriptor: number): FileStatus {
+  const status = new FileStatus();
+  const result = calls.files.statx(descriptor, EMPTY, AT_EMPTY_PATH, STATX_MASK, status.buffer);
+  calls.check(result, "read the status of the source (statx; Linux 4.11 or newer)");
+  status.readKey();
+  return status;
+}
+
+/** Every file that the kernel knows may take a descriptor, so the soft limit goes up to the hard one. */
+function raiseDescriptorLimit(calls: SystemCalls): number {
+  const limits = new BigUint64Array(2);
+  calls.check(calls.files.prlimit(0, RLIMIT_NOFILE, null, limits), "read the limit of open files");
+  const [soft, hard] = [limits[0]!, limits[1]!];
+  const wanted = hard < BigInt(MOST_DESCRIPTORS) ? hard : BigInt(MOST_DESCRIPTORS);
+  if (soft >= wanted) return Number(soft < BigInt(MOST_DESCRIPTORS) ? soft : MOST_DESCRIPTORS);
+  limits[0] = wanted;
+  calls.check(calls.files.prlimit(0, RLIMIT_NOFILE, limits, null), `raise the limit of open files to ${wanted}`);
+  return Number(wanted);
+}
+
+function mayActAsOthers(calls: SystemCalls): boolean {
+  if (calls.files.geteuid() !== 0) return false;
+  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(Deno.readTextFileSync("/proc/self/status"))?.[1] ?? "0";
+  const capabilities = BigInt(`0x${effective}`);
+  return ((capabilities >> CAP_SETGID) & (capabilities >> CAP_SETUID) & 1n) === 1n;
+}
+
+/** Whether the source's filesystem finds files by handle for us: tried on the source itself. */
+function findHandleSupport(
+  calls: SystemCalls,
+  root: number,
+  readable: number,
+  mount: number,
+): HandleSupport | undefined {
+  if (readable < 0) return undefined;
+  const handle = makeHandleBuffer();
+  if (readHandle(calls, root, handle) === undefined) return undefined;
+  const found = calls.files.open_by_handle_at(readable, handle, O_PATH | O_CLOEXEC);
+  if (found < 0) return undefined;
+  calls.close(found);
+  return { descriptor: readable, mount };
+}
