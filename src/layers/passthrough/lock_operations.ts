@@ -18,6 +18,7 @@ import { FsError, Later } from "../../fs/errors.ts";
 import type { FileLock, FileSystem, Handle, NodeId, RequestContext } from "../../fs/filesystem.ts";
 import { O_RDONLY, O_RDWR, O_WRONLY } from "../../fs/flags.ts";
 import { LOCK_OWNER } from "./descriptor_register.ts";
+import { LockWaits } from "./lock_waits.ts";
 import { FD, LOCK_OWNERS } from "./node_table.ts";
 import type { PassthroughLoop } from "./passthrough_loop.ts";
 
@@ -45,10 +46,18 @@ const THROUGH = 7;
 /** Its process, for F_GETLK. */
 const PID = 8;
 
+/** One of our owners of locks on a node. */
+interface LockOwner {
+  readonly owner: bigint;
+  readonly descriptor: number;
+  readonly pid: number;
+}
+
 export function lockOperations(loop: PassthroughLoop) {
   const { calls, descriptors, identity, register, table } = loop;
   const { files } = calls;
   const { cells, words } = table;
+  const waits = new LockWaits(loop.source.lockWaits);
   // struct flock: type and whence in 16 bits, start at 8, length at 16, pid at 24.
   const lock = new Uint8Array(32);
   const view = new DataView(lock.buffer);
@@ -143,23 +152,35 @@ export function lockOperations(loop: PassthroughLoop) {
 
   /**
    * Whose the lock is that stood in the way: for the source it is an open file's, which has no process. Each of our
-   * owners is asked whether the lock is in its way too; the one for whom it is not holds it. 0 when it is none of ours.
+   * owners is asked whether the lock is in its way too; the one for whom it is not holds it. None when it is none of ours.
    */
-  function findHolder(node: NodeId, found: FileLock): number {
+  function findHolder(node: NodeId, found: FileLock): LockOwner | undefined {
     return table.locked(table.cellOf(node), (at) => ownersOf(at)).find(({ descriptor }) => {
       putLock({ ...found, type: "write" });
       if (files.fcntl_lock(descriptor, F_OFD_GETLK, lock) < 0) return false;
       const other = view.getInt16(0, true) === F_UNLCK ? undefined : takeLock();
       return other === undefined || other.start !== found.start || other.end !== found.end;
-    })?.pid ?? 0;
+    });
   }
 
-  function ownersOf(node: number): { descriptor: number; pid: number }[] {
+  function ownersOf(node: number): LockOwner[] {
     const owners = [];
     for (let cell = words[node + LOCK_OWNERS]!; cell !== 0; cell = words[cells.at(cell) + NEXT]!) {
-      owners.push({ descriptor: words[cells.at(cell) + OWNED]!, pid: words[cells.at(cell) + PID]! });
+      const at = cells.at(cell);
+      const owner = whole(words[at + OWNER_LOW]!, words[at + OWNER_HIGH]!);
+      owners.push({ owner, descriptor: words[at + OWNED]!, pid: words[at + PID]! });
     }
     return owners;
+  }
+
+  /** What a caller is told who waits for a lock that is taken: to wait on, or that the wait would never end. */
+  function refuseWait(node: NodeId, owner: bigint, owned: number, wanted: FileLock): Error {
+    putLock(wanted);
+    calls.check(files.fcntl_lock(owned, F_OFD_GETLK, lock), "test a lock");
+    const holder = view.getInt16(0, true) === F_UNLCK ? undefined : findHolder(node, takeLock());
+    if (holder === undefined || !waits.closesCircle(owner, holder.owner)) return new Later(FIRST_WAIT);
+    waits.end(owner);
+    return new FsError("EDEADLK", "Cannot wait for a lock whose holder waits for this process");
   }
 
   function putLock({ type, start, end }: FileLock): void {
@@ -194,7 +215,7 @@ export function lockOperations(loop: PassthroughLoop) {
       calls.check(files.fcntl_lock(findOwned(node, owner) ?? handle, F_OFD_GETLK, lock), "test a lock");
       if (view.getInt16(0, true) === F_UNLCK) return undefined;
       const found = takeLock();
-      return found.pid === 0 ? { ...found, pid: findHolder(node, found) } : found;
+      return found.pid === 0 ? { ...found, pid: findHolder(node, found)?.pid ?? 0 } : found;
     },
 
     setLock(
@@ -208,7 +229,12 @@ export function lockOperations(loop: PassthroughLoop) {
       if (wanted.type === "unlock" && findOwned(node, owner) === undefined) return;
       const owned = own(node, handle, owner, wanted.pid);
       putLock(wanted);
-      takeOrWait(wait, () => calls.check(files.fcntl_lock(owned, F_OFD_SETLK, lock), "take a lock"));
+      try {
+        calls.check(files.fcntl_lock(owned, F_OFD_SETLK, lock), "take a lock");
+      } catch (error) {
+        throw wait && isTaken(error) ? refuseWait(node, owner, owned, wanted) : error;
+      }
+      if (wait) waits.end(owner);
     },
 
     setWholeFileLock(
@@ -219,7 +245,11 @@ export function lockOperations(loop: PassthroughLoop) {
       wait: boolean,
       _context: RequestContext,
     ): void {
-      takeOrWait(wait, () => calls.check(files.flock(handle, FLOCK[type] | LOCK_NB), "lock a whole file"));
+      try {
+        calls.check(files.flock(handle, FLOCK[type] | LOCK_NB), "lock a whole file");
+      } catch (error) {
+        throw wait && isTaken(error) ? new Later(FIRST_WAIT) : error;
+      }
     },
 
     release(node: NodeId, handle: Handle): void {
@@ -236,15 +266,14 @@ export function lockOperations(loop: PassthroughLoop) {
 /** How long to leave a taken lock alone at first, in milliseconds. */
 const FIRST_WAIT = 1;
 
-/** Tries to take a lock. @throws {Later} when it is taken and the caller is ready to wait. */
-function takeOrWait(wait: boolean, take: () => void): void {
-  try {
-    take();
-  } catch (error) {
-    throw wait && error instanceof FsError && error.code === "EAGAIN" ? new Later(FIRST_WAIT) : error;
-  }
+function isTaken(error: unknown): boolean {
+  return error instanceof FsError && error.code === "EAGAIN";
 }
 
 function halves(owner: bigint): [low: number, high: number] {
   return [Number(BigInt.asIntN(32, owner)), Number(BigInt.asIntN(32, owner >> 32n))];
+}
+
+function whole(low: number, high: number): bigint {
+  return BigInt.asUintN(32, BigInt(low)) | BigInt.asUintN(32, BigInt(high)) << 32n;
 }

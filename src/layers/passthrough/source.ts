@@ -3,6 +3,7 @@ import { FsError } from "../../fs/errors.ts";
 import { O_CLOEXEC, O_DIRECTORY, O_PATH, O_RDONLY } from "../../fs/flags.ts";
 import { DescriptorRegister, FIXTURE, NODE } from "./descriptor_register.ts";
 import { FileStatus, STATX_MASK } from "./file_status.ts";
+import { makeLockWaits } from "./lock_waits.ts";
 import { allocateNodeMemory, type NodeMemory } from "./node_memory.ts";
 import { NodeTable } from "./node_table.ts";
 import type { CheckedOptions } from "./options.ts";
@@ -24,6 +25,8 @@ export interface Source {
   readonly privileged: boolean;
   readonly handles: HandleSupport | undefined;
   readonly maxDescriptors: number;
+  /** Who waits for whose lock (see `LockWaits`). */
+  readonly lockWaits: SharedArrayBuffer;
 }
 
 /** resource.h, and the most descriptors that we ask for (the kernel's usual fs.nr_open). */
@@ -58,6 +61,7 @@ export function openSource(options: CheckedOptions, loops: number): Source {
       ...{ nodes, register: buffer, proc, readable, privileged, device: key.device, mount: key.mount },
       handles: privileged ? findHandleSupport(calls, root, readable, key.mount) : undefined,
       maxDescriptors: options.maxDescriptors ?? limit >> 1,
+      lockWaits: makeLockWaits(),
     };
   } catch (error) {
     register.closeAll();
