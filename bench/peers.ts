@@ -27,6 +27,8 @@ export function peers({ directory }: Bench): Peer[] {
   const cli = new URL("../cli.ts", import.meta.url).pathname;
   const trellis = (args: string[]) => [Deno.execPath(), "run", "--allow-all", cli, "mount", ...args];
   const off = "attr_timeout=0,entry_timeout=0";
+  const passthrough = (source: string, mountpoint: string, loops: number) =>
+    trellis(["-o", `${off},loops=${loops}`, source, mountpoint]);
   return [
     { name: "host", start: () => host(directory) },
     peer(directory, "C passthrough_ll", (source, mountpoint) => [
@@ -37,6 +39,8 @@ export function peers({ directory }: Bench): Peer[] {
       `source=${source},cache=never,timeout=0,default_permissions`,
       mountpoint,
     ]),
+    peer(directory, "passthrough, 1 loop", (source, mountpoint) => passthrough(source, mountpoint, 1)),
+    peer(directory, "passthrough, 2 loops", (source, mountpoint) => passthrough(source, mountpoint, 2)),
     peer(directory, "memory", (_source, mountpoint) => trellis(["-o", off, mountpoint])),
   ];
 }

@@ -27,6 +27,8 @@ export interface ServeSettings {
   readonly debug: boolean;
   /** Where loops write down the interrupts they read; see `src/session/waiting_requests.ts`. */
   readonly interrupts: Int32Array<SharedArrayBuffer>;
+  /** One word: whether a loop spins; see `src/session/spin_token.ts`. */
+  readonly spinning: Int32Array<SharedArrayBuffer>;
 }
 
 /** To a ready loop: serve until the end. Answered with `LoopEnded` or `LoopFailed`. */

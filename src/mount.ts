@@ -79,7 +79,8 @@ export async function mount(
   const connection = resources.use(Connection.mount(path, libfuseOptions(options)));
   resources.defer(() => connection.unmount());
   const { offer, agreement } = connection.handshake(wantedFeatures(new Set(methods), features));
-  const settings = { ...agreement, defaults: replyDefaults(options), debug, interrupts: makeInterrupts() };
+  const spinning = new Int32Array(new SharedArrayBuffer(4));
+  const settings = { ...agreement, defaults: replyDefaults(options), debug, interrupts: makeInterrupts(), spinning };
   const session = new Session({ connection, servers, settings, offer: offer.features });
   session.own(resources.move());
   return session;

@@ -1,6 +1,5 @@
 /**
- * The device's other direction: requests, read without blocking into one buffer, and poll(2) to wait for them on a thread
- * that may block.
+ * The device's other direction: requests, read without blocking into one buffer.
  */
 import type { Libc } from "../../ffi/library.ts";
 import { STRUCT } from "../../ffi/structs.ts";
@@ -15,8 +14,6 @@ import { RequestView } from "../protocol/request.ts";
  */
 export const SPINS = 50;
 
-// poll.h
-const POLLIN = 1;
 // asm-generic/errno.h
 const ENOENT = 2;
 const EINTR = 4;
@@ -64,24 +61,5 @@ export class DeviceReader {
       default:
         throw new Error(`Cannot read from the FUSE device: ${errnoName(errno[0]!)}`);
     }
-  }
-}
-
-/** Waits for a device on behalf of its reader. */
-export class DevicePoll {
-  readonly #libc: Libc;
-  /** Two `struct pollfd { int fd; short events, revents; }`: the device and `stop`. */
-  readonly #descriptors = new Uint8Array(16);
-  readonly #events = new Int16Array(this.#descriptors.buffer);
-
-  constructor(libc: Libc, device: number, stop: number) {
-    this.#libc = libc;
-    new Int32Array(this.#descriptors.buffer).set([device, POLLIN, stop, POLLIN]);
-  }
-
-  /** Blocks the thread until something is there, at most for `milliseconds` (-1: for ever). True when it is to stop. */
-  wait(milliseconds: number): boolean {
-    this.#libc.symbols.poll(this.#descriptors, 2, milliseconds);
-    return this.#events[7] !== 0;
   }
 }

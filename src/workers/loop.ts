@@ -7,8 +7,10 @@ import type { FromLoop, LoopStart, ServeSettings, ToLoop } from "../messages.ts"
 import type { Log } from "../protocol/dispatch.ts";
 import { LocalServer } from "../session/local_server.ts";
 import { runLoop } from "../session/loop.ts";
+import { SpinToken } from "../session/spin_token.ts";
 import { methodsOf } from "../session/methods.ts";
-import { DevicePoll, DeviceReader } from "../transport/device_reader.ts";
+import { DevicePoll } from "../transport/device_poll.ts";
+import { DeviceReader } from "../transport/device_reader.ts";
 
 declare const self: {
   onmessage: (event: MessageEvent<ToLoop>) => void;
@@ -43,8 +45,9 @@ async function serve(settings: ServeSettings): Promise<void> {
   filesystem!.initialize?.({ minor, features, maxWrite });
   const log: Log = (message, error) => self.postMessage({ kind: "log", message, detail: describeThrown(error) });
   const reader = new DeviceReader({ libc, ...settings });
-  const poll = new DevicePoll(libc, settings.device, settings.stop);
-  const reason = runLoop(reader, poll, new LocalServer(filesystem!, settings, libc, log));
+  using poll = new DevicePoll(libc, settings.device, settings.stop);
+  const server = new LocalServer(filesystem!, settings, libc, log);
+  const reason = runLoop({ reader, poll, spin: new SpinToken(settings.spinning), server });
   await filesystem!.destroy?.();
   self.postMessage({ kind: "ended", reason });
   self.close();

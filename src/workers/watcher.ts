@@ -2,7 +2,7 @@
 import { openLibc } from "../../ffi/library.ts";
 import { ENDED, IDLE, WATCHING } from "../handler/watcher.ts";
 import type { Watched, WatcherStart } from "../messages.ts";
-import { DevicePoll } from "../transport/device_reader.ts";
+import { DevicePoll } from "../transport/device_poll.ts";
 
 declare const self: {
   onmessage: (event: MessageEvent<WatcherStart>) => void;
@@ -12,7 +12,7 @@ declare const self: {
 
 /** Blocks this thread from here on: in `Atomics.wait` while the isolate is awake, in poll while it sleeps. */
 self.onmessage = ({ data: { device, stop, flag } }) => {
-  const poll = new DevicePoll(openLibc(), device, stop);
+  using poll = new DevicePoll(openLibc(), device, stop);
   for (let stopped = false; !stopped;) {
     Atomics.wait(flag, 0, IDLE);
     if (Atomics.load(flag, 0) === ENDED) break;
