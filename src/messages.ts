@@ -17,8 +17,8 @@ export interface LoopStart {
 export interface ServeSettings {
   /** The server's own descriptor of the connection. */
   readonly device: number;
-  /** An eventfd that becomes readable when servers are to stop. */
-  readonly stop: number;
+  /** An epoll descriptor that waits for the device, and for the wish to stop; see `src/transport/device_poll.ts`. */
+  readonly poll: number;
   readonly minor: number;
   readonly features: ReadonlySet<string>;
   readonly maxWrite: number;
@@ -74,8 +74,7 @@ export type FromLoop = LoopReady | LoopEnded | LoopFailed | LogRecord;
 
 /** To a new watcher: what to watch, and the flag that says when. Each time it finds something it answers with `Watched`. */
 export interface WatcherStart {
-  readonly device: number;
-  readonly stop: number;
+  readonly poll: number;
   /** One word of shared memory; its values are in `src/handler/watcher.ts`. */
   readonly flag: Int32Array<SharedArrayBuffer>;
 }

@@ -3,6 +3,7 @@ import { openLibc } from "../ffi/library.ts";
 import type { Connection } from "./connection/connection.ts";
 import type { Feature } from "./connection/features.ts";
 import type { EndReason, ServeSettings } from "./messages.ts";
+import { openDevicePoll } from "./transport/device_poll.ts";
 
 /** How long files that are still open after an unmount keep the session alive. */
 const GRACE_MILLISECONDS = 1_000;
@@ -18,7 +19,7 @@ export interface SessionParts {
   readonly connection: Connection;
   /** Each gets a descriptor of its own. */
   readonly servers: readonly Server[];
-  readonly settings: Omit<ServeSettings, "device" | "stop">;
+  readonly settings: Omit<ServeSettings, "device" | "poll">;
   /** All that the kernel offers. */
   readonly offer: ReadonlySet<Feature>;
 }
@@ -53,7 +54,9 @@ export class Session implements AsyncDisposable {
     if (this.#stop < 0) throw new Error("Cannot make an eventfd for the session: too many open files");
     this.#resources.defer(() => void openLibc().symbols.close(this.#stop));
     const devices = servers.map((_, index) => index === 0 ? connection.device : connection.clone());
-    const ends = servers.map((serve, index) => serve({ ...settings, device: devices[index]!, stop: this.#stop }));
+    const polls = devices.map((device) => openDevicePoll(openLibc(), device, this.#stop));
+    this.#resources.defer(() => polls.forEach((poll) => openLibc().symbols.close(poll)));
+    const ends = servers.map((serve, index) => serve({ ...settings, device: devices[index]!, poll: polls[index]! }));
     this.finished = this.#finish(ends);
     // Awaiting `finished` is the caller's choice.
     this.finished.catch(() => {});

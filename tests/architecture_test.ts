@@ -29,7 +29,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/layers/memory": ["src/fs", "src/layers/support"],
   "src/layers/passthrough": ["ffi", "src/fs", "src/layers/support"],
   "src/workers": [...SHARED, ...SERVING, "src/transport"],
-  "src/session.ts": [...SHARED, ...SERVING],
+  "src/session.ts": [...SHARED, ...SERVING, "src/transport"],
   "src/mount.ts": [...SHARED, ...SERVING, "src/session.ts"],
   "src/cli": [
     "deno.json",

@@ -56,8 +56,8 @@ export class Handler {
 
   /** Serves until the end and says why it ended. Then all signals fire, and late answers go nowhere. */
   async serve(): Promise<EndReason> {
-    const { device, stop, minor, features, maxWrite } = this.#settings;
-    this.#watcher.watch(device, stop);
+    const { poll, minor, features, maxWrite } = this.#settings;
+    this.#watcher.watch(poll);
     this.#filesystem.initialize?.({ minor, features, maxWrite });
     try {
       return await this.#serve();

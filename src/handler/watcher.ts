@@ -24,8 +24,8 @@ export class Watcher implements Disposable {
   }
 
   /** Says what is to be watched. */
-  watch(device: number, stop: number): void {
-    this.#worker.postMessage({ device, stop, flag: this.#flag } satisfies WatcherStart);
+  watch(poll: number): void {
+    this.#worker.postMessage({ poll, flag: this.#flag } satisfies WatcherStart);
   }
 
   /** Resolves when the device has something to read (false), or the wish to stop has come (true). */

@@ -15,41 +15,49 @@ const EPOLLEXCLUSIVE = 1 << 28;
 const DEVICE = 1;
 const STOP = 2;
 
-export class DevicePoll implements Disposable {
+/**
+ * Makes an epoll descriptor that waits for `device` and `stop`. Whoever makes it closes it: the thread that waits may be
+ * ended at any moment.
+ *
+ * @throws when the process has no descriptor left.
+ */
+export function openDevicePoll(libc: Libc, device: number, stop: number): number {
+  const descriptor = libc.symbols.epoll_create1(EPOLL_CLOEXEC);
+  if (descriptor < 0) throw new Error(`Cannot wait for requests: ${errnoName(libc.errno[0]!)}`);
+  add(libc, descriptor, device, EPOLLIN | EPOLLEXCLUSIVE, DEVICE);
+  add(libc, descriptor, stop, EPOLLIN, STOP);
+  return descriptor;
+}
+
+function add({ symbols, errno }: Libc, poll: number, descriptor: number, events: number, data: number): void {
+  const event = new Uint32Array(EVENT_WORDS).fill(data);
+  event[0] = events;
+  if (symbols.epoll_ctl(poll, EPOLL_CTL_ADD, descriptor, new Uint8Array(event.buffer)) < 0) {
+    throw new Error(`Cannot wait for descriptor ${descriptor}: ${errnoName(errno[0]!)}`);
+  }
+}
+
+/**
+ * One `struct epoll_event`, 12 bytes on x86_64 and 16 elsewhere: `events`, then 8 bytes of data, with or without padding
+ * between. With all words after the first alike, the third is the data's on both.
+ */
+const EVENT_WORDS = 4;
+
+/** Waits on a descriptor of {@linkcode openDevicePoll}. */
+export class DevicePoll {
   readonly #libc: Libc;
   readonly #descriptor: number;
-  /**
-   * One `struct epoll_event`, 12 bytes on x86_64 and 16 elsewhere: `events`, then 8 bytes of data, with or without
-   * padding between. All words after the first are set alike, so that the third is the data's on both.
-   */
-  readonly #event = new Uint32Array(4);
+  readonly #event = new Uint32Array(EVENT_WORDS);
   readonly #eventBytes = new Uint8Array(this.#event.buffer);
 
-  /** @throws when the process has no descriptor left. */
-  constructor(libc: Libc, device: number, stop: number) {
+  constructor(libc: Libc, descriptor: number) {
     this.#libc = libc;
-    this.#descriptor = libc.symbols.epoll_create1(EPOLL_CLOEXEC);
-    if (this.#descriptor < 0) throw new Error(`Cannot wait for requests: ${errnoName(libc.errno[0]!)}`);
-    this.#add(device, EPOLLIN | EPOLLEXCLUSIVE, DEVICE);
-    this.#add(stop, EPOLLIN, STOP);
+    this.#descriptor = descriptor;
   }
 
   /** Blocks the thread until something is there, at most for `milliseconds` (-1: for ever). True when it is to stop. */
   wait(milliseconds: number): boolean {
     return this.#libc.symbols.epoll_wait(this.#descriptor, this.#eventBytes, 1, milliseconds) > 0 &&
       this.#event[2] === STOP;
-  }
-
-  [Symbol.dispose](): void {
-    this.#libc.symbols.close(this.#descriptor);
-  }
-
-  #add(descriptor: number, events: number, data: number): void {
-    this.#event.fill(data, 1);
-    this.#event[0] = events;
-    const { symbols, errno } = this.#libc;
-    if (symbols.epoll_ctl(this.#descriptor, EPOLL_CTL_ADD, descriptor, this.#eventBytes) < 0) {
-      throw new Error(`Cannot wait for descriptor ${descriptor}: ${errnoName(errno[0]!)}`);
-    }
   }
 }

@@ -45,7 +45,7 @@ async function serve(settings: ServeSettings): Promise<void> {
   filesystem!.initialize?.({ minor, features, maxWrite });
   const log: Log = (message, error) => self.postMessage({ kind: "log", message, detail: describeThrown(error) });
   const reader = new DeviceReader({ libc, ...settings });
-  using poll = new DevicePoll(libc, settings.device, settings.stop);
+  const poll = new DevicePoll(libc, settings.poll);
   const server = new LocalServer(filesystem!, settings, libc, log);
   const reason = runLoop({ reader, poll, spin: new SpinToken(settings.spinning), server });
   await filesystem!.destroy?.();

@@ -11,8 +11,8 @@ declare const self: {
 };
 
 /** Blocks this thread from here on: in `Atomics.wait` while the isolate is awake, in poll while it sleeps. */
-self.onmessage = ({ data: { device, stop, flag } }) => {
-  using poll = new DevicePoll(openLibc(), device, stop);
+self.onmessage = ({ data: { poll: descriptor, flag } }) => {
+  const poll = new DevicePoll(openLibc(), descriptor);
   for (let stopped = false; !stopped;) {
     Atomics.wait(flag, 0, IDLE);
     if (Atomics.load(flag, 0) === ENDED) break;
