@@ -105,7 +105,7 @@ export class Dispatcher implements ReplyHost {
     } catch (error) {
       return this.#refuse(row, error, request);
     }
-    if (!this.#answer(request, length) && row.refused !== undefined && length >= 0) {
+    if (!this.#send(row, request, length) && row.refused !== undefined && length >= 0) {
       row.refused(result, this, this.#filesystem, request, context);
     }
   }
@@ -116,7 +116,17 @@ export class Dispatcher implements ReplyHost {
     if (name === undefined) {
       this.#log(`${row.method} of node ${request.node} threw what is no FsError; the caller gets EIO`, error);
     }
-    this.#answer(request, -ERRNO[name ?? "EIO"]);
+    this.#send(row, request, -ERRNO[name ?? "EIO"]);
+  }
+
+  /** An answer that the kernel finds malformed is `EIO` for the caller already; here it is a line for the log. */
+  #send(row: Operation, request: RequestView, length: number): boolean {
+    try {
+      return this.#answer(request, length);
+    } catch (error) {
+      this.#log(`${row.method} of node ${request.node}: the kernel refused the answer; the caller gets EIO`, error);
+      return false;
+    }
   }
 
   /** Requests without a row: forgets have no answer, and what nobody knows is ENOSYS. */

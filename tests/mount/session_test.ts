@@ -245,3 +245,40 @@ Deno.test("debug shows every request and its answer, in both placements", async 
     await waitFor("the line of the lookup", () => log.some((line) => /LOOKUP node 1 .* -> ENOENT/.test(line)));
   }
 });
+
+Deno.test("an answer that the kernel refuses is EIO and a log line, in both placements", async () => {
+  const source = `export default () => ({
+    getAttributes: (node) => ({ mode: node === 1 ? 0o40755 : 0o120777 }),
+    lookup: () => ({ node: 2, attributes: { mode: 0o120777 } }),
+    readLink: () => "x".repeat(5000),
+  })`;
+  const link = { node: 2, attributes: { mode: 0o120777 } };
+  const object: FileSystem = {
+    getAttributes: (node) => node === 1 ? directory : link.attributes,
+    lookup: () => link,
+    readLink: () => "x".repeat(5000),
+  };
+  for (const filesystem of [object, moduleOf(source)]) {
+    const log: string[] = [];
+    await using mounted = await mountTemporarily(filesystem, { log: (message) => log.push(message) });
+    assertEquals(await code(Deno.readLink(`${mounted.path}/link`)), "EIO");
+    assert((await Deno.lstat(`${mounted.path}/link`)).isSymlink);
+    await waitFor("the log line", () => log.some((line) => line.includes("refused the answer")));
+  }
+});
+
+Deno.test("a connection that is aborted ends the session and its mount", async () => {
+  const { path, session } = await mountTemporarily(oneFile());
+  const { device } = (await findMount(path))!;
+  const abort = `/sys/fs/fuse/connections/${device.split(":")[1]}/abort`;
+  try {
+    await Deno.writeTextFile(abort, "1");
+  } catch (error) {
+    // Only root may, and only where the control filesystem is mounted: then any other end will do.
+    assert(error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotFound);
+    await session.unmount();
+  }
+  await session.finished;
+  assertEquals(await findMount(path), undefined);
+  await Deno.remove(path);
+});
