@@ -1,6 +1,6 @@
 /** Live sessions: what happens to requests, and how sessions begin and end. */
 import { assert, assertEquals, assertRejects } from "../deps.ts";
-import { type FileSystem, FsError, mount, MountError, MountpointError } from "../../mod.ts";
+import { type FileSystem, FsError, Later, mount, MountError, MountpointError } from "../../mod.ts";
 import { ERRNO } from "../../src/fs/errors.ts";
 import { Connection } from "../../src/connection/connection.ts";
 import { findMount } from "../../src/connection/mount_table.ts";
@@ -281,4 +281,33 @@ Deno.test("a connection that is aborted ends the session and its mount", async (
   await session.finished;
   assertEquals(await findMount(path), undefined);
   await Deno.remove(path);
+});
+
+for (const loops of [1, 2]) {
+  Deno.test(`what answers Later is asked again, and ends when its caller is interrupted, with ${loops} loop(s)`, async () => {
+    const module = new URL("later_module.ts", import.meta.url);
+    await using mounted = await mountTemporarily({ module, loops }, { entryTimeout: 0 });
+    // Each loop has a filesystem of its own, and a request stays with its loop.
+    assert((await Deno.stat(`${mounted.path}/third`)).size >= 3);
+    const client = new Deno.Command("stat", { args: [`${mounted.path}/never`], stdout: "null", stderr: "null" })
+      .spawn();
+    const blocked = async () => (await Deno.readTextFile(`/proc/${client.pid}/stat`)).split(" ")[2] !== "R";
+    await waitFor("the client to wait", blocked);
+    client.kill("SIGKILL");
+    assertEquals((await client.status).signal, "SIGKILL");
+    assert((await Deno.stat(`${mounted.path}/other`)).isFile);
+  });
+}
+
+Deno.test("an object may answer Later, too", async () => {
+  let tries = 0;
+  await using mounted = await mountTemporarily({
+    getAttributes: () => directory,
+    lookup() {
+      if (++tries < 3) throw new Later(1);
+      return { node: 2, attributes: { mode: 0o100644 } };
+    },
+  });
+  assert((await Deno.stat(`${mounted.path}/file`)).isFile);
+  assertEquals(tries, 3);
 });
