@@ -75,14 +75,14 @@ export class Handler {
         empty = 0;
         this.#receive(this.#reader.request);
         if (++served % REQUESTS_PER_TURN === 0) await nextTurn();
-        // Methods that wait for nothing but their own promises go on here, and are answered before the next read.
-        else if (this.#inFlight.size > 0) await undefined;
       } else if (found !== "empty") {
         return found;
-      } else if (++empty > SPINS || this.#inFlight.size > 0) {
+      } else if (++empty > SPINS) {
         empty = 0;
         if (await this.#watcher.wait()) return "stopped";
       }
+      // Async methods that wait for nothing but promises of their own go on here, and are answered while we spin.
+      if (this.#inFlight.size > 0) await undefined;
     }
   }
 
