@@ -10,7 +10,12 @@ export class LoopWorker implements Disposable {
   /** Where the loop's log lines go. */
   onLog: (record: LogRecord) => void = () => {};
 
-  private constructor(worker: Worker) {
+  /** Starts the thread of loop number `loop`; it waits for `prepare`. */
+  constructor(loop: number) {
+    const worker = new Worker(new URL("../workers/loop.ts", import.meta.url), {
+      type: "module",
+      name: `trellis-loop-${loop}`,
+    });
     this.#worker = worker;
     // Who waits for one of these may have given up on the other.
     this.#ready.promise.catch(() => {});
@@ -22,21 +27,13 @@ export class LoopWorker implements Disposable {
     };
   }
 
-  static start(start: LoopStart): LoopWorker {
-    const worker = new Worker(new URL("../workers/loop.ts", import.meta.url), {
-      type: "module",
-      name: `trellis-loop-${start.loop}`,
-    });
-    worker.postMessage(start satisfies ToLoop);
-    return new LoopWorker(worker);
-  }
-
-  /** Resolves when the filesystem is made. @throws what the module threw. */
-  async waitUntilReady(): Promise<void> {
+  /** Resolves when the loop has made its filesystem. @throws what the module threw. */
+  async prepare(start: Omit<LoopStart, "kind">): Promise<void> {
+    this.#worker.postMessage({ kind: "start", ...start } satisfies ToLoop);
     this.#facts = await this.#ready.promise;
   }
 
-  /** What the filesystem has. Only after `waitUntilReady`. */
+  /** What the filesystem has. Only after `prepare`. */
   get ready(): LoopReady {
     if (this.#facts === undefined) throw new Error("The loop is not ready yet");
     return this.#facts;
