@@ -10,6 +10,7 @@ export const EXIT_CODES = {
   MOUNT: 5,
   NOT_MOUNTED: 6,
   BUSY: 7,
+  SOURCE: 8,
 } as const;
 
 /** A kind of failure. */
@@ -24,6 +25,7 @@ const MEANINGS: Record<keyof typeof EXIT_CODES, string> = {
   MOUNT: "mounting or unmounting failed",
   NOT_MOUNTED: "umount: nothing of FUSE is mounted there",
   BUSY: "umount: the filesystem is in use",
+  SOURCE: "the source cannot be used: missing, not a directory, not readable, one inside the other with the mountpoint",
 };
 
 /** The part of the help that lists the exit codes. */

@@ -1,8 +1,13 @@
-/** What `-o` takes: the options of mount.fuse3(8) that Trellis knows, and those of the filesystem in memory. */
+/** What `-o` takes: the options of mount.fuse3(8) that Trellis knows, and those of each filesystem that it mounts. */
 import { closestString } from "../deps.ts";
 import type { MemoryOptions } from "../layers/memory/mod.ts";
+import { CACHE_TIMEOUTS, type CacheMode, type PassthroughOptions } from "../layers/passthrough/options.ts";
 import type { MountOptions } from "../mount.ts";
 import { Failure } from "./failure.ts";
+import { readCount, readId, readMode, readSeconds, readSize, readWord } from "./option_values.ts";
+
+/** What is mounted: `memory`, or with a source `passthrough`. */
+export type Kind = "memory" | "passthrough";
 
 /** What a list of options means. Fields are there for options that were given. */
 export interface ParsedOptions {
@@ -10,10 +15,16 @@ export interface ParsedOptions {
   mount: MountSettings;
   /** For the filesystem in memory. */
   memory: MemoryOptions;
+  /** For a directory that is shown as it is. */
+  passthrough: Omit<PassthroughOptions, "source">;
+  /** How many loops are to serve the directory. */
+  loops?: number;
 }
 
 /** The options of `mount`, one set after the other. */
 export type MountSettings = { -readonly [Name in keyof MountOptions]: MountOptions[Name] } & { options: string[] };
+
+type Rules = Readonly<Record<string, OptionRule>>;
 
 interface OptionRule {
   /** What kind of value the option takes, for the help; undefined when it takes none. */
@@ -36,14 +47,8 @@ function seconds(help: string, field: "attributesTimeout" | "entryTimeout" | "ne
   return { value: "SECONDS", help, apply: ({ mount }, value, option) => mount[field] = readSeconds(value, option) };
 }
 
-const inodes: OptionRule = {
-  value: "NUMBER",
-  help: "how many files and folders there may be, such as 100k; 0 for as many as there can be",
-  apply: ({ memory }, value, option) => memory.inodes = readSize(value, option),
-};
-
-/** Every option, in the order of the help. */
-const RULES: Readonly<Record<string, OptionRule>> = {
+/** Options of every mount, in the order of the help. */
+const GENERAL: Rules = {
   ro: flag("read-only", ({ mount }) => mount.readOnly = true),
   rw: flag("writable (the default)", ({ mount }) => mount.readOnly = false),
   suid: handedOn("let set-user-id and set-group-id bits take effect (root only)"),
@@ -67,7 +72,7 @@ const RULES: Readonly<Record<string, OptionRule>> = {
   auto_unmount: handedOn("unmount even when this process is killed"),
   fsname: {
     value: "NAME",
-    help: "the source shown by mount and df (memory)",
+    help: "the source shown by mount and df (its path, or memory)",
     apply: ({ mount }, value) => mount.filesystemName = value,
   },
   subtype: {
@@ -83,6 +88,16 @@ const RULES: Readonly<Record<string, OptionRule>> = {
     help: "the largest read request",
     apply: ({ mount }, value, option) => mount.maxRead = readSize(value, option),
   },
+};
+
+const inodes: OptionRule = {
+  value: "NUMBER",
+  help: "how many files and folders there may be, such as 100k; 0 for as many as there can be",
+  apply: ({ memory }, value, option) => memory.inodes = readSize(value, option),
+};
+
+/** Options of the filesystem in memory. */
+const MEMORY: Rules = {
   size: {
     value: "SIZE",
     help: "what the files may hold, such as 512M, 2G or 50% (of memory; the default); 0 for no limit",
@@ -107,6 +122,50 @@ const RULES: Readonly<Record<string, OptionRule>> = {
   },
 };
 
+/** The bounds of the layer's own check, which these options' messages say better. */
+const DESCRIPTORS: readonly [number, number] = [16, 2 ** 24];
+const LOOPS: readonly [number, number] = [1, 16];
+
+/** Options of a mount with a source. */
+const PASSTHROUGH: Rules = {
+  cache: {
+    value: "never|auto|always",
+    help: "what to trust of what was seen: nothing, all for a second (the default), or all",
+    apply: ({ passthrough }, value, option) => {
+      passthrough.cache = readWord(value, option, Object.keys(CACHE_TIMEOUTS) as CacheMode[]);
+    },
+  },
+  writeback: flag("gather writes in the cache and send them later", ({ passthrough }) => passthrough.writeback = true),
+  cross_mounts: flag("show filesystems mounted below the source (the default)", ({ passthrough }) => {
+    passthrough.crossMounts = true;
+  }),
+  no_cross_mounts: flag("refuse to enter them", ({ passthrough }) => passthrough.crossMounts = false),
+  loops: {
+    value: "NUMBER",
+    help: "how many threads serve the mount (the number of cores, at most four)",
+    apply: (parsed, value, option) => parsed.loops = readCount(value, option, LOOPS),
+  },
+  max_descriptors: {
+    value: "NUMBER",
+    help: "how many descriptors to keep for files that nobody has open (half of the limit)",
+    apply: ({ passthrough }, value, option) => passthrough.maxDescriptors = readCount(value, option, DESCRIPTORS),
+  },
+};
+
+/** What each kind of mount has beside the options of every mount, and what to say when the other asks for it. */
+const OWN: Readonly<Record<Kind, { rules: Rules; title: string; notForOthers: string }>> = {
+  memory: {
+    rules: MEMORY,
+    title: "Of a filesystem in memory:",
+    notForOthers: "is for a filesystem in memory: leave it out, or leave out the source",
+  },
+  passthrough: {
+    rules: PASSTHROUGH,
+    title: "Of a mount with a source:",
+    notForOthers: "is for a mount with a source: mount SOURCE MOUNTPOINT",
+  },
+};
+
 // Known to libfuse's users, and refused with a reason that says more than "unknown".
 const REFUSED: Readonly<Record<string, string>> = {
   allow_root: "use allow_other, which the default_permissions keep safe",
@@ -117,11 +176,12 @@ const REFUSED: Readonly<Record<string, string>> = {
  * Reads the lists given with `-o`, one after the other: what comes later wins. Options are separated by commas; a
  * backslash takes the next character as it is (`fsname=a\,b`).
  *
- * @throws {Failure} for an unknown option, with the nearest known one, and for a value that the option does not take.
+ * @throws {Failure} for an unknown option, with the nearest known one; for one that this kind of mount does not have;
+ * and for a value that the option does not take.
  */
-export function parseMountOptions(lists: readonly string[]): ParsedOptions {
-  const parsed: ParsedOptions = { mount: { options: [] }, memory: {} };
-  for (const option of lists.flatMap(splitOptions)) applyOption(parsed, option);
+export function parseMountOptions(lists: readonly string[], kind: Kind): ParsedOptions {
+  const parsed: ParsedOptions = { mount: { options: [] }, memory: {}, passthrough: {} };
+  for (const option of lists.flatMap(splitOptions)) applyOption(parsed, option, kind);
   return parsed;
 }
 
@@ -130,11 +190,11 @@ function splitOptions(list: string): string[] {
   return options.map((option) => option.replace(/\\(.)/gs, "$1"));
 }
 
-function applyOption(parsed: ParsedOptions, option: string): void {
+function applyOption(parsed: ParsedOptions, option: string, kind: Kind): void {
   const equals = option.indexOf("=");
   const name = equals < 0 ? option : option.slice(0, equals);
-  const rule = Object.hasOwn(RULES, name) ? RULES[name] : undefined;
-  if (rule === undefined) throw refusal(name);
+  const rule = findRule({ ...GENERAL, ...OWN[kind].rules }, name);
+  if (rule === undefined) throw refusal(name, kind);
   const value = equals < 0 ? "" : option.slice(equals + 1);
   if (rule.value === undefined && equals >= 0) {
     throw new Failure("USAGE", `The mount option "${name}" takes no value, but was given as "${option}"`);
@@ -145,59 +205,37 @@ function applyOption(parsed: ParsedOptions, option: string): void {
   rule.apply(parsed, value, option);
 }
 
-function refusal(name: string): Failure {
+function findRule(rules: Rules, name: string): OptionRule | undefined {
+  return Object.hasOwn(rules, name) ? rules[name] : undefined;
+}
+
+function refusal(name: string, kind: Kind): Failure {
   if (Object.hasOwn(REFUSED, name)) {
     return new Failure("USAGE", `The mount option "${name}" is not supported: ${REFUSED[name]}`);
   }
-  const nearest = closestString(name, Object.keys(RULES));
+  const { rules, notForOthers } = OWN[kind === "memory" ? "passthrough" : "memory"];
+  if (findRule(rules, name)) return new Failure("USAGE", `The mount option "${name}" ${notForOthers}`);
+  const nearest = closestString(name, Object.keys({ ...GENERAL, ...OWN[kind].rules }));
   return new Failure(
     "USAGE",
     `Unknown mount option "${name}"; the nearest known one is "${nearest}". All: mount --help`,
   );
 }
 
-function badValue(option: string, expected: string): Failure {
-  return new Failure("USAGE", `Cannot read the mount option "${option}": ${expected}`);
-}
-
-function readSeconds(value: string, option: string): number {
-  if (!/^(?:\d+\.?\d*|\.\d+)$/.test(value)) throw badValue(option, "expected seconds, such as 1 or 0.5");
-  return Number(value);
-}
-
-const UNITS: Readonly<Record<string, number>> = { "": 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
-
-/** A number with K, M, G or T, and with % when there is a `whole` for it to be a part of. */
-function readSize(value: string, option: string, whole?: number): number {
-  const found = /^(\d+)([kmgt%]?)$/i.exec(value);
-  const unit = found?.[2]?.toLowerCase();
-  const factor = unit === "%" ? whole && whole / 100 : UNITS[unit ?? "none"];
-  const size = Math.floor(Number(found?.[1]) * (factor ?? NaN));
-  if (!Number.isSafeInteger(size)) {
-    throw badValue(option, `expected a number, such as 512, 64K, 100M, 2G${whole === undefined ? "" : " or 50%"}`);
-  }
-  return size;
-}
-
-function readMode(value: string, option: string): number {
-  if (!/^[0-7]{1,5}$/.test(value) || parseInt(value, 8) > 0o7777) {
-    throw badValue(option, "expected permissions in octal, such as 755 or 1777");
-  }
-  return parseInt(value, 8);
-}
-
-/** The largest user or group id: 2^32 - 1 means "no id" to the kernel. */
-const MAX_ID = 2 ** 32 - 2;
-
-function readId(value: string, option: string): number {
-  if (!/^\d+$/.test(value) || Number(value) > MAX_ID) throw badValue(option, "expected the number of a user or group");
-  return Number(value);
-}
-
 /** The part of `mount --help` that lists the options. */
 export function describeMountOptions(): string {
-  const names = Object.entries(RULES).map(([name, { value }]) => value === undefined ? name : `${name}=${value}`);
-  const width = Math.max(...names.map((name) => name.length));
-  const lines = Object.values(RULES).map(({ help }, index) => `  ${names[index]!.padEnd(width)}  ${help}`);
-  return ["", "Mount options (-o, separated by commas):", ...lines].join("\n");
+  const sections: [title: string, rules: Rules][] = [
+    ["Mount options (-o, separated by commas):", GENERAL],
+    ...Object.values(OWN).map(({ title, rules }): [string, Rules] => [title, rules]),
+  ];
+  const width = Math.max(...sections.flatMap(([, rules]) => spell(rules)).map((name) => name.length));
+  return sections.map(([title, rules]) => {
+    const names = spell(rules).map((name) => name.padEnd(width));
+    const lines = Object.values(rules).map(({ help }, index) => `  ${names[index]}  ${help}`);
+    return ["", title, ...lines].join("\n");
+  }).join("\n");
+}
+
+function spell(rules: Rules): string[] {
+  return Object.entries(rules).map(([name, { value }]) => value === undefined ? name : `${name}=${value}`);
 }

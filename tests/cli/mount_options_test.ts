@@ -44,8 +44,35 @@ const MEMORY: [list: string, memory: Record<string, unknown>][] = [
   ["mode=0700", { mode: 0o700 }],
 ];
 
+const PASSTHROUGH: [list: string, parsed: Record<string, unknown>][] = [
+  ["cache=never", { passthrough: { cache: "never" } }],
+  ["cache=auto,cache=always,writeback", { passthrough: { cache: "always", writeback: true } }],
+  ["no_cross_mounts", { passthrough: { crossMounts: false } }],
+  ["no_cross_mounts,cross_mounts", { passthrough: { crossMounts: true } }],
+  ["max_descriptors=4k", { passthrough: { maxDescriptors: 4096 } }],
+  ["loops=16", { loops: 16 }],
+  ["ro,loops=1", { mount: { options: [], readOnly: true }, loops: 1 }],
+];
+
+const REFUSED_WITH_SOURCE: [list: string, says: string[]][] = [
+  ["size=1M", ['"size"', "in memory", "source"]],
+  ["inodes=10", ['"inodes"', "in memory"]],
+  ["mode=755", ['"mode"', "in memory"]],
+  ["uid=0", ['"uid"', "in memory"]],
+  ["cach=never", ['"cach"', '"cache"']],
+  ["cache=sometimes", ['"cache=sometimes"', "never, auto, always"]],
+  ["cache", ["needs a value"]],
+  ["writeback=1", ["takes no value"]],
+  ["loops=0", ['"loops=0"', "from 1 to 16"]],
+  ["loops=17", ['"loops=17"']],
+  ["max_descriptors=15", ['"max_descriptors=15"', "from 16"]],
+];
+
 const REFUSED: [list: string, says: string[]][] = [
   ["siez=1M", ['"siez"', '"size"']],
+  ["cache=never", ['"cache"', "mount SOURCE MOUNTPOINT"]],
+  ["writeback", ['"writeback"', "with a source"]],
+  ["loops=2", ['"loops"', "with a source"]],
   ["allow_othr", ['"allow_othr"', '"allow_other"']],
   ["ro,frobnicate=3", ['"frobnicate"']],
   ["RO", ['"RO"', '"ro"']],
@@ -77,30 +104,55 @@ const REFUSED: [list: string, says: string[]][] = [
 Deno.test("mount options set what mount is given", async (t) => {
   for (const [lists, expected] of MOUNT) {
     await t.step(lists.map((list) => `-o '${list}'`).join(" ") || "none", () => {
-      assertEquals(parseMountOptions(lists), { mount: { options: [], ...expected }, memory: {} });
+      const parsed = { mount: { options: [], ...expected }, memory: {}, passthrough: {} };
+      for (const kind of ["memory", "passthrough"] as const) assertEquals(parseMountOptions(lists, kind), parsed);
     });
   }
 });
 
 Deno.test("mount options set the limits and the root of the memory filesystem", async (t) => {
   for (const [list, expected] of MEMORY) {
-    await t.step(list, () => assertEquals(parseMountOptions([list]), { mount: { options: [] }, memory: expected }));
+    await t.step(list, () => {
+      const parsed = { mount: { options: [] }, memory: expected, passthrough: {} };
+      assertEquals(parseMountOptions([list], "memory"), parsed);
+    });
+  }
+});
+
+Deno.test("mount options set how a source is shown", async (t) => {
+  for (const [list, expected] of PASSTHROUGH) {
+    await t.step(list, () => {
+      const parsed = { mount: { options: [] }, memory: {}, passthrough: {}, ...expected };
+      assertEquals(parseMountOptions([list], "passthrough"), parsed);
+    });
   }
 });
 
 Deno.test("a wrong mount option is refused by its name", async (t) => {
-  for (const [list, says] of REFUSED) {
-    await t.step(`-o '${list}'`, () => {
-      const failure = assertThrows(() => parseMountOptions([list]), Failure);
-      assertEquals(failure.kind, "USAGE");
-      for (const words of says) assert(failure.message.includes(words), failure.message);
-    });
+  for (const [kind, cases] of [["memory", REFUSED], ["passthrough", REFUSED_WITH_SOURCE]] as const) {
+    for (const [list, says] of cases) {
+      await t.step(`${kind}: -o '${list}'`, () => {
+        const failure = assertThrows(() => parseMountOptions([list], kind), Failure);
+        assertEquals(failure.kind, "USAGE");
+        for (const words of says) assert(failure.message.includes(words), failure.message);
+      });
+    }
   }
 });
 
 Deno.test("the help lists every option on a line that fits", () => {
   const lines = describeMountOptions().split("\n");
-  for (const name of ["ro", "allow_other", "fsname=NAME", "attr_timeout=SECONDS", "size=SIZE", "inodes=NUMBER"]) {
+  for (
+    const name of [
+      "ro",
+      "allow_other",
+      "fsname=NAME",
+      "attr_timeout=SECONDS",
+      "size=SIZE",
+      "inodes=NUMBER",
+      "loops=NUMBER",
+    ]
+  ) {
     assert(lines.some((line) => line.startsWith(`  ${name} `)), name);
   }
   assertEquals(lines.filter((line) => line.length > 120), []);

@@ -61,13 +61,14 @@ export class MountProcess implements AsyncDisposable {
     child.status.finally(() => this.#running = false);
   }
 
-  /** Mounts, and returns when the tool says that the mount is ready. */
+  /** Mounts a filesystem in memory, or a source, and returns when the tool says that the mount is ready. */
   static async start(
-    mountpoint: string,
+    paths: string | readonly [source: string, mountpoint: string],
     options: readonly string[] = [],
     invocation: Invocation = {},
   ): Promise<MountProcess> {
-    const child = command(["mount", mountpoint, ...options], invocation).spawn();
+    const [source, mountpoint] = typeof paths === "string" ? [undefined, paths] : paths;
+    const child = command(["mount", ...(source ? [source] : []), mountpoint, ...options], invocation).spawn();
     const { promise: ready, resolve } = Promise.withResolvers<string>();
     const outcome = collect(child, resolve);
     const readyLine = await within(Promise.race([ready, outcome]), `mounting ${mountpoint}`);
@@ -140,9 +141,9 @@ export async function exists(path: string): Promise<boolean> {
   }
 }
 
-/** A temporary folder, removed at the end. */
-export async function temporaryFolder(): Promise<{ path: string } & AsyncDisposable> {
-  const path = await Deno.realPath(await Deno.makeTempDir({ prefix: "cli_" }));
+/** A temporary folder, in the usual place or in `parent`, removed at the end. */
+export async function temporaryFolder(parent?: string): Promise<{ path: string } & AsyncDisposable> {
+  const path = await Deno.realPath(await Deno.makeTempDir({ prefix: "cli_", ...(parent && { dir: parent }) }));
   await Deno.chmod(path, 0o755);
   return {
     path,

@@ -1,36 +1,8 @@
 /** What the tool says, and with which exit code it ends, when it is asked for what cannot be; nothing is left behind. */
-import { assert, assertEquals } from "../../deps.ts";
-import {
-  exists,
-  type Invocation,
-  isMounted,
-  MountProcess,
-  run,
-  runCli,
-  temporaryFolder,
-} from "../../support/cli_process.ts";
+import { assertEquals } from "../../deps.ts";
+import { type Invocation, MountProcess, run, temporaryFolder } from "../../support/cli_process.ts";
 import { NO_ORDINARY_USER, prepareOrdinaryUser } from "../../support/ordinary_user.ts";
-
-interface Refusal {
-  code: number;
-  /** Words of the message. */
-  says: string[];
-}
-
-/** Runs the tool and checks that it refuses as told, in words only, and leaves `mountpoint` as it was. */
-async function assertRefused(args: string[], { code, says }: Refusal, invocation: Invocation = {}): Promise<void> {
-  const mountpoint = args[1]!;
-  const before = { mounted: await isMounted(mountpoint), exists: await isThere(mountpoint) };
-  const outcome = await runCli(args, invocation);
-  assertEquals({ code: outcome.code, stdout: outcome.stdout }, { code, stdout: "" }, outcome.stderr);
-  for (const words of says) assert(outcome.stderr.includes(words), `"${words}" is not in: ${outcome.stderr}`);
-  assert(!/^\s+at .*:\d+:\d+/m.test(outcome.stderr), `a stack trace without --debug: ${outcome.stderr}`);
-  assertEquals({ mounted: await isMounted(mountpoint), exists: await isThere(mountpoint) }, before);
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return await exists(path).catch(() => false);
-}
+import { assertRefused, type Refusal } from "./refusal.ts";
 
 /** Runs what follows with a file system tree of its own, changed by `script`. */
 function inOwnTree(script: string, { prefix = [], ...rest }: Invocation = {}): Invocation {

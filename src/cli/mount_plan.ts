@@ -1,0 +1,61 @@
+/** Which filesystem is mounted, from which module, and with which settings when nothing else is asked for. */
+import { CACHE_TIMEOUTS, checkOptions } from "../layers/passthrough/options.ts";
+import type { ModulePlacement, MountOptions } from "../mount.ts";
+import { Failure } from "./failure.ts";
+import type { ParsedOptions } from "./mount_options.ts";
+
+/** What `mount` is given. */
+export interface MountPlan {
+  /** What the tool and the mount table say is mounted. */
+  readonly name: string;
+  readonly placement: ModulePlacement;
+  /** Settings that options override. */
+  readonly settings: MountOptions;
+}
+
+const MEMORY = new URL("../layers/memory/module.ts", import.meta.url);
+const PASSTHROUGH = new URL("../layers/passthrough/module.ts", import.meta.url);
+
+/** More loops than this take from the clients the cores that they need. */
+const MOST_LOOPS_UNASKED = 4;
+
+/** An empty filesystem in memory. */
+export function planMemory({ memory }: ParsedOptions): MountPlan {
+  // As tmpfs: a full filesystem is an error that programs know, a machine without memory is not.
+  const limits = { size: Math.floor(Deno.systemMemoryInfo().total / 2) };
+  return {
+    name: "memory",
+    placement: { module: MEMORY, options: { ...limits, ...memory }, loops: 1 },
+    settings: { defaultPermissions: true },
+  };
+}
+
+/** The directory `source`, an absolute path. */
+export function planPassthrough(source: string, { passthrough, loops }: ParsedOptions): MountPlan {
+  const options = check({ source, ...passthrough });
+  const timeout = CACHE_TIMEOUTS[options.cache];
+  return {
+    name: source,
+    placement: {
+      module: PASSTHROUGH,
+      options,
+      loops: loops ?? Math.min(navigator.hardwareConcurrency, MOST_LOOPS_UNASKED),
+    },
+    settings: {
+      attributesTimeout: timeout,
+      entryTimeout: timeout,
+      // The source decides, as the caller, on everything that reaches it; but what the kernel has cached of a directory
+      // reaches nobody, so the kernel has to check as well. With POSIX ACLs, which the layer asks for, it does so in any
+      // case (process_init_reply in fs/fuse/inode.c); said here, it holds on a kernel without them too.
+      defaultPermissions: true,
+    },
+  };
+}
+
+function check(options: Parameters<typeof checkOptions>[0]): ReturnType<typeof checkOptions> {
+  try {
+    return checkOptions(options);
+  } catch (error) {
+    throw error instanceof TypeError ? new Failure("USAGE", error.message, { cause: error }) : error;
+  }
+}

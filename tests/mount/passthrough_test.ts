@@ -1,0 +1,60 @@
+/** The passthrough layer through a live mount, as the tool mounts it: every suite, on sources of two filesystems. */
+import { MountProcess, temporaryFolder } from "../support/cli_process.ts";
+import { NO_ORDINARY_USER, prepareOrdinaryUser } from "../support/ordinary_user.ts";
+import { runSuites, type Suite } from "./suites.ts";
+
+const SKIPPED = NO_ORDINARY_USER ? ` (skipped: ${NO_ORDINARY_USER})` : "";
+
+interface Combination {
+  /** Where the source is made; undefined for the temporary folder, which is on a disk as a rule. */
+  parent?: string;
+  options: string;
+  /** Not each suite on each: what loops, filesystem and caches have to do with is. */
+  only?: readonly Suite[];
+}
+
+const AS_ROOT: Record<string, Combination> = {
+  "over a temporary folder, four loops": { options: "loops=4" },
+  "over a temporary folder, one loop, nothing cached": {
+    options: "loops=1,cache=never",
+    only: ["conformance", "model"],
+  },
+  "over tmpfs, one loop": { parent: "/dev/shm", options: "loops=1", only: ["conformance"] },
+  "over tmpfs, four loops, writeback": {
+    parent: "/dev/shm",
+    options: "loops=4,writeback",
+    only: ["model", "torture"],
+  },
+};
+
+for (const [name, { parent, options, only }] of Object.entries(AS_ROOT)) {
+  Deno.test({
+    name: `passthrough by root for everybody, ${name}${SKIPPED}`,
+    ignore: NO_ORDINARY_USER !== undefined,
+    fn: async (t) => {
+      await using folder = await temporaryFolder();
+      await using source = await temporaryFolder(parent);
+      await using mount = await MountProcess.start([source.path, `${folder.path}/mnt`], [
+        "-o",
+        `allow_other,${options}`,
+      ]);
+      await runSuites(t, mount.mountpoint, only && { only });
+    },
+  });
+}
+
+Deno.test({
+  name: `passthrough by an ordinary user for itself${SKIPPED}`,
+  ignore: NO_ORDINARY_USER !== undefined,
+  fn: async (t) => {
+    await using user = await prepareOrdinaryUser();
+    const source = `${user.folder}/source`;
+    await Deno.mkdir(source);
+    await Deno.chown(source, user.uid, user.uid);
+    await using mount = await MountProcess.start([source, `${user.folder}/mnt`], [], user.invocation);
+    await runSuites(t, mount.mountpoint, {
+      user: { uid: user.uid, gid: user.uid },
+      only: ["conformance", "model", "real project"],
+    });
+  },
+});
