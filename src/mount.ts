@@ -111,16 +111,14 @@ async function startLoops(
     throw new RangeError(`Cannot mount with ${count} loops: from 1 to ${MOST_LOOPS} can serve a mount`);
   }
   // Disposed of in the reverse order: what the loops share goes after the loops.
-  let releaseShared: FileSystemModule["release"];
-  let shared: unknown;
-  resources.defer(() => releaseShared?.(shared));
+  const underLoops = resources.use(new AsyncDisposableStack());
   // Starting a thread takes longer than all else here, so that comes first.
   const loops = Array.from({ length: count }, (_, loop) => resources.use(new LoopWorker(loop)));
   loops.forEach((loop) => loop.onLog = ({ message, detail }) => log(message, detail));
   const href = String(module);
   const { prepare, release } = await import(href) as FileSystemModule;
-  shared = await prepare?.(options, count);
-  releaseShared = release;
+  const shared = await prepare?.(options, count);
+  underLoops.defer(() => release?.(shared));
   await Promise.all(loops.map((worker, loop) => worker.prepare({ module: href, options, shared, loop, loops: count })));
   return { servers: loops.map((loop): Server => (settings) => loop.serve(settings)), ...loops[0]!.ready };
 }
