@@ -204,9 +204,9 @@ Deno.test("holes, allocation and copies", () => {
   const node = source.find("file");
   const handle = filesystem.open(node, O_RDWR, context).handle!;
   filesystem.allocate(node, handle, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 8192, 16_384, context);
-  assertEquals(filesystem.seek(node, handle, 0, SEEK_HOLE), 8192);
-  assertEquals(filesystem.seek(node, handle, 8192, SEEK_DATA), 24_576);
-  assertErrno("ENXIO", () => filesystem.seek(node, handle, 65_536, SEEK_DATA));
+  assertEquals(filesystem.seek!(node, handle, 0, SEEK_HOLE), 8192);
+  assertEquals(filesystem.seek!(node, handle, 8192, SEEK_DATA), 24_576);
+  assertErrno("ENXIO", () => filesystem.seek!(node, handle, 65_536, SEEK_DATA));
   const copy = filesystem.create(ROOT_NODE, "copy", 0o644, O_CREAT | O_RDWR, context);
   const to = { node: copy.entry.node, handle: copy.opened.handle!, offset: 10 };
   assertEquals(filesystem.copyFileRange({ node, handle, offset: 4 }, to, 100, 0, context), 100);

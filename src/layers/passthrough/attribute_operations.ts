@@ -91,7 +91,7 @@ export function attributeOperations(loop: PassthroughLoop) {
       const descriptor = descriptors.use(node);
       identity.assume(context);
       if (changes.size !== undefined) changeSize(node, descriptor, changes.size, handle);
-      if (changes.uid !== undefined || changes.gid !== undefined) changeOwner(descriptor, changes.uid, changes.gid);
+      if (changesOwner(changes)) changeOwner(descriptor, changes.uid, changes.gid);
       if (changes.mode !== undefined) changeMode(descriptor, changes.mode);
       if (changes.atime !== undefined || changes.mtime !== undefined) changeTimes(descriptor, changes);
       loop.look(descriptor);
@@ -145,4 +145,13 @@ export function attributeOperations(loop: PassthroughLoop) {
       return { result, output: ioctlArgument.subarray(0, request.outputSize) };
     },
   } satisfies FileSystem;
+}
+
+/**
+ * Whether chown(2) was called. `chown(-1, -1)` changes no owner and yet takes setuid and setgid away; the kernel sends it as
+ * a change of nothing (with the writeback cache, of the ctime alone).
+ */
+function changesOwner({ mode, uid, gid, size, atime, mtime }: AttributeChanges): boolean {
+  if (uid !== undefined || gid !== undefined) return true;
+  return mode === undefined && size === undefined && atime === undefined && mtime === undefined;
 }

@@ -30,6 +30,7 @@ export type PassthroughFileSystem = ReturnType<typeof makePassthroughFileSystem>
 export function makePassthroughFileSystem(options: CheckedOptions, source: Source, loopNumber: number) {
   const loop = new PassthroughLoop(options, source, loopNumber);
   const opening = new FileOpening(loop);
+  const { seek, ...files } = fileOperations(loop, opening);
   return {
     features: [
       ...FEATURES,
@@ -49,7 +50,10 @@ export function makePassthroughFileSystem(options: CheckedOptions, source: Sourc
     },
 
     ...nameOperations(loop, opening),
-    ...fileOperations(loop, opening),
+    ...files,
+    // The kernel asks for holes without writing back what it has cached, and the source would call that a hole. Without
+    // an answer a file is one piece of data, which is always true.
+    ...(options.writeback ? {} : { seek }),
     ...directoryOperations(loop),
     ...attributeOperations(loop),
     ...extendedAttributeOperations(loop),
