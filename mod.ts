@@ -4,12 +4,15 @@
  * @module
  */
 export { type ModulePlacement, mount, type MountOptions } from "./src/mount.ts";
+export type { Bounds, Deadlines, Metrics, OperationMetrics } from "./src/mount.ts";
 export type { Session } from "./src/session.ts";
 export { MountError } from "./src/connection/connection.ts";
 export { MountpointError } from "./src/connection/mountpoint.ts";
 export { LibraryError } from "./ffi/library.ts";
 export { type ErrnoName, errnoNameOf, FsError, Later } from "./src/fs/errors.ts";
 export * from "./src/fs/filesystem.ts";
+export * from "./src/fs/notifier.ts";
 export * from "./src/fs/attributes.ts";
 export * from "./src/fs/module.ts";
 export * from "./src/fs/flags.ts";
+export { PollHandles } from "./src/layers/support/poll_handles.ts";

@@ -18,19 +18,23 @@ export interface CommandLine {
   readonly own: ReadonlyMap<string, string>;
 }
 
-/** Reads the arguments. Prints and exits for `--help`, and with 1 for what is wrong, as libfuse's programs do. */
+/**
+ * Reads the arguments. `own` has what a program takes beside the usual, by name, or as `name=<meaning>` when a value must
+ * follow, with a line for the help. Prints and exits for `--help`, and with 1 for what is wrong, as libfuse's programs do.
+ */
 export function parseCommandLine(args: readonly string[], own: Readonly<Record<string, string>> = {}): CommandLine {
   const options: string[] = [];
   const found = new Map<string, string>();
   const flags = new Set<string>();
   const positional: string[] = [];
   const rest = [...args];
+  const takesValue = new Map(Object.keys(own).map((name) => [name.split("=")[0], name.includes("=")]));
   for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
-    const [name, value = ""] = arg.replace(/^--/, "").split(/=(.*)/s);
+    const [name, value] = arg.replace(/^--/, "").split(/=(.*)/s);
     if (arg === "-h" || arg === "--help") return exit(0, usage(own));
     else if (arg === "-o") options.push(...(rest.shift() ?? "").split(/(?<!\\),/));
     else if (arg.startsWith("-o")) options.push(...arg.slice(2).split(/(?<!\\),/));
-    else if (arg.startsWith("--") && Object.hasOwn(own, name!)) found.set(name!, value);
+    else if (arg.startsWith("--") && takesValue.get(name) === (value !== undefined)) found.set(name!, value ?? "");
     else if (/^-[fds]$/.test(arg)) flags.add(arg);
     else if (arg.startsWith("-")) return exit(1, `unknown option: ${arg}\n${usage(own)}`);
     else positional.push(arg);

@@ -1,4 +1,5 @@
 /** Types only: all that crosses between the isolate that mounts and the loops. */
+import type { Notification } from "./protocol/notification.ts";
 import type { ReplyDefaults } from "./protocol/reply.ts";
 
 /** To a new loop worker: what to serve. Answered with `LoopReady` or `LoopFailed`. */
@@ -35,6 +36,8 @@ export interface ServeSettings {
 export interface LoopServe {
   readonly kind: "serve";
   readonly settings: ServeSettings;
+  /** Where the loop's notifications go: a sender's port of the channel of `Envelope`s. */
+  readonly notifications: MessagePort;
 }
 
 export type ToLoop = LoopStart | LoopServe;
@@ -71,6 +74,34 @@ export interface LogRecord {
 }
 
 export type FromLoop = LoopReady | LoopEnded | LoopFailed | LogRecord;
+
+/** A notification on its way to the kernel, and who waits for the outcome: with a loop's notifications, nobody. */
+export interface Envelope {
+  readonly tickets: number[];
+  readonly notification: Notification;
+}
+
+/** To a new notify handler: a descriptor of the connection, the handler's own from now on, and where `Envelope`s come. */
+export interface NotifierStart {
+  readonly kind: "start";
+  readonly device: number;
+  readonly port: MessagePort;
+}
+
+/** To a notify handler: close the descriptor and end. Answered with "ended". */
+export interface NotifierEnd {
+  readonly kind: "end";
+}
+
+export type ToNotifier = NotifierStart | NotifierEnd;
+
+/** What came of a notification: 0 or the kernel's errno. */
+export interface Notified {
+  readonly tickets: readonly number[];
+  readonly errno: number;
+}
+
+export type FromNotifier = Notified | "ended";
 
 /** To a new watcher: what to watch, and the flag that says when. Each time it finds something it answers with `Watched`. */
 export interface WatcherStart {

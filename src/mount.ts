@@ -1,4 +1,5 @@
 /** Joins the parts: a filesystem, what serves it, a connection; and gives back the session that holds them. */
+import { NotifyHandler } from "./channels/notify_handler.ts";
 import { Connection } from "./connection/connection.ts";
 import { type Feature, wantedFeatures } from "./connection/features.ts";
 import { deviceDescriptor, prepareMountpoint } from "./connection/mountpoint.ts";
@@ -6,8 +7,11 @@ import { describeThrown } from "./fs/errors.ts";
 import type { FileSystem } from "./fs/filesystem.ts";
 import type { FileSystemModule } from "./fs/module.ts";
 import { Handler } from "./handler/handler.ts";
+import { type Bounds, completeLimits, type Deadlines, type LimitOptions, type Limits } from "./handler/limits.ts";
+import { type Metrics, MetricsRecorder, type OperationMetrics } from "./handler/metrics.ts";
 import { Watcher } from "./handler/watcher.ts";
 import type { LoopReady } from "./messages.ts";
+import type { Log } from "./protocol/dispatch.ts";
 import type { ReplyDefaults } from "./protocol/reply.ts";
 import { type Server, Session } from "./session.ts";
 import { LoopWorker } from "./session/loop_worker.ts";
@@ -24,8 +28,11 @@ export interface ModulePlacement {
   readonly loops?: number;
 }
 
-/** How to mount. Timeouts are in seconds. */
-export interface MountOptions {
+/**
+ * How to mount. Timeouts are in seconds. `deadlines` and `bounds`, in milliseconds and requests, are for a filesystem that
+ * is an object: methods inside a loop answer at once.
+ */
+export interface MountOptions extends LimitOptions {
   /** Further options of mount.fuse3(8), each as `name` or `name=value`; commas in a value are escaped with `\`. */
   readonly options?: readonly string[];
   /** What the mount table shows as its source. Default `trellis`. */
@@ -63,6 +70,8 @@ const MOST_LOOPS = 16;
  * @throws {MountpointError} when the mountpoint cannot be used.
  * @throws {MountError} when the kernel or libfuse refuses.
  * @throws {LibraryError} when there is no libfuse3.
+ * @throws {RangeError} for `loops`, `deadlines` or `bounds` that make no sense.
+ * @throws {TypeError} for `deadlines` or `bounds` of a module.
  */
 export async function mount(
   filesystem: FileSystem | ModulePlacement,
@@ -70,18 +79,28 @@ export async function mount(
   options: MountOptions = {},
 ): Promise<Session> {
   const { debug = false, log = logToStandardError } = options;
+  const { deadlines, bounds } = options;
+  if ("module" in filesystem && (deadlines ?? bounds) !== undefined) {
+    throw new TypeError(
+      "deadlines and bounds are for a filesystem that is an object: a module's methods answer at once",
+    );
+  }
+  const limits = completeLimits({ ...deadlines && { deadlines }, ...bounds && { bounds } });
   const path = deviceDescriptor(mountpoint) === undefined ? await prepareMountpoint(mountpoint) : mountpoint;
   await using resources = new AsyncDisposableStack();
-  const { servers, methods, features } = "module" in filesystem
-    ? await startLoops(filesystem, log, resources)
-    : makeHandler(filesystem, log, resources);
+  // Disposed of after the connection: what it waits for in the kernel ends with the servers' descriptors.
+  const notifications = resources.use(new NotifyHandler());
+  const { servers, methods, features, readMetrics } = "module" in filesystem
+    ? await startLoops(filesystem, notifications, log, resources)
+    : makeHandler(filesystem, notifications, limits, log, resources);
 
   const connection = resources.use(Connection.mount(path, libfuseOptions(options)));
   resources.defer(() => connection.unmount());
   const { offer, agreement } = connection.handshake(wantedFeatures(new Set(methods), features));
   const spinning = new Int32Array(new SharedArrayBuffer(4));
   const settings = { ...agreement, defaults: replyDefaults(options), debug, interrupts: makeInterrupts(), spinning };
-  const session = new Session({ connection, servers, settings, offer: offer.features });
+  notifications.open(() => connection.attach());
+  const session = new Session({ connection, servers, settings, offer: offer.features, readMetrics });
   session.own(resources.move());
   return session;
 }
@@ -89,21 +108,38 @@ export async function mount(
 /** What serves a mount, and what its filesystem has. */
 interface Servers extends Pick<LoopReady, "methods" | "features"> {
   readonly servers: readonly Server[];
+  /** Undefined where nothing is counted. */
+  readonly readMetrics: () => Metrics | undefined;
 }
 
 type Logger = (message: string, detail: string) => void;
 
 /** Placement "handler": this isolate serves. */
-function makeHandler(filesystem: FileSystem, log: Logger, resources: AsyncDisposableStack): Servers {
+function makeHandler(
+  filesystem: FileSystem,
+  notifications: NotifyHandler,
+  limits: Limits,
+  logger: Logger,
+  resources: AsyncDisposableStack,
+): Servers {
   const watcher = resources.use(new Watcher());
-  const serve: Server = (settings) =>
-    new Handler(filesystem, settings, watcher, (message, error) => log(message, describeThrown(error))).serve();
-  return { servers: [serve], methods: methodsOf(filesystem), features: filesystem.features ?? [] };
+  const metrics = new MetricsRecorder();
+  const log: Log = (message, error) => logger(message, describeThrown(error));
+  const { notifier } = notifications;
+  const retrieved = (unique: number, data: Uint8Array) => notifications.retrieved(unique, data.slice());
+  const parts = { filesystem, watcher, limits, metrics, notifier, retrieved, log };
+  return {
+    servers: [(settings) => new Handler({ ...parts, settings }).serve()],
+    readMetrics: () => metrics.read(),
+    methods: methodsOf(filesystem),
+    features: filesystem.features ?? [],
+  };
 }
 
 /** Placement "loop": starts the workers and waits until each has made its filesystem. */
 async function startLoops(
   { module, options, loops: count = 1 }: ModulePlacement,
+  notifications: NotifyHandler,
   log: Logger,
   resources: AsyncDisposableStack,
 ): Promise<Servers> {
@@ -120,7 +156,8 @@ async function startLoops(
   const shared = await prepare?.(options, count);
   underLoops.defer(() => release?.(shared));
   await Promise.all(loops.map((worker, loop) => worker.prepare({ module: href, options, shared, loop, loops: count })));
-  return { servers: loops.map((loop): Server => (settings) => loop.serve(settings)), ...loops[0]!.ready };
+  const servers = loops.map((loop): Server => (settings) => loop.serve(settings, notifications.openSender()));
+  return { servers, readMetrics: () => undefined, ...loops[0]!.ready };
 }
 
 function replyDefaults(options: MountOptions): ReplyDefaults {
@@ -151,4 +188,4 @@ function logToStandardError(message: string, detail: string): void {
   Deno.stderr.writeSync(new TextEncoder().encode(`trellis: ${message}\n${detail === "" ? "" : `${detail}\n`}`));
 }
 
-export type { Feature, Session };
+export type { Bounds, Deadlines, Feature, Metrics, OperationMetrics, Session };

@@ -2,6 +2,7 @@
 import { openLibc } from "../ffi/library.ts";
 import type { Connection } from "./connection/connection.ts";
 import type { Feature } from "./connection/features.ts";
+import type { Metrics } from "./handler/metrics.ts";
 import type { EndReason, ServeSettings } from "./messages.ts";
 import { openDevicePoll } from "./transport/device_poll.ts";
 
@@ -22,6 +23,8 @@ export interface SessionParts {
   readonly settings: Omit<ServeSettings, "device" | "poll">;
   /** All that the kernel offers. */
   readonly offer: ReadonlySet<Feature>;
+  /** Reads what the servers have counted; undefined where nothing is counted. */
+  readonly readMetrics: () => Metrics | undefined;
 }
 
 /**
@@ -40,14 +43,21 @@ export class Session implements AsyncDisposable {
   /** Resolves when the mount is gone and everything is closed; rejects when a server failed. */
   readonly finished: Promise<void>;
 
+  /**
+   * What was asked of the filesystem so far, by operation; also after the mount is gone. Undefined for a filesystem that is
+   * served inside the loops, which count nothing.
+   */
+  readonly metrics: () => Metrics | undefined;
+
   readonly #connection: Connection;
   readonly #stop: number;
   readonly #resources = new AsyncDisposableStack();
 
-  constructor({ connection, servers, settings, offer }: SessionParts) {
+  constructor({ connection, servers, settings, offer, readMetrics }: SessionParts) {
     this.mountpoint = connection.mountpoint;
     this.features = settings.features;
     this.kernelFeatures = offer;
+    this.metrics = readMetrics;
     this.minor = settings.minor;
     this.#connection = connection;
     this.#stop = openLibc().symbols.eventfd(0, EFD_CLOEXEC);

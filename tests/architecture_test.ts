@@ -41,7 +41,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/layers/passthrough",
     "src/mount.ts",
   ],
-  "mod.ts": ["ffi", "src/fs", "src/connection", "src/session.ts", "src/mount.ts"],
+  "mod.ts": ["ffi", "src/fs", "src/layers/support", "src/connection", "src/session.ts", "src/mount.ts"],
   "cli.ts": ["src/cli"],
 };
 

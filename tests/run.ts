@@ -13,8 +13,13 @@ const TIME_LIMIT = 45 * 60;
 /** What needs neither libfuse nor a mount nor a compiler. */
 const PURE = [
   "tests/architecture_test.ts",
+  "tests/channels",
+  "tests/connection",
+  "tests/fs/attributes_test.ts",
+  "tests/fs/names_test.ts",
+  "tests/handler",
+  "tests/layers/memory",
   "tests/protocol",
-  "tests/layers",
   "tests/cli/mount_options_test.ts",
   "tests/cli/usage_test.ts",
 ];

@@ -97,6 +97,13 @@ export class Connection implements Disposable {
 
   /** Another descriptor of the same connection, with a queue of its own for requests being answered. */
   clone(): number {
+    const clone = this.attach();
+    this.#clones.push(clone);
+    return clone;
+  }
+
+  /** As `clone`, but whoever asks closes it. */
+  attach(): number {
     const { symbols, errno } = this.#libc;
     const clone = symbols.open(cString("/dev/fuse"), O_RDWR_CLOEXEC | O_NONBLOCK, 0);
     const source = new Uint8Array(new Int32Array([this.device]).buffer);
@@ -105,7 +112,6 @@ export class Connection implements Disposable {
       if (clone >= 0) symbols.close(clone);
       throw new MountError(`Cannot attach another loop to "${this.mountpoint}": ${reason}`);
     }
-    this.#clones.push(clone);
     return clone;
   }
 

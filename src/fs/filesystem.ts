@@ -27,6 +27,7 @@
  */
 import type { Attributes, Entry, FileSystemStatistics, Time } from "./attributes.ts";
 import type { ExtendedStatus } from "./attributes.ts";
+import type { Notifier } from "./notifier.ts";
 
 /** A value, or a promise of one. */
 export type Awaitable<T> = T | Promise<T>;
@@ -63,8 +64,9 @@ export interface RequestContext {
    */
   readonly umask: number;
   /**
-   * Aborted when the caller is interrupted (killed, `Ctrl-C`) and when the session ends. Made when first asked for.
-   * After it has fired, throw `FsError("EINTR")` or simply the signal's reason; the caller may be gone by then.
+   * Aborted when the caller is interrupted (killed, `Ctrl-C`) and when the session ends, with an `AbortError`, and at the
+   * deadline of the mount's options, with a `TimeoutError`. Made when first asked for. After it has fired, throw
+   * `FsError("EINTR")` or simply the signal's reason; the caller may be gone by then.
    * Where methods answer at once it never fires.
    */
   readonly signal: AbortSignal;
@@ -198,6 +200,8 @@ export interface ConnectionInfo {
   readonly features: ReadonlySet<string>;
   /** The largest `write`, in bytes. */
   readonly maxWrite: number;
+  /** Tells the kernel what changed and wakes who waits in poll, from anywhere, for as long as the mount lives. */
+  readonly notifier: Notifier;
 }
 
 /** A filesystem. Every method is optional; see the module's comment for what they share. */
@@ -404,7 +408,8 @@ export interface FileSystem {
 
   /**
    * Which of `events` (`POLLIN`, `POLLOUT`, …) are ready now. When `wakeup` is given, the kernel wants to be told
-   * when that changes. Missing: always ready for everything.
+   * when that changes: once, with `wakePoll` of {@linkcode ConnectionInfo.notifier}; then it asks again. An open file
+   * has one such handle, and a new one takes the old one's place. Missing: always ready for everything.
    */
   poll?(
     node: NodeId,

@@ -8,6 +8,7 @@ import { OPCODE } from "../../ffi/kernel.ts";
 import { STRUCT } from "../../ffi/structs.ts";
 import { ERRNO } from "../fs/errors.ts";
 import type { FileSystem } from "../fs/filesystem.ts";
+import type { Notifier } from "../fs/notifier.ts";
 import type { EndReason, ServeSettings } from "../messages.ts";
 import { HeaderContext } from "../protocol/context.ts";
 import { type Answer, Dispatcher, type Log } from "../protocol/dispatch.ts";
@@ -16,11 +17,33 @@ import { RequestView } from "../protocol/request.ts";
 import { traceAnswers } from "../protocol/trace.ts";
 import { DeviceReader, SPINS } from "../transport/device_reader.ts";
 import { DeviceReply } from "../transport/device_reply.ts";
+import { Flight } from "./flight.ts";
 import { InFlight } from "./in_flight.ts";
+import type { Limits } from "./limits.ts";
+import type { MetricsRecorder } from "./metrics.ts";
 import type { Watcher } from "./watcher.ts";
+
+/** What the kernel tells and expects no answer to. */
+const WITHOUT_ANSWER: ReadonlySet<number> = new Set([OPCODE.FORGET, OPCODE.BATCH_FORGET, OPCODE.NOTIFY_REPLY]);
 
 /** After this many requests in a row the isolate's timers and other events get their turn. */
 const REQUESTS_PER_TURN = 64;
+
+/** How long what still runs when the mount is gone may take, before its signal fires. */
+const GRACE_MILLISECONDS = 1_000;
+
+/** What a handler serves, and how. */
+export interface HandlerOptions {
+  readonly filesystem: FileSystem;
+  readonly settings: ServeSettings;
+  readonly watcher: Watcher;
+  readonly limits: Limits;
+  readonly metrics: MetricsRecorder;
+  readonly notifier: Notifier;
+  /** Told what the kernel answers to the notifier's `retrieve`. The bytes are valid until it returns. */
+  readonly retrieved: (unique: number, data: Uint8Array) => void;
+  readonly log: Log;
+}
 
 /** Serves one mount from `serve` to its end. */
 export class Handler {
@@ -29,43 +52,68 @@ export class Handler {
   readonly #dispatcher: Dispatcher;
   readonly #reader: DeviceReader;
   readonly #watcher: Watcher;
+  readonly #notifier: Notifier;
   readonly #reply: DeviceReply;
-  readonly #inFlight = new InFlight();
+  readonly #inFlight: InFlight;
   #ended = false;
+  /** Called when nothing is in flight any more after the end. */
+  #drained: () => void = () => {};
 
-  constructor(filesystem: FileSystem, settings: ServeSettings, watcher: Watcher, log: Log) {
+  constructor({ filesystem, settings, watcher, limits, metrics, notifier, retrieved, log }: HandlerOptions) {
     const libc = openLibc();
     const { device, maxWrite, defaults, features, debug } = settings;
     this.#watcher = watcher;
+    this.#notifier = notifier;
     this.#filesystem = filesystem;
     this.#settings = settings;
     this.#reader = new DeviceReader({ libc, device, maxWrite });
     this.#reply = new DeviceReply(libc, maxWrite);
-    const answer: Answer = (request, length) => this.#answer(request, length);
+    const send: Answer = (request, length) => this.#answer(request, length);
+    const answer = debug ? traceAnswers(send, (line) => log(line, undefined)) : send;
+    this.#inFlight = new InFlight({ limits, metrics, start: (flight) => this.#dispatch(flight), refuse: answer });
     this.#dispatcher = new Dispatcher({
       filesystem,
       body: new ReplyBody(this.#reply.body, defaults),
-      answer: debug ? traceAnswers(answer, (line) => log(line, undefined)) : answer,
+      answer,
       log,
       cacheNegative: defaults.negativeTimeout > 0,
       extendedSetxattr: features.has("setxattr-ext"),
       later: (request, milliseconds) => this.#later(request, milliseconds),
+      retrieved,
       mustAnswerAtOnce: false,
     });
   }
 
-  /** Serves until the end and says why it ended. Then all signals fire, and late answers go nowhere. */
+  /**
+   * Serves until the end and says why it ended. After an unmount what still runs is given a grace time; then all signals
+   * fire, and late answers go nowhere.
+   */
   async serve(): Promise<EndReason> {
     const { poll, minor, features, maxWrite } = this.#settings;
     this.#watcher.watch(poll);
-    this.#filesystem.initialize?.({ minor, features, maxWrite });
+    this.#filesystem.initialize?.({ minor, features, maxWrite, notifier: this.#notifier });
+    using _ = this.#inFlight;
     try {
-      return await this.#serve();
+      const reason = await this.#serve();
+      // Of a connection that was cut all callers are gone, and one that is told to stop has had its grace time.
+      if (reason === "unmounted") await this.#drain();
+      return reason;
     } finally {
       this.#ended = true;
       this.#inFlight.interruptAll();
       await this.#filesystem.destroy?.();
     }
+  }
+
+  async #drain(): Promise<void> {
+    this.#ended = true;
+    this.#inFlight.refuseQueued();
+    if (this.#inFlight.size === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#drained = resolve;
+    const grace = setTimeout(resolve, GRACE_MILLISECONDS);
+    await promise;
+    clearTimeout(grace);
   }
 
   async #serve(): Promise<EndReason> {
@@ -89,33 +137,36 @@ export class Handler {
   #receive(read: RequestView): void {
     const { opcode } = read;
     if (opcode === OPCODE.INTERRUPT) return this.#interrupt(read);
+    // These have no answer and are done when this returns.
+    if (WITHOUT_ANSWER.has(opcode)) return this.#dispatch(new Flight(read));
     // The method may take its time, and the reader's buffer is needed for the next request.
     const request = RequestView.over(read.payload.slice(0, (read.length + 7) & ~7) as Uint8Array<ArrayBuffer>);
     request.device = read.device;
-    if (opcode !== OPCODE.FORGET && opcode !== OPCODE.BATCH_FORGET) {
-      this.#inFlight.begin(request.uniqueLower, request.uniqueUpper);
-    }
-    this.#dispatch(request);
+    this.#inFlight.take(request);
   }
 
-  #dispatch(request: RequestView): void {
-    const context = new HeaderContext({
-      allocate: (size) => new Uint8Array(size),
-      signal: (lower, upper) => this.#inFlight.signal(lower, upper),
-    });
-    void this.#dispatcher.dispatch(request, context);
+  #dispatch(flight: Flight): void {
+    void this.#dispatcher.dispatch(flight.request, new HeaderContext(flight));
   }
 
   #later(request: RequestView, milliseconds: number): void {
     setTimeout(() => {
-      if (this.#inFlight.isInterrupted(request.uniqueLower, request.uniqueUpper)) this.#answer(request, -ERRNO.EINTR);
-      else this.#dispatch(request);
+      const flight = this.#inFlight.get(request);
+      if (flight?.aborted) this.#answer(request, -ERRNO.EINTR);
+      else if (flight !== undefined) this.#dispatch(flight);
     }, milliseconds);
   }
 
   #answer(request: RequestView, length: number): boolean {
-    this.#inFlight.end(request.uniqueLower, request.uniqueUpper);
-    return !this.#ended && this.#reply.send(request, length);
+    const flight = this.#inFlight.end(request);
+    if (flight === undefined) return false;
+    try {
+      return !this.#ended && this.#reply.send(request, length);
+    } finally {
+      // Only now: what starts builds its answer in the same buffer.
+      this.#inFlight.leave(flight, length);
+      if (this.#ended && this.#inFlight.size === 0) this.#drained();
+    }
   }
 
   /**

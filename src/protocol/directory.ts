@@ -1,7 +1,7 @@
 /** Directories on their way to the kernel: entries go into its buffer until it is full. */
 import { STRUCT } from "../../ffi/structs.ts";
 import type { Entry } from "../fs/attributes.ts";
-import type { Awaitable, DirectoryEntry } from "../fs/filesystem.ts";
+import type { Awaitable, DirectoryEntry, NodeId } from "../fs/filesystem.ts";
 import type { ReplyBody } from "./reply.ts";
 
 /** The smallest entry on the wire: more than `size / SMALLEST` never fit. */
@@ -28,6 +28,22 @@ async function collect(entries: AsyncIterable<DirectoryEntry>, most: number): Pr
   return collected;
 }
 
+/** What READDIRPLUS lists, and the nodes of what went into the reply: each counts as a lookup. */
+export interface PlusListing {
+  readonly entries: Iterable<DirectoryEntry>;
+  readonly counted: NodeId[];
+}
+
+/** As {@linkcode gatherDirectory}, for READDIRPLUS. */
+export function gatherPlus(
+  entries: Awaitable<Iterable<DirectoryEntry> | AsyncIterable<DirectoryEntry>>,
+  size: number,
+): Awaitable<PlusListing> {
+  const gathered = gatherDirectory(entries, size);
+  if (gathered instanceof Promise) return gathered.then((listed) => ({ entries: listed, counted: [] }));
+  return { entries: gathered, counted: [] };
+}
+
 /** Where entries go, and where their lookups are counted. */
 interface DirectoryHost {
   readonly body: ReplyBody;
@@ -36,15 +52,16 @@ interface DirectoryHost {
 }
 
 /**
- * Writes entries until `size` bytes are full and returns the length. With `plus` each entry that was written counts as
- * a lookup; the one that did not fit is given back.
+ * Writes entries until `size` bytes are full and returns the length. With `counted` (READDIRPLUS) each entry that was
+ * written counts as a lookup and is added there; the one that did not fit is given back.
  */
 export function putDirectory(
   entries: Iterable<DirectoryEntry>,
   host: DirectoryHost,
   size: number,
-  plus: boolean,
+  counted?: NodeId[],
 ): number {
+  const plus = counted !== undefined;
   const limit = Math.min(size, host.body.bytes.length);
   let at = 0;
   for (const entry of entries) {
@@ -53,7 +70,10 @@ export function putDirectory(
       if (plus && entry.entry !== undefined) host.discard(entry.entry);
       break;
     }
-    if (plus && entry.entry !== undefined) host.count(entry.entry);
+    if (plus && entry.entry !== undefined) {
+      host.count(entry.entry);
+      counted.push(entry.entry.node);
+    }
     at = next;
   }
   return at;

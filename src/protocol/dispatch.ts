@@ -31,6 +31,8 @@ export interface DispatcherOptions {
   readonly extendedSetxattr: boolean;
   /** Keeps a request whose method threw {@linkcode Later}, and dispatches it again. */
   readonly later: (request: RequestView, milliseconds: number) => void;
+  /** Told what the page cache had, for the `retrieve` of that number. The bytes are valid until it returns. */
+  readonly retrieved?: (unique: number, data: Uint8Array) => void;
   /** Whether promises are refused, because nothing here would ever resolve them (placement "loop"). */
   readonly mustAnswerAtOnce: boolean;
 }
@@ -46,6 +48,7 @@ export class Dispatcher implements ReplyHost {
   readonly #answer: Answer;
   readonly #log: Log;
   readonly #later: DispatcherOptions["later"];
+  readonly #retrieved: DispatcherOptions["retrieved"];
   readonly #rows: (Operation | undefined)[] = [];
   readonly #setxattrSize: number;
   readonly #mustAnswerAtOnce: boolean;
@@ -59,6 +62,7 @@ export class Dispatcher implements ReplyHost {
     this.#answer = options.answer;
     this.#log = options.log;
     this.#later = options.later;
+    this.#retrieved = options.retrieved;
     this.#setxattrSize = options.extendedSetxattr ? STRUCT.fuse_setxattr_in.SIZE : SHORT_SETXATTR;
     this.#mustAnswerAtOnce = options.mustAnswerAtOnce;
     for (const [opcode, row] of OPERATIONS) this.#rows[opcode] = row;
@@ -129,7 +133,7 @@ export class Dispatcher implements ReplyHost {
     }
   }
 
-  /** Requests without a row: forgets have no answer, and what nobody knows is ENOSYS. */
+  /** Requests without a row: forgets and replies have no answer, and what nobody knows is ENOSYS. */
   #other(opcode: number, request: RequestView): void {
     if (opcode === OPCODE.FORGET) {
       this.#forget(request.node, request.u64(STRUCT.fuse_forget_in.nlookup));
@@ -139,6 +143,10 @@ export class Dispatcher implements ReplyHost {
       for (let at = STRUCT.fuse_batch_forget_in.SIZE, left = count; left > 0; left--, at += SIZE) {
         this.#forget(request.u64(at + nodeid), request.u64(at + nlookup));
       }
+    } else if (opcode === OPCODE.NOTIFY_REPLY) {
+      const { SIZE, size } = STRUCT.fuse_notify_retrieve_in;
+      request.setArguments(SIZE);
+      this.#retrieved?.(request.unique, request.takeBytes(request.u32(size)));
     } else if (opcode === OPCODE.DESTROY) {
       this.#answer(request, 0);
     } else {
@@ -160,8 +168,8 @@ export class Dispatcher implements ReplyHost {
     this.#counts?.raise(entry.node);
   }
 
-  uncount(entry: Entry): void {
-    this.#forget(entry.node, 1);
+  uncount(node: NodeId): void {
+    this.#forget(node, 1);
   }
 
   discard(entry: Entry): void {

@@ -47,6 +47,10 @@ export class RequestView {
   get uniqueUpper(): number {
     return this.words[(HEADER.unique >> 2) + 1]!;
   }
+  /** That number, exact up to 2^53. */
+  get unique(): number {
+    return this.uniqueLower + this.uniqueUpper * TWO_32;
+  }
   get node(): number {
     return this.words[HEADER.nodeid >> 2]! + this.words[(HEADER.nodeid >> 2) + 1]! * TWO_32;
   }

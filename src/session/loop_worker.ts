@@ -39,9 +39,9 @@ export class LoopWorker implements Disposable {
     return this.#facts;
   }
 
-  /** Serves until the end and says why it ended. @throws when the loop fails. */
-  serve(settings: ServeSettings): Promise<EndReason> {
-    this.#worker.postMessage({ kind: "serve", settings } satisfies ToLoop);
+  /** Serves until the end and says why it ended; its notifications go to the port. @throws when the loop fails. */
+  serve(settings: ServeSettings, notifications: MessagePort): Promise<EndReason> {
+    this.#worker.postMessage({ kind: "serve", settings, notifications } satisfies ToLoop, [notifications]);
     return this.#ended.promise;
   }
 

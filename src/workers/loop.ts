@@ -1,9 +1,10 @@
 /** Entry point of a loop worker: makes its filesystem, says what it has, then serves until the mount ends. */
 import { openLibc } from "../../ffi/library.ts";
+import { loopNotifier } from "../channels/channel_notifier.ts";
 import { describeThrown } from "../fs/errors.ts";
 import type { FileSystem } from "../fs/filesystem.ts";
 import type { FileSystemModule } from "../fs/module.ts";
-import type { FromLoop, LoopStart, ServeSettings, ToLoop } from "../messages.ts";
+import type { FromLoop, LoopServe, LoopStart, ToLoop } from "../messages.ts";
 import type { Log } from "../protocol/dispatch.ts";
 import { LocalServer } from "../session/local_server.ts";
 import { runLoop } from "../session/loop.ts";
@@ -24,7 +25,7 @@ let filesystem: FileSystem | undefined;
 self.onmessage = async ({ data }) => {
   try {
     if (data.kind === "start") await prepare(data);
-    else await serve(data.settings);
+    else await serve(data);
   } catch (error) {
     const { message, stack } = error instanceof Error ? error : new Error(String(error));
     self.postMessage({ kind: "failed", message, stack });
@@ -39,10 +40,10 @@ async function prepare({ module, options, loop, loops, shared }: LoopStart): Pro
 }
 
 /** Blocks this thread from here on, but for `destroy`. */
-async function serve(settings: ServeSettings): Promise<void> {
+async function serve({ settings, notifications }: LoopServe): Promise<void> {
   const { minor, features, maxWrite } = settings;
   const libc = openLibc();
-  filesystem!.initialize?.({ minor, features, maxWrite });
+  filesystem!.initialize?.({ minor, features, maxWrite, notifier: loopNotifier(notifications) });
   const log: Log = (message, error) => self.postMessage({ kind: "log", message, detail: describeThrown(error) });
   const reader = new DeviceReader({ libc, ...settings });
   const poll = new DevicePoll(libc, settings.poll);

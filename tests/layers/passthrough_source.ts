@@ -1,4 +1,5 @@
 /** A passthrough filesystem over a new temporary directory, called directly: no kernel, no mount. */
+import { NotifyHandler } from "../../src/channels/notify_handler.ts";
 import { ROOT_NODE } from "../../src/fs/filesystem.ts";
 import type { NodeId, RequestContext } from "../../src/fs/filesystem.ts";
 import makeFileSystem, { type PassthroughOptions, prepare, release } from "../../src/layers/passthrough/module.ts";
@@ -37,7 +38,12 @@ export function passthroughSource(setting: SourceSetting = {}): PassthroughSourc
     Deno.makeTempDirSync({ prefix: "trellis-passthrough-", ...(parent && { dir: parent }) });
   const shared = adapt(prepare({ source: directory, ...options }, 1));
   const filesystem = makeFileSystem({ source: directory, ...options }, { loop: 0, loops: 1, shared });
-  filesystem.initialize({ minor: 45, features: new Set(features), maxWrite: 1 << 20 });
+  filesystem.initialize({
+    minor: 45,
+    features: new Set(features),
+    maxWrite: 1 << 20,
+    notifier: new NotifyHandler().notifier,
+  });
   const context = requestContext();
   const words = new Int32Array(shared.nodes.buffer);
   return {

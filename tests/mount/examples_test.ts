@@ -90,6 +90,72 @@ Deno.test("examples", async (t) => {
     });
   });
 
+  await t.step("fsel.ts serves libfuse's own poll_client", async () => {
+    const client = `${directory}/poll_client`;
+    const config = `${directory}/libfuse_config.h`;
+    // The client includes what libfuse's build makes, and uses nothing of it.
+    await Deno.writeTextFile(config, "");
+    await run("gcc", [`-I${directory}`, "-o", client, `${LIBFUSE_EXAMPLES}/poll_client.c`]);
+    await withExample("fsel.ts", mountpoint, ["-f"], async () => {
+      assertEquals((await run("ls", [mountpoint])).split("\n").filter(Boolean), [..."0123456789ABCDEF"]);
+      const lines = (await run("sh", ["-c", `cd ${mountpoint} && timeout 60 ${client}`])).trimEnd().split("\n");
+      assertEquals(lines.length, 16);
+      for (const line of lines) {
+        assert(/^(?:(?:_: {2}|[0-9A-F]:\d\d) ){15}(?:_: {2}|[0-9A-F]:\d\d) ?$/.test(line), line);
+      }
+    });
+  });
+
+  const clocks = ["notify_inval_inode.ts", "notify_store_retrieve.ts"];
+  for (const name of clocks) {
+    await t.step(
+      `${name}: a file that is cached without end shows the time`,
+      () =>
+        withExample(name, mountpoint, ["-f", "--update-interval=1"], async () => {
+          const read = () => run("cat", [`${mountpoint}/current_time`]);
+          const first = await read();
+          assert(/^The current time is \d\d:\d\d:\d\d\n$/.test(first), first);
+          await waitFor("the time to go on", async () => await read() !== first);
+        }),
+    );
+
+    await t.step(
+      `${name}: with --no-notify the time stands still`,
+      () =>
+        withExample(name, mountpoint, ["-f", "--no-notify", "--update-interval=1"], async () => {
+          const read = () => run("cat", [`${mountpoint}/current_time`]);
+          const first = await read();
+          const start = Date.now();
+          await waitFor("three updates", () => Date.now() > start + 3_000);
+          assertEquals(await read(), first);
+        }),
+    );
+  }
+
+  await t.step("notify_inval_entry.ts: an old name is gone, with --no-notify it stays for its timeout", async () => {
+    const names = async () => (await run("ls", [mountpoint])).trim();
+    const known = async (name: string) => {
+      const { success } = await new Deno.Command("stat", {
+        args: [`${mountpoint}/${name}`],
+        stdout: "null",
+        stderr: "null",
+      })
+        .output();
+      return success;
+    };
+    for (const how of [[], ["--only-expire"], ["--no-notify"]]) {
+      const args = ["-f", "-s", "--timeout=1000", "--update-interval=1", ...how];
+      await withExample("notify_inval_entry.ts", mountpoint, args, async () => {
+        let name = "";
+        await waitFor("a name to be looked up", async () => await known(name = await names()));
+        assert(/^Time_is_\d\dh_\d\dm_\d\ds$/.test(name), name);
+        await waitFor("another name", async () => await names() !== name);
+        if (how[0] === "--no-notify") assert(await known(name));
+        else await waitFor(`${name} to be gone`, async () => !await known(name));
+      });
+    }
+  });
+
   await t.step("wrong arguments end with 1 and say what is wrong", async () => {
     for (
       const args of [[], ["--nonsense", mountpoint], ["-f", "-o", "nonsense", mountpoint], [`${directory}/missing`]]

@@ -164,6 +164,7 @@ Deno.test("an answer that comes too late gives back what it handed out", async (
     lookup: () => file,
     open: () => ({ handle: 3 }),
     create: () => ({ entry: file, opened: { handle: 4 } }),
+    readDirectoryPlus: () => [{ name: "name", inode: 8, mode: 0, offset: 1, entry: { ...file, node: 8 } }],
     forget: (node) => void calls.push(`forget ${node}`),
     release: (node, handle) => void calls.push(`release ${node} ${handle}`),
   });
@@ -171,7 +172,8 @@ Deno.test("an answer that comes too late gives back what it handed out", async (
   await kernel.send("LOOKUP", 1, "name");
   await kernel.send("OPEN", 7, struct("fuse_open_in", {}));
   await kernel.send("CREATE", 1, struct("fuse_create_in", {}), "name");
-  assertEquals(calls, ["forget 7", "release 7 3", "release 7 4", "forget 7"]);
+  await kernel.send("READDIRPLUS", 1, struct("fuse_read_in", { size: 400 }));
+  assertEquals(calls, ["forget 7", "release 7 3", "release 7 4", "forget 7", "forget 8"]);
 });
 
 Deno.test("setattr: only what is valid is a change", async () => {

@@ -1,8 +1,7 @@
 /** Operations on open directories. */
 import { STRUCT } from "../../../ffi/structs.ts";
-import { ERRNO } from "../../fs/errors.ts";
 import type { DirectoryEntry, Opened } from "../../fs/filesystem.ts";
-import { gatherDirectory, putDirectory } from "../directory.ts";
+import { gatherDirectory, gatherPlus, type PlusListing, putDirectory } from "../directory.ts";
 import { dataOnly, FSYNC, fsync, open, release } from "./files.ts";
 import { type Operation, succeed } from "./row.ts";
 
@@ -24,20 +23,21 @@ export const readdir: Operation<Iterable<DirectoryEntry>> = {
     const entries = filesystem.readDirectory(request.node, request.u64(fh), request.u64(offset), context);
     return gatherDirectory(entries, request.u32(size));
   },
-  reply: (result, host, request) => putDirectory(result, host, request.u32(STRUCT.fuse_read_in.size), false),
+  reply: (result, host, request) => putDirectory(result, host, request.u32(STRUCT.fuse_read_in.size)),
   missing: succeed,
 };
 
-export const readdirplus: Operation<Iterable<DirectoryEntry>> = {
-  ...readdir,
+export const readdirplus: Operation<PlusListing> = {
   method: "readDirectoryPlus",
+  size: STRUCT.fuse_read_in.SIZE,
   call(filesystem, request, context) {
     const { fh, offset, size } = STRUCT.fuse_read_in;
     const entries = filesystem.readDirectoryPlus(request.node, request.u64(fh), request.u64(offset), context);
-    return gatherDirectory(entries, request.u32(size));
+    return gatherPlus(entries, request.u32(size));
   },
-  reply: (result, host, request) => putDirectory(result, host, request.u32(STRUCT.fuse_read_in.size), true),
-  missing: () => -ERRNO.ENOSYS,
+  reply: ({ entries, counted }, host, request) =>
+    putDirectory(entries, host, request.u32(STRUCT.fuse_read_in.size), counted),
+  refused: ({ counted }, host) => counted.forEach((node) => host.uncount(node)),
 };
 
 export const releasedir: Operation<void> = {

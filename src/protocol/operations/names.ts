@@ -15,7 +15,7 @@ export const lookup: Operation<Entry | undefined> = {
   },
   missing: (host) => host.cacheNegative ? host.body.putNegativeEntry() : -ERRNO.ENOENT,
   refused(result, host) {
-    if (result !== undefined) host.uncount(result);
+    if (result !== undefined) host.uncount(result.node);
   },
 };
 

@@ -1,6 +1,6 @@
 /** What a row of the table of operations is, and the parts that many rows share. */
 import type { Entry } from "../../fs/attributes.ts";
-import type { Awaitable, Created, FileSystem } from "../../fs/filesystem.ts";
+import type { Awaitable, Created, FileSystem, NodeId } from "../../fs/filesystem.ts";
 import type { HeaderContext } from "../context.ts";
 import type { ReplyBody } from "../reply.ts";
 import type { RequestView } from "../request.ts";
@@ -10,8 +10,8 @@ export interface ReplyHost {
   readonly body: ReplyBody;
   /** Counts a lookup of the entry's node, before it is sent. */
   count(entry: Entry): void;
-  /** Takes that back: the entry did not reach the kernel. */
-  uncount(entry: Entry): void;
+  /** Takes that back: the entry of this node did not reach the kernel. */
+  uncount(node: NodeId): void;
   /** Gives back an entry that was never counted here: one that did not fit a directory's buffer. */
   discard(entry: Entry): void;
   /** Whether a name that is not there may be cached. */
@@ -46,7 +46,7 @@ export const entry = {
     host.count(result);
     return length;
   },
-  refused: (result: Entry, host: ReplyHost): void => host.uncount(result),
+  refused: (result: Entry, host: ReplyHost): void => host.uncount(result.node),
 };
 
 export const created = {
@@ -63,6 +63,6 @@ export const created = {
     context: HeaderContext,
   ): void {
     void filesystem.release?.(result.entry.node, result.opened.handle ?? 0, 0, context);
-    host.uncount(result.entry);
+    host.uncount(result.entry.node);
   },
 };
