@@ -91,7 +91,8 @@ export function attributeOperations(loop: PassthroughLoop) {
       const descriptor = descriptors.use(node);
       identity.assume(context);
       if (changes.size !== undefined) changeSize(node, descriptor, changes.size, handle);
-      if (changesOwner(changes)) changeOwner(descriptor, changes.uid, changes.gid);
+      if (changes.uid !== undefined || changes.gid !== undefined) changeOwner(descriptor, changes.uid, changes.gid);
+      if (changesNothing(changes)) identity.asServer(() => changeOwner(descriptor));
       if (changes.mode !== undefined) changeMode(descriptor, changes.mode);
       if (changes.atime !== undefined || changes.mtime !== undefined) changeTimes(descriptor, changes);
       loop.look(descriptor);
@@ -148,10 +149,9 @@ export function attributeOperations(loop: PassthroughLoop) {
 }
 
 /**
- * Whether chown(2) was called. `chown(-1, -1)` changes no owner and yet takes setuid and setgid away; the kernel sends it as
- * a change of nothing (with the writeback cache, of the ctime alone).
+ * The kernel asks to take setuid and setgid away with a change of nothing (with the writeback cache, of the ctime alone):
+ * for a stranger's write, who may not change the mode, and for `chown(-1, -1)`, which does just that.
  */
-function changesOwner({ mode, uid, gid, size, atime, mtime }: AttributeChanges): boolean {
-  if (uid !== undefined || gid !== undefined) return true;
-  return mode === undefined && size === undefined && atime === undefined && mtime === undefined;
+function changesNothing({ mode, uid, gid, size, atime, mtime }: AttributeChanges): boolean {
+  return [mode, uid, gid, size, atime, mtime].every((change) => change === undefined);
 }
