@@ -28,7 +28,7 @@ export function peers({ directory }: Bench): Peer[] {
   const trellis = (args: string[]) => [Deno.execPath(), "run", "--allow-all", cli, "mount", ...args];
   const off = "attr_timeout=0,entry_timeout=0";
   const passthrough = (source: string, mountpoint: string, loops: number) =>
-    trellis(["-o", `${off},loops=${loops}`, source, mountpoint]);
+    trellis(["-o", `cache=never,loops=${loops}`, source, mountpoint]);
   return [
     { name: "host", start: () => host(directory) },
     peer(directory, "C passthrough_ll", (source, mountpoint) => [

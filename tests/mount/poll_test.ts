@@ -182,7 +182,8 @@ fd = os.open("0", os.O_RDONLY)
 children = 3
 for child in range(children):
     if os.fork() == 0:
-        print(len(select.select([fd], [], [], 20)[0]))
+        # One write, since the children share the pipe.
+        os.write(1, b"%d\\n" % len(select.select([fd], [], [], 20)[0]))
         os._exit(0)
 for child in range(children):
     os.wait()`;

@@ -132,13 +132,23 @@ static void rename_own(struct own *own, int number) {
     own->directory = directory;
 }
 
+// link(2), tried again when it finds a link count of 0 that is not true: when one process takes a name of a file away, and
+// a look at the file that was answered after that is applied before it, the kernel counts the name down twice
+// (fuse_entry_unlinked in fs/fuse/dir.c). A forced statx brings the count of the filesystem back.
+static int link_again(const char *from, const char *to) {
+    struct statx fresh;
+    if (link(from, to) == 0) return 0;
+    if (errno != ENOENT || statx(AT_FDCWD, from, AT_STATX_FORCE_SYNC, STATX_NLINK, &fresh) < 0) return -1;
+    return link(from, to);
+}
+
 // Gives the file its second name, or takes it away again.
 static void link_own(struct own *own, int number) {
     char path[64], second[64];
     own_name(path, self, number, own->directory, 0);
     int directory = own->link < 0 ? below(DIRECTORIES) : own->link;
     own_name(second, self, number, directory, 1);
-    if (own->link < 0 ? link(path, second) < 0 : unlink(second) < 0) fail("link or unlink %s", second);
+    if (own->link < 0 ? link_again(path, second) < 0 : unlink(second) < 0) fail("link or unlink %s", second);
     own->link = own->link < 0 ? directory : -1;
 }
 
