@@ -19,6 +19,7 @@ const PURE = [
   "tests/fs/names_test.ts",
   "tests/handler",
   "tests/layers/memory",
+  "tests/layers/passthrough_lock_waits_test.ts",
   "tests/protocol",
   "tests/cli/mount_options_test.ts",
   "tests/cli/usage_test.ts",

@@ -151,16 +151,20 @@ export function lockOperations(loop: PassthroughLoop) {
   }
 
   /**
-   * Whose the lock is that stood in the way: for the source it is an open file's, which has no process. Each of our
-   * owners is asked whether the lock is in its way too; the one for whom it is not holds it. None when it is none of ours.
+   * Whose the lock is that stood in the way of `asking`: for the source it is an open file's, which has no process. Each
+   * of our other owners is asked whether the lock is in its way too; the one for whom it is not holds it. None when it is
+   * none of ours, or when it was given back meanwhile, which shows as several for whom nothing is in the way.
    */
-  function findHolder(node: NodeId, found: FileLock): LockOwner | undefined {
-    return table.locked(table.cellOf(node), (at) => ownersOf(at)).find(({ descriptor }) => {
+  function findHolder(node: NodeId, asking: bigint, found: FileLock): LockOwner | undefined {
+    const owners = table.locked(table.cellOf(node), (at) => ownersOf(at));
+    const holders = owners.filter(({ owner, descriptor }) => {
+      if (owner === asking) return false;
       putLock({ ...found, type: "write" });
       if (files.fcntl_lock(descriptor, F_OFD_GETLK, lock) < 0) return false;
       const other = view.getInt16(0, true) === F_UNLCK ? undefined : takeLock();
       return other === undefined || other.start !== found.start || other.end !== found.end;
     });
+    return holders.length === 1 ? holders[0] : undefined;
   }
 
   function ownersOf(node: number): LockOwner[] {
@@ -177,9 +181,8 @@ export function lockOperations(loop: PassthroughLoop) {
   function refuseWait(node: NodeId, owner: bigint, owned: number, wanted: FileLock): Error {
     putLock(wanted);
     calls.check(files.fcntl_lock(owned, F_OFD_GETLK, lock), "test a lock");
-    const holder = view.getInt16(0, true) === F_UNLCK ? undefined : findHolder(node, takeLock());
+    const holder = view.getInt16(0, true) === F_UNLCK ? undefined : findHolder(node, owner, takeLock());
     if (holder === undefined || !waits.closesCircle(owner, holder.owner)) return new Later(FIRST_WAIT);
-    waits.end(owner);
     return new FsError("EDEADLK", "Cannot wait for a lock whose holder waits for this process");
   }
 
@@ -215,7 +218,7 @@ export function lockOperations(loop: PassthroughLoop) {
       calls.check(files.fcntl_lock(findOwned(node, owner) ?? handle, F_OFD_GETLK, lock), "test a lock");
       if (view.getInt16(0, true) === F_UNLCK) return undefined;
       const found = takeLock();
-      return found.pid === 0 ? { ...found, pid: findHolder(node, found)?.pid ?? 0 } : found;
+      return found.pid === 0 ? { ...found, pid: findHolder(node, owner, found)?.pid ?? 0 } : found;
     },
 
     setLock(
@@ -234,7 +237,8 @@ export function lockOperations(loop: PassthroughLoop) {
       } catch (error) {
         throw wait && isTaken(error) ? refuseWait(node, owner, owned, wanted) : error;
       }
-      if (wait) waits.end(owner);
+      // One that gives a lock back waits for none: a wait that a signal ended is forgotten here at the latest.
+      if (wait || wanted.type === "unlock") waits.end(owner);
     },
 
     setWholeFileLock(
