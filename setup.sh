@@ -74,6 +74,11 @@ setup_fuse() {
   fi
 }
 
+# What `cli.ts run` starts programs with. The package has this name everywhere.
+setup_bubblewrap() {
+  have bwrap || install_packages bubblewrap
+}
+
 # The packages with what tests and benchmarks call: a C compiler, libfuse's headers, and programs to run on a mount.
 development_packages() {
   common="gcc make git rsync python3 attr acl"
@@ -198,6 +203,7 @@ PATH="$PATH:/usr/sbin:/sbin"
 manager=$(find_package_manager)
 
 setup_fuse
+setup_bubblewrap
 [ -z "$development" ] || setup_development
 setup_deno
 fetch_dependencies

@@ -31,6 +31,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/workers": [...SHARED, ...SERVING, "src/transport"],
   "src/session.ts": [...SHARED, ...SERVING, "src/transport"],
   "src/mount.ts": [...SHARED, ...SERVING, "src/session.ts"],
+  "src/container": [],
   "src/cli": [
     "deno.json",
     "ffi",

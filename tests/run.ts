@@ -15,6 +15,7 @@ const PURE = [
   "tests/architecture_test.ts",
   "tests/channels",
   "tests/connection",
+  "tests/container/sandbox_test.ts",
   "tests/fs/attributes_test.ts",
   "tests/fs/names_test.ts",
   "tests/handler",
