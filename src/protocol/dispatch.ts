@@ -8,7 +8,7 @@ import type { Entry } from "../fs/attributes.ts";
 import { ERRNO, errnoNameOf, Later } from "../fs/errors.ts";
 import type { FileSystem, NodeId } from "../fs/filesystem.ts";
 import type { HeaderContext } from "./context.ts";
-import { LookupCounts } from "./lookup_counts.ts";
+import { LookupCounts } from "../fs/lookup_counts.ts";
 import { OPERATIONS } from "./operations.ts";
 import type { Operation, ReplyHost } from "./operations/row.ts";
 import type { ReplyBody } from "./reply.ts";

@@ -2,7 +2,7 @@
  * How many times each node was handed to the kernel. The kernel gives the count back with FORGET; at zero it knows the
  * node no more. A count is raised before its reply is sent, in the same turn, so that a FORGET can never overtake it.
  */
-import { type NodeId, ROOT_NODE } from "../fs/filesystem.ts";
+import { type NodeId, ROOT_NODE } from "./filesystem.ts";
 
 export class LookupCounts {
   readonly #counts = new Map<NodeId, number>();
