@@ -30,19 +30,25 @@ const CLONE_FS = 0x200;
 
 const decoder = new TextDecoder();
 
+/** What the thread acts as. An isolate has one thread, and several sources served from it must not each remember their own. */
+class ThreadIdentity {
+  uid = 0;
+  gid = 0;
+  pid = 0;
+  /** The thread's supplementary groups as text, once it has others than the server's. */
+  groups: string | undefined;
+  groupsUntil = 0;
+  umask: number | undefined;
+  umaskBefore = 0;
+}
+
+const THREAD = new ThreadIdentity();
+
 export class Identity {
   readonly #calls: SystemCalls;
   readonly #privileged: boolean;
   readonly #status = new Uint8Array(8192);
   readonly #path = new StringBuffer(64);
-  #uid = 0;
-  #gid = 0;
-  #pid = 0;
-  /** The thread's supplementary groups as text, once it has others than the server's. */
-  #groups: string | undefined;
-  #groupsUntil = 0;
-  #umask: number | undefined;
-  #umaskBefore = 0;
 
   /** `privileged`: root with CAP_SETUID and CAP_SETGID. */
   constructor(calls: SystemCalls, privileged: boolean) {
@@ -55,32 +61,34 @@ export class Identity {
     if (!this.#privileged) return;
     const { uid, gid, pid } = context;
     if (uid === 0) {
-      if (this.#uid !== 0) this.#setUser(0);
-      if (this.#gid !== gid) this.#setGroup(gid);
+      if (THREAD.uid !== 0) this.#setUser(0);
+      if (THREAD.gid !== gid) this.#setGroup(gid);
       return;
     }
-    if (uid === this.#uid && gid === this.#gid && pid === this.#pid && performance.now() < this.#groupsUntil) return;
+    if (uid === THREAD.uid && gid === THREAD.gid && pid === THREAD.pid && performance.now() < THREAD.groupsUntil) {
+      return;
+    }
     this.#become(uid, gid, pid);
   }
 
   #become(uid: number, gid: number, pid: number): void {
     // The groups are root's to read (procfs may hide processes) and any thread's with CAP_SETGID to set.
     const groups = this.#readGroups(pid);
-    if (groups !== this.#groups) this.#setGroups(groups);
-    this.#pid = pid;
-    this.#groupsUntil = performance.now() + GROUPS_LIFETIME;
-    if (gid !== this.#gid) this.#setGroup(gid);
-    if (uid !== this.#uid) this.#setUser(uid);
+    if (groups !== THREAD.groups) this.#setGroups(groups);
+    THREAD.pid = pid;
+    THREAD.groupsUntil = performance.now() + GROUPS_LIFETIME;
+    if (gid !== THREAD.gid) this.#setGroup(gid);
+    if (uid !== THREAD.uid) this.#setUser(uid);
   }
 
   /** From here on this thread acts as the server. */
   assumeServer(): void {
-    if (this.#uid !== 0) this.#setUser(0);
+    if (THREAD.uid !== 0) this.#setUser(0);
   }
 
   /** Does something as the server in the middle of what is done as a caller. */
   asServer<T>(action: () => T): T {
-    const uid = this.#uid;
+    const uid = THREAD.uid;
     this.assumeServer();
     try {
       return action();
@@ -103,32 +111,32 @@ export class Identity {
    * it should, which is why it is not applied to the mode beforehand.
    */
   setUmask(umask: number): void {
-    if (umask === this.#umask) return;
-    if (this.#umask === undefined) {
+    if (umask === THREAD.umask) return;
+    if (THREAD.umask === undefined) {
       this.#calls.check(this.#calls.files.unshare(CLONE_FS), "give a thread its own umask (unshare CLONE_FS)");
-      this.#umaskBefore = this.#calls.files.umask(umask);
+      THREAD.umaskBefore = this.#calls.files.umask(umask);
     } else {
       this.#calls.files.umask(umask);
     }
-    this.#umask = umask;
+    THREAD.umask = umask;
   }
 
   /** Gives the thread back what it had before, but for its supplementary groups, which root does not need. */
   restore(): void {
     this.assumeServer();
-    if (this.#gid !== 0) this.#setGroup(0);
-    if (this.#umask !== undefined) this.#calls.files.umask(this.#umaskBefore);
-    this.#umask = this.#umask === undefined ? undefined : this.#umaskBefore;
+    if (THREAD.gid !== 0) this.#setGroup(0);
+    if (THREAD.umask !== undefined) this.#calls.files.umask(THREAD.umaskBefore);
+    THREAD.umask = THREAD.umask === undefined ? undefined : THREAD.umaskBefore;
   }
 
   #setUser(uid: number): void {
     this.#setId(SYS_setfsuid, uid, "uid");
-    this.#uid = uid;
+    THREAD.uid = uid;
   }
 
   #setGroup(gid: number): void {
     this.#setId(SYS_setfsgid, gid, "gid");
-    this.#gid = gid;
+    THREAD.gid = gid;
   }
 
   /** setfsuid(2) and setfsgid(2) report no error: the second call tells what the first one did. */
@@ -142,12 +150,12 @@ export class Identity {
 
   #setGroups(groups: string): void {
     const list = Uint32Array.from(groups.split(" ").filter((group) => group !== ""), Number);
-    this.#groups = undefined;
+    THREAD.groups = undefined;
     this.#calls.check(
       this.#calls.files.set_thread_groups(SYS_setgroups, list.length, list),
       `act with the caller's groups (${groups})`,
     );
-    this.#groups = groups;
+    THREAD.groups = groups;
   }
 
   /** The groups of a thread; none when it is gone or not visible from here (then `pid` is 0). */
