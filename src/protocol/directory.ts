@@ -53,7 +53,7 @@ interface DirectoryHost {
 
 /**
  * Writes entries until `size` bytes are full and returns the length. With `counted` (READDIRPLUS) each entry that was
- * written counts as a lookup and is added there; the one that did not fit is given back.
+ * written counts as a lookup and is added there; those that did not fit are given back.
  */
 export function putDirectory(
   entries: Iterable<DirectoryEntry>,
@@ -64,11 +64,15 @@ export function putDirectory(
   const plus = counted !== undefined;
   const limit = Math.min(size, host.body.bytes.length);
   let at = 0;
+  let full = false;
   for (const entry of entries) {
-    const next = host.body.addDirectoryEntry(at, limit, entry, plus);
+    const next = full ? -1 : host.body.addDirectoryEntry(at, limit, entry, plus);
     if (next < 0) {
       if (plus && entry.entry !== undefined) host.discard(entry.entry);
-      break;
+      // What was collected has been handed out to the last; an iterator has not made what it was not asked for.
+      if (!plus || !Array.isArray(entries)) break;
+      full = true;
+      continue;
     }
     if (plus && entry.entry !== undefined) {
       host.count(entry.entry);

@@ -212,6 +212,21 @@ Deno.test("directories: as many entries as fit, each aligned, and lookups counte
   assertEquals(discarded, [103], "the entry that did not fit was taken back");
 });
 
+Deno.test("readdirplus: of entries that came with time, or as an array, all that do not fit are taken back", async () => {
+  const entries = [101, 102, 103, 104, 105].map((node, index): DirectoryEntry => {
+    return { name: "n", inode: node, mode: 0, offset: index + 1, entry: { ...file, node } };
+  });
+  const later = async function* () {
+    yield* entries;
+  };
+  for (const readDirectoryPlus of [() => entries, later]) {
+    const discarded: number[] = [];
+    const kernel = new FakeKernel({ readDirectoryPlus, forgetLookups: (node) => void discarded.push(node) });
+    await kernel.send("READDIRPLUS", 1, struct("fuse_read_in", { size: 400 }));
+    assertEquals(discarded, [103, 104, 105]);
+  }
+});
+
 Deno.test("extended attributes: size queries, ERANGE and ENODATA are the library's", async () => {
   const value = new Uint8Array([1, 2, 3]);
   const kernel = new FakeKernel({
