@@ -27,6 +27,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/channels": SHARED,
   "src/layers/support": ["src/fs"],
   "src/layers/memory": ["src/fs", "src/layers/support"],
+  "src/layers/union": ["src/fs", "src/layers/support"],
   "src/layers/passthrough": ["ffi", "src/fs", "src/layers/support"],
   "src/workers": [...SHARED, ...SERVING, "src/transport"],
   "src/session.ts": [...SHARED, ...SERVING, "src/transport"],

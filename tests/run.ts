@@ -21,6 +21,7 @@ const PURE = [
   "tests/handler",
   "tests/layers/memory",
   "tests/layers/passthrough_lock_waits_test.ts",
+  "tests/layers/union",
   "tests/protocol",
   "tests/cli/mount_options_test.ts",
   "tests/cli/usage_test.ts",

@@ -103,12 +103,21 @@ export const specialFiles: Subject = {
 
   "device nodes keep their numbers": testAsRoot(async ({ client }) => {
     for (const [type, bits] of [["S_IFCHR", 0o020000], ["S_IFBLK", 0o060000]] as const) {
-      for (const [major, minor] of [[1, 3], [0, 0], [255, 255], [259, 70_000], [4095, 1_048_575]] as const) {
+      for (const [major, minor] of [[1, 3], [255, 255], [259, 70_000], [4095, 1_048_575]] as const) {
         await client.mknod("device", type, 0o600, major, minor);
         const status = await client.stat("device");
         assertEquals([status.mode, status.major, status.minor], [bits | 0o600, major, minor]);
         await client.unlink("device");
       }
+    }
+  }),
+
+  "the device node 0/0 is one like others": testAsRoot(async ({ client }) => {
+    for (const [type, bits] of [["S_IFCHR", 0o020000], ["S_IFBLK", 0o060000]] as const) {
+      await client.mknod("device", type, 0o600, 0, 0);
+      const status = await client.stat("device");
+      assertEquals([status.mode, status.major, status.minor], [bits | 0o600, 0, 0]);
+      await client.unlink("device");
     }
   }),
 

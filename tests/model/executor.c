@@ -173,7 +173,8 @@ static int link_descriptor(int descriptor, const char *path) {
     return linkat(AT_FDCWD, source, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
 }
 
-static int enter(void) { return mkdir(root, 0755) < 0 || chdir(root) < 0 ? -1 : 0; }
+// Makes the directory, or works in one that has something in it already.
+static int enter(int existing) { return (!existing && mkdir(root, 0755) < 0) || chdir(root) < 0 ? -1 : 0; }
 
 static int leave(void) {
     for (long slot = 0; slot < SLOTS; slot++) replace_slot(slot, -1);
@@ -249,16 +250,16 @@ static void execute(char *line) {
         if (argument) unescape(argument);
     }
     if (!name) fail("empty line", "");
-    if (!strcmp(name, "reset")) print_result(leave() < 0 ? -1 : enter());
+    if (!strcmp(name, "reset")) print_result(leave() < 0 ? -1 : enter(0));
     else if (!strcmp(name, "tree")) print_tree();
     else if (!execute_on_path(name, arguments) && !execute_on_slot(name, arguments)) fail("unknown operation", name);
 }
 
 int main(int count, char **arguments) {
-    if (count != 2 || *arguments[1] != '/') fail("usage", "executor /DIRECTORY");
+    if (count < 2 || *arguments[1] != '/') fail("usage", "executor /DIRECTORY [existing]");
     root = arguments[1];
     umask(0);
-    if (enter() < 0) fail(root, strerror(errno));
+    if (enter(count > 2) < 0) fail(root, strerror(errno));
     char *line = NULL;
     size_t capacity = 0;
     while (getline(&line, &capacity, stdin) > 0) {

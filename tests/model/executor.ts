@@ -11,17 +11,17 @@ export function compileExecutor(): Promise<Program> {
   return compile(["executor.c", "snapshot.c"].map((name) => new URL(name, import.meta.url)));
 }
 
-/** Works in a directory of its own, `directory`, which it makes and removes. */
+/** Works in a directory of its own, `directory`, which it makes (or finds, when it is `existing`) and removes. */
 export class Executor implements AsyncDisposable {
   readonly #directory: string;
   readonly #process: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   readonly #lines: ReadableStreamDefaultReader<string>;
 
-  constructor(program: Program, directory: string, user?: User) {
+  constructor(program: Program, directory: string, user?: User, existing = false) {
     this.#directory = directory;
     this.#process = new Deno.Command(program.path, {
-      args: [directory],
+      args: [directory, ...existing ? ["existing"] : []],
       stdin: "piped",
       stdout: "piped",
       stderr: "inherit",

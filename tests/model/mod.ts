@@ -35,13 +35,49 @@ const TREE: Command = ["tree"];
  */
 export async function checkModel(directory: string, reference: string, options: ModelOptions): Promise<void> {
   const seed = options.seed ?? chooseSeed();
-  console.log(`model: TRELLIS_SEED=${seed}, ${options.runs} sequences of up to ${options.commandsPerRun} operations`);
   await using program = await compileExecutor();
   await using left = new Executor(program, `${directory}/model-${seed}`, options.user);
   await using right = new Executor(program, `${reference}/model-${seed}`, options.user);
+  await check(directory, reference, { ...options, seed }, async (commands) => {
+    // Each sequence begins with an empty directory.
+    const difference = await compare(left, right, [RESET, ...commands, TREE]);
+    return difference && { ...difference, index: difference.index - 1 };
+  });
+}
+
+/**
+ * The same for what is not empty at the beginning: sequence number N, and each try to shorten one, works in the
+ * directory `N` of both, which must exist with the same content. Of those there must be `options.directories`.
+ */
+export async function checkModelOfExisting(
+  directory: string,
+  reference: string,
+  options: ModelOptions & { directories: number },
+): Promise<void> {
+  const seed = options.seed ?? chooseSeed();
+  await using program = await compileExecutor();
+  let next = 0;
+  await check(directory, reference, { ...options, seed }, async (commands) => {
+    const sequence = next++;
+    // What is left to try is taken for no difference: the sequence stays as long as it is.
+    if (sequence >= options.directories) return undefined;
+    await using left = new Executor(program, `${directory}/${sequence}`, options.user, true);
+    await using right = new Executor(program, `${reference}/${sequence}`, options.user, true);
+    return await compare(left, right, [...commands, TREE], withoutDirectoryLinks);
+  });
+}
+
+async function check(
+  directory: string,
+  reference: string,
+  options: ModelOptions & { seed: number },
+  find: (commands: Command[]) => Promise<Difference | undefined>,
+): Promise<void> {
+  const { seed } = options;
+  console.log(`model: TRELLIS_SEED=${seed}, ${options.runs} sequences of up to ${options.commandsPerRun} operations`);
   const sequence = fc.array(command, { minLength: 1, maxLength: options.commandsPerRun, size: "max" });
   const property = fc.asyncProperty(sequence, async (commands) => {
-    const difference = await compare(left, right, commands);
+    const difference = await find(commands);
     if (difference) throw new Error(describe(commands, difference));
   });
   const details = await fc.check(property, { seed, numRuns: options.runs, interruptAfterTimeLimit: 600_000 });
@@ -52,13 +88,22 @@ export async function checkModel(directory: string, reference: string, options: 
   );
 }
 
-/** Executes the commands on both sides, each beginning with an empty directory. */
-async function compare(left: Executor, right: Executor, commands: Command[]): Promise<Difference | undefined> {
-  const all = [RESET, ...commands, TREE];
-  const [tested, reference] = await Promise.all([left.execute(all), right.execute(all)]);
-  const index = all.findIndex((_, index) => tested[index] !== reference[index]);
-  if (index < 0) return undefined;
-  return { index: index - 1, tested: tested[index]!, reference: reference[index]! };
+/** Of a directory that is merged from several nobody counts the links: 1 stands for it, as long as it is. */
+function withoutDirectoryLinks(result: string): string {
+  return result.replace(/\b(d mode=\d+) nlink=\d+/g, "$1");
+}
+
+/** Executes the commands on both sides and finds the first whose results differ. */
+async function compare(
+  left: Executor,
+  right: Executor,
+  commands: readonly Command[],
+  simplify: (result: string) => string = (result) => result,
+): Promise<Difference | undefined> {
+  const execute = async (side: Executor) => (await side.execute(commands)).map(simplify);
+  const [tested, reference] = await Promise.all([execute(left), execute(right)]);
+  const index = commands.findIndex((_, index) => tested[index] !== reference[index]);
+  return index < 0 ? undefined : { index, tested: tested[index]!, reference: reference[index]! };
 }
 
 /** The sequence up to the difference, as lines that can be fed to the executor by hand. */

@@ -19,6 +19,11 @@ export class HandleTable<Opened> {
     return handle;
   }
 
+  /** What `handle` stands for; undefined when it is not open here. */
+  find(handle: Handle): Opened | undefined {
+    return this.#opened.get(handle);
+  }
+
   /** What `handle` stands for; `EBADF` when it is not open. */
   get(handle: Handle): Opened {
     const opened = this.#opened.get(handle);

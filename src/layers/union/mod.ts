@@ -1,0 +1,55 @@
+/**
+ * Several directories at one path. What is changed is changed on a branch that is writable: a file of another is copied
+ * there first, and what is deleted is hidden there. The marks on the branches are those of the kernel's overlayfs.
+ *
+ * The branches are filesystems, of any kind, in order: the first that has a name shows it, and directories of one name
+ * are merged. The union answers at once when they do.
+ */
+import type { ConnectionInfo, FileSystem, NodeId } from "../../fs/filesystem.ts";
+import { attributeOperations } from "./attribute_operations.ts";
+import { directoryOperations } from "./directory_operations.ts";
+import { fileOperations } from "./file_operations.ts";
+import type { UnionBranch } from "./member.ts";
+import { nameOperations } from "./name_operations.ts";
+import { CREATE_POLICIES, type CreatePolicyName } from "./policies.ts";
+import { Union } from "./union.ts";
+
+export { CREATE_POLICIES, type CreatePolicyName, type UnionBranch };
+export type { Candidate, CreatePolicy } from "./policies.ts";
+
+export interface UnionOptions {
+  /** On which branch new files are made. Default `ff`: the first that is writable. */
+  readonly createPolicy?: CreatePolicyName;
+  /** Numbers from 0 to 1, for the policies that draw lots. Default: `Math.random`. */
+  readonly random?: () => number;
+}
+
+/** @throws {RangeError} for no branch. */
+export function makeUnion(branches: readonly UnionBranch[], options: UnionOptions = {}): FileSystem {
+  if (branches.length === 0) throw new RangeError("Cannot make a union of no branches: name at least one");
+  const { createPolicy = "ff", random = Math.random } = options;
+  const union = new Union(branches, CREATE_POLICIES[createPolicy], random);
+  return {
+    features: commonFeatures(branches),
+
+    initialize(connection: ConnectionInfo): void {
+      for (const { filesystem } of union.members) filesystem.initialize?.(connection);
+    },
+
+    async destroy(): Promise<void> {
+      await Promise.all(union.members.map(({ filesystem }) => filesystem.destroy?.()));
+    },
+
+    forget: (node: NodeId) => union.nodes.forget(node),
+    ...nameOperations(union),
+    ...attributeOperations(union),
+    ...fileOperations(union),
+    ...directoryOperations(union),
+  };
+}
+
+/** What all branches ask for: the kernel's behaviour is one for the whole mount. */
+function commonFeatures(branches: readonly UnionBranch[]): string[] {
+  const [first, ...others] = branches.map(({ filesystem }) => filesystem.features ?? []);
+  return first!.filter((feature) => others.every((features) => features.includes(feature)));
+}

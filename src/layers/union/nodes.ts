@@ -1,0 +1,180 @@
+/** The files of a union that the kernel knows, and the files of the branches that each is made of. */
+import type { Attributes } from "../../fs/attributes.ts";
+import { FsError } from "../../fs/errors.ts";
+import { type NodeId, ROOT_NODE } from "../../fs/filesystem.ts";
+import { S_IFDIR, S_IFMT } from "../../fs/flags.ts";
+import type { Member } from "./member.ts";
+
+/** A name in a directory. */
+export interface Place {
+  readonly parent: UnionNode;
+  readonly name: string;
+}
+
+/** One file. A directory may have a part on several branches; anything else has one, and old ones it was copied from. */
+export class UnionNode {
+  readonly id: NodeId;
+  /** Its type, of `S_IFMT`. */
+  readonly type: number;
+  /** The inner node on each branch, by the branch's index; undefined where it has none. */
+  readonly parts: (NodeId | undefined)[] = [];
+  /** Parts that were copied up: programs may still have them open. */
+  readonly retired: { member: Member; node: NodeId }[] = [];
+  /** `st_ino`, which stays when the file is copied up. */
+  readonly inode: number;
+  /** The first branch that has a part: its attributes are the file's. */
+  top: number;
+  /** Of a directory: branches from this one on are hidden, by something opaque or by what is no directory. */
+  limit: number;
+  /** Where it was last seen. Undefined for the root, and for what has lost its name. */
+  place: Place | undefined;
+  /** Where else a file with several names was seen: a copy gets all of them. */
+  readonly otherPlaces: Place[] = [];
+  /** A copy that is under way; others wait for it. */
+  copying: Promise<void> | undefined;
+
+  constructor(id: NodeId, type: number, inode: number, top: number, limit: number) {
+    this.id = id;
+    this.type = type;
+    this.inode = inode;
+    this.top = top;
+    this.limit = limit;
+  }
+
+  get isDirectory(): boolean {
+    return this.type === S_IFDIR;
+  }
+
+  /** The file was seen under this name. */
+  moveTo(parent: UnionNode, name: string): void {
+    const last = this.place;
+    if (last?.parent === parent && last.name === name) return;
+    if (last !== undefined && !this.isDirectory) this.otherPlaces.push(last);
+    const again = this.otherPlaces.findIndex((place) => place.parent === parent && place.name === name);
+    if (again >= 0) this.otherPlaces.splice(again, 1);
+    this.place = { parent, name };
+  }
+
+  /** The name is not the file's any more. */
+  leave(parent: UnionNode, name: string): void {
+    const isIt = (place: Place) => place.parent === parent && place.name === name;
+    const other = this.otherPlaces.findIndex(isIt);
+    if (other >= 0) this.otherPlaces.splice(other, 1);
+    if (this.place !== undefined && isIt(this.place)) this.place = this.otherPlaces.pop();
+  }
+
+  /** Whether more than one branch shows something of it. */
+  get isMerged(): boolean {
+    return this.parts.some((part, member) => part !== undefined && member > this.top && member < this.limit);
+  }
+
+  /** The inner node whose attributes are the file's. */
+  get topPart(): NodeId {
+    return this.parts[this.top]!;
+  }
+
+  /** From the root of the union, with a slash in front. */
+  get path(): string {
+    const names: string[] = [];
+    for (let place = this.place; place !== undefined; place = place.parent.place) names.unshift(place.name);
+    return `/${names.join("/")}`;
+  }
+}
+
+const TWO_40 = 2 ** 40;
+
+/** A number that files of different branches do not share, as far as theirs are below 2^40. */
+export function inodeNumber(member: number, inode: number): number {
+  return member * TWO_40 + inode % TWO_40;
+}
+
+export class UnionNodes {
+  readonly root: UnionNode;
+  readonly #members: readonly Member[];
+  readonly #nodes = new Map<NodeId, UnionNode>();
+  /** By branch: the file that an inner node is, or once was, a part of. */
+  readonly #byPart: Map<NodeId, UnionNode>[];
+  /** By branch: inodes of copies, which show the inode of what they were copied from. */
+  readonly #renumbered: Map<number, number>[];
+  #next = ROOT_NODE + 1;
+
+  constructor(members: readonly Member[]) {
+    this.#members = members;
+    this.#byPart = members.map(() => new Map());
+    this.#renumbered = members.map(() => new Map());
+    this.root = new UnionNode(ROOT_NODE, S_IFDIR, ROOT_NODE, 0, members.length);
+    this.#nodes.set(ROOT_NODE, this.root);
+    members.forEach(({ index }) => this.#attach(this.root, index, ROOT_NODE));
+  }
+
+  /** How many files the kernel knows. */
+  get size(): number {
+    return this.#nodes.size;
+  }
+
+  /** @throws FsError `ESTALE` for a node that is none of this union's. */
+  get(id: NodeId): UnionNode {
+    const node = this.#nodes.get(id);
+    if (node === undefined) throw new FsError("ESTALE", `Cannot use node ${id}: the union does not know it`);
+    return node;
+  }
+
+  /** The file that has this part; undefined when none is known. */
+  find(member: number, part: NodeId): UnionNode | undefined {
+    return this.#byPart[member]!.get(part);
+  }
+
+  /** A new file with its first part. */
+  add(member: number, part: NodeId, attributes: Attributes, limit: number): UnionNode {
+    const { mode, inode = part } = attributes;
+    const node = new UnionNode(this.#next++, mode & S_IFMT, this.numberOf(member, inode), member, limit);
+    this.#nodes.set(node.id, node);
+    this.#attach(node, member, part);
+    return node;
+  }
+
+  /** The file gets a part on another branch; a file that is no directory loses the one that it had. */
+  addPart(node: UnionNode, member: number, part: NodeId, inode: number | undefined): void {
+    if (!node.isDirectory && node.top !== member) {
+      node.retired.push({ member: this.#members[node.top]!, node: node.topPart });
+      node.parts[node.top] = undefined;
+      node.top = member;
+    }
+    node.top = Math.min(node.top, member);
+    this.#attach(node, member, part);
+    if (inode !== undefined) this.#renumbered[member]!.set(inode, node.inode);
+  }
+
+  /** The part is gone from its branch. */
+  removePart(node: UnionNode, member: number): void {
+    const part = node.parts[member];
+    if (part === undefined) return;
+    node.parts[member] = undefined;
+    this.#byPart[member]!.delete(part);
+    this.#members[member]!.forget(part);
+  }
+
+  /** What `st_ino` shows for an inode of a branch. */
+  numberOf(member: number, inode: number): number {
+    return this.#renumbered[member]!.get(inode) ?? inodeNumber(member, inode);
+  }
+
+  /** The kernel knows it no more: neither need the branches. */
+  forget(id: NodeId): void {
+    const node = this.#nodes.get(id);
+    if (node === undefined || id === ROOT_NODE) return;
+    this.#nodes.delete(id);
+    node.parts.forEach((part, member) => part !== undefined && this.#detach(node, member, part));
+    for (const { member, node: part } of node.retired) this.#detach(node, member.index, part);
+  }
+
+  #attach(node: UnionNode, member: number, part: NodeId): void {
+    node.parts[member] = part;
+    this.#byPart[member]!.set(part, node);
+  }
+
+  #detach(node: UnionNode, member: number, part: NodeId): void {
+    if (this.#byPart[member]!.get(part) === node) this.#byPart[member]!.delete(part);
+    this.#members[member]!.forget(part);
+  }
+}
