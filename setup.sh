@@ -23,7 +23,7 @@ as_root() {
   elif have sudo; then
     sudo "$@"
   else
-    fail "this needs root, and there is no sudo; run as root: $*"
+    fail "this needs root, and there is no sudo; as root run: $*; then run this again"
   fi
 }
 
@@ -36,21 +36,39 @@ find_package_manager() {
   done
 }
 
-# install_packages NAME...: the first call refreshes apt's lists, which a fresh machine does not have.
-install_packages() {
-  say "installing with $manager: $*"
+# The command that installs the packages named after it.
+install_command() {
   case $manager in
-    apt-get)
-      [ -n "${refreshed:-}" ] || as_root apt-get update -q
-      refreshed=yes
-      as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
-      ;;
-    dnf) as_root dnf install -y "$@" ;;
-    pacman) as_root pacman -S --needed --noconfirm "$@" ;;
-    apk) as_root apk add "$@" ;;
-    zypper) as_root zypper --non-interactive install "$@" ;;
-    *) fail "no package manager known here (apt-get, dnf, pacman, apk, zypper); install by hand: $*" ;;
+    apt-get) echo "env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends" ;;
+    dnf) echo "dnf install -y" ;;
+    pacman) echo "pacman -S --needed --noconfirm" ;;
+    apk) echo "apk add --update-cache" ;;
+    zypper) echo "zypper --non-interactive install" ;;
   esac
+}
+
+# Fetches the lists of packages where the installation does not do so itself; a fresh machine has none.
+refresh_lists() {
+  [ -z "${refreshed:-}" ] || return 0
+  refreshed=yes
+  case $manager in
+    apt-get) as_root apt-get update -q || say "warning: apt-get update failed; going on with the lists there are" ;;
+    pacman)
+      # Only where there are none: fresh lists on an old system ask for newer libraries than it has.
+      ls /var/lib/pacman/sync/*.db >/dev/null 2>&1 || as_root pacman -Sy
+      ;;
+  esac
+}
+
+install_packages() {
+  [ -n "$manager" ] ||
+    fail "no package manager known here (apt-get, dnf, pacman, apk, zypper); install by hand, then run this again: $*"
+  say "installing with $manager: $*"
+  [ "$(id -u)" -eq 0 ] || have sudo ||
+    fail "installing needs root, and there is no sudo; as root run: $(install_command) $*; then run this again"
+  refresh_lists
+  # shellcheck disable=SC2046 # one word an argument
+  as_root $(install_command) "$@" || fail "$manager could not install: $*; its own message is above"
 }
 
 libfuse_file() {
@@ -84,10 +102,10 @@ development_packages() {
   common="gcc make git rsync python3 attr acl"
   case $manager in
     apt-get) echo "$common libc6-dev pkg-config libfuse3-dev sqlite3 util-linux procps" ;;
-    dnf) echo "$common glibc-devel pkgconf fuse3-devel sqlite util-linux procps-ng" ;;
+    dnf) echo "$common glibc-devel pkgconf-pkg-config fuse3-devel sqlite util-linux procps-ng" ;;
     pacman) echo "gcc make git rsync python attr acl pkgconf fuse3 sqlite util-linux procps-ng" ;;
     apk) echo "$common musl-dev linux-headers pkgconf fuse3-dev sqlite util-linux procps tar" ;;
-    zypper) echo "$common glibc-devel pkgconf fuse3-devel sqlite3 util-linux procps" ;;
+    zypper) echo "$common glibc-devel pkg-config fuse3-devel sqlite3 util-linux procps" ;;
     *) echo "$common libfuse3-headers sqlite3 util-linux procps" ;;
   esac
 }
@@ -119,30 +137,38 @@ deno_by_hand() {
     "in short: curl -fsSL https://deno.land/install.sh | sh), see that 'deno --version' works, and run this again."
 }
 
+install_npm() {
+  case $manager in
+    apt-get | dnf) install_packages npm ;;
+    zypper) install_packages npm-default ;;
+    *) deno_by_hand "Deno is missing, and so is npm, which could install it." ;;
+  esac
+}
+
+# As root, unless npm installs into a folder of the user's own.
+npm_install_global() {
+  as=as_root
+  [ ! -w "$(npm prefix --global)/lib" ] || as=
+  $as npm install --global --no-fund --no-audit "$@"
+}
+
 # The npm package carries the binary. npm may refuse to run its install script; then its launcher starts the binary.
+# It has none for Alpine's C library, where as on Arch the system's own package is the better one.
 install_deno() {
-  if ! have npm; then
-    case $manager in
-      apt-get | dnf) install_packages npm ;;
-      zypper) install_packages npm-default ;;
-      pacman | apk)
-        install_packages deno
-        return
-        ;;
-      *) deno_by_hand "Deno is missing, and so is npm." ;;
-    esac
-  fi
+  case $manager in
+    pacman | apk)
+      install_packages deno
+      return
+      ;;
+  esac
+  have npm || install_npm
   say "installing Deno $DENO_VERSION with npm"
-  if [ -w "$(npm prefix --global)/lib" ]; then
-    npm install --global --no-fund --no-audit "deno@$DENO_VERSION"
-  else
-    as_root npm install --global --no-fund --no-audit "deno@$DENO_VERSION"
-  fi || deno_by_hand "npm could not install Deno."
+  npm_install_global "deno@$DENO_VERSION" || deno_by_hand "npm could not install Deno; its own message is above."
 }
 
 setup_deno() {
   if ! have deno; then
-    for folder in "${DENO_INSTALL:-$HOME/.deno}/bin" "$HOME/.local/bin" /usr/local/bin; do
+    for folder in "${DENO_INSTALL:-$HOME/.deno}/bin" "$HOME/.local/bin"; do
       [ ! -x "$folder/deno" ] || fail "Deno is at $folder/deno but not on the PATH; run: export PATH=\"$folder:\$PATH\""
     done
     install_deno
@@ -153,7 +179,8 @@ setup_deno() {
   [ -n "$version" ] || deno_by_hand "$(command -v deno) does not run."
   oldest=$(printf '%s\n%s\n' "$DENO_OLDEST" "$version" | sort -V | head -n 1)
   [ "$oldest" = "$DENO_OLDEST" ] ||
-    fail "Deno $version at $(command -v deno) is too old; bring it to $DENO_OLDEST or newer: deno upgrade"
+    fail "Deno $version at $(command -v deno) is too old: Trellis needs $DENO_OLDEST or newer. Renew it as it was installed" \
+      "(npm install --global deno@$DENO_VERSION, deno upgrade, or the package manager), then run this again."
 }
 
 # Does nothing when all is cached, and needs no network then.
@@ -162,12 +189,8 @@ fetch_dependencies() {
   for entry in mod.ts cli.ts src/workers/*.ts; do
     [ ! -e "$entry" ] || entries="$entries $entry"
   done
-  if [ -n "$development" ]; then
-    for entry in tests/deps.ts; do
-      [ ! -e "$entry" ] || entries="$entries $entry"
-    done
-  fi
   [ -n "$entries" ] || fail "there is no code here; run this from the repository: sh setup.sh"
+  [ -z "$development" ] || entries="$entries tests/deps.ts"
   # shellcheck disable=SC2086 # one word a file
   deno cache --quiet $entries || fail "fetching the dependencies failed (deno cache$entries); is the network there?"
 }
@@ -199,7 +222,7 @@ case ${1:-} in
 esac
 [ "$(uname -s)" = Linux ] || fail "Trellis needs Linux; this is $(uname -s)"
 cd "$(dirname "$0")"
-PATH="$PATH:/usr/sbin:/sbin"
+have ldconfig || PATH="$PATH:/usr/sbin:/sbin" # which an ordinary user's PATH may lack
 manager=$(find_package_manager)
 
 setup_fuse

@@ -23,6 +23,7 @@ const PURE = [
   "tests/layers/passthrough_lock_waits_test.ts",
   "tests/layers/union",
   "tests/protocol",
+  "tests/setup_test.ts",
   "tests/cli/mount_options_test.ts",
   "tests/cli/usage_test.ts",
 ];
