@@ -137,7 +137,7 @@ static void do_read(void) {
 static void do_write(void) {
     long offset = choose_offset(LARGEST_FILE), length = choose_length(offset);
     note("write %ld+%ld (size %ld)", offset, length, size);
-    if (length == 0) return;
+    if (length <= 0) return;
     fill(length);
     ssize_t count = pwrite(file, buffer, length, offset);
     if (count < 0) give_up("pwrite");
