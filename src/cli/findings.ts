@@ -122,7 +122,7 @@ async function examineFusermount(): Promise<FusermountFindings | undefined> {
     const path = `${folder}/fusermount3`;
     const status = await Deno.stat(path).catch(() => undefined);
     if (!status?.isFile) continue;
-    const { stdout } = await new Deno.Command(path, { args: ["--version"] }).output();
+    const { stdout } = await new Deno.Command(path, { args: ["--version"], cwd: "/" }).output();
     const version = new TextDecoder().decode(stdout).replace("fusermount3 version:", "").trim();
     return { path, version, setuid: ((status.mode ?? 0) & 0o4000) !== 0 && status.uid === 0 };
   }

@@ -38,6 +38,8 @@ async function unmountAsRoot(mountpoint: string, flags: number): Promise<void> {
 async function unmountAsUser(mountpoint: string, flags: readonly string[]): Promise<void> {
   const { success, stderr } = await new Deno.Command("fusermount3", {
     args: ["-u", ...flags, "--", mountpoint],
+    // Deno starts no program where the user may not enter the current folder, such as one in root's home.
+    cwd: "/",
     stdin: "null",
     stdout: "null",
     stderr: "piped",

@@ -12,6 +12,8 @@ export interface Invocation {
   /** The path of cli.ts. */
   readonly cli?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** The current folder. Default: that of the tests. */
+  readonly cwd?: string;
 }
 
 /** What came of a run. */
@@ -26,11 +28,12 @@ const CLI = fileURLToPath(new URL("../../cli.ts", import.meta.url));
 /** Nothing that the tests wait for takes longer, in milliseconds. */
 const DEADLINE = 30_000;
 
-function command(args: readonly string[], { prefix = [], deno = Deno.execPath(), cli = CLI, env }: Invocation) {
+function command(args: readonly string[], { prefix = [], deno = Deno.execPath(), cli = CLI, env, cwd }: Invocation) {
   const [program, ...rest] = [...prefix, deno, "run", "-A", "--no-lock", cli, ...args];
   return new Deno.Command(program!, {
     args: rest,
     env: { NO_COLOR: "1", ...env },
+    ...(cwd === undefined ? {} : { cwd }),
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

@@ -69,6 +69,21 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "an ordinary user's current folder may be in one that they may not enter",
+  ignore: NO_ORDINARY_USER !== undefined,
+  async fn() {
+    await using user = await prepareOrdinaryUser();
+    await using closed = await temporaryFolder();
+    const cwd = `${closed.path}/inside`;
+    await Deno.mkdir(cwd);
+    await Deno.chmod(closed.path, 0o700);
+    const invocation = { ...user.invocation, cwd };
+    await mountAndEnd(user.folder, ENDINGS["cli.ts umount"]!, invocation);
+    assertEquals((await runCli(["doctor"], invocation)).code, 0);
+  },
+});
+
 Deno.test("a mountpoint that was there stays, with what is in it", async () => {
   await using folder = await temporaryFolder();
   await Deno.writeTextFile(`${folder.path}/below`, "text");
