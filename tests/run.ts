@@ -4,8 +4,11 @@
  * left behind (which counts as a failure), and closes with the line `N passed, N failed`. A test and each of its
  * steps count one.
  */
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
+
+const REPOSITORY = new URL("../", import.meta.url);
 
 /** No whole run takes longer, in seconds. */
 const TIME_LIMIT = 45 * 60;
@@ -90,8 +93,9 @@ function mountsBelow(folder: string): string[] {
 
 async function runTests(paths: string[], temporary: string, progress: Progress): Promise<void> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["test", "-A", "--trace-leaks", ...paths],
-    cwd: fileURLToPath(new URL("..", import.meta.url)),
+    args: ["test", "-A", "--trace-leaks", "--config", fileURLToPath(new URL("deno.json", REPOSITORY)), ...paths],
+    // Programs that tests run as an ordinary user begin there too, who may not enter a repository in root's home.
+    cwd: "/",
     env: { TMPDIR: temporary, ...(Deno.stdout.isTerminal() ? { FORCE_COLOR: "1" } : { NO_COLOR: "1" }) },
     stdin: "null",
     stdout: "piped",
@@ -144,8 +148,8 @@ async function cleanUp(temporary: string): Promise<string[]> {
 }
 
 function testPaths(args: string[]): string[] {
-  if (args[0] === "--pure") return PURE;
-  return args.length > 0 ? args : ["tests"];
+  if (args.length > 0 && args[0] !== "--pure") return args.map((path) => resolve(path));
+  return (args[0] === "--pure" ? PURE : ["tests"]).map((path) => fileURLToPath(new URL(path, REPOSITORY)));
 }
 
 // A temporary folder of the run's own, in which an ordinary user finds the tests' mountpoints too.
