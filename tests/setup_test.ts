@@ -6,15 +6,31 @@ import { setUp, type StubMachine } from "./support/stub_machine.ts";
 const APT_INSTALL = "apt-get install -q -y --no-install-recommends";
 const NPM_INSTALL = "npm install --global --no-fund --no-audit deno@2.9.6";
 
+/** What setup.sh needs beside Deno. */
+const PROGRAMS = ["fusermount3", "bwrap"];
+
 Deno.test("a machine with nothing but a shell gets all from its package manager and npm", async (t) => {
   // A pacman that has its lists does not fetch them: the machine of the tests may be one.
   const fetched = await exists("/var/lib/pacman/sync") ? [] : ["pacman -Sy"];
   const machines: Record<string, string[]> = {
-    "apt-get": ["apt-get update -q", `${APT_INSTALL} fuse3`, `${APT_INSTALL} npm`, NPM_INSTALL],
-    dnf: ["dnf install -y fuse3 fuse3-libs", "dnf install -y npm", NPM_INSTALL],
-    pacman: [...fetched, "pacman -S --needed --noconfirm fuse3", "pacman -S --needed --noconfirm deno"],
-    apk: ["apk add --update-cache fuse3 fuse3-libs", "apk add --update-cache deno"],
-    zypper: ["zypper --non-interactive install fuse3", "zypper --non-interactive install npm-default", NPM_INSTALL],
+    "apt-get": [
+      "apt-get update -q",
+      `${APT_INSTALL} fuse3`,
+      `${APT_INSTALL} bubblewrap`,
+      `${APT_INSTALL} npm`,
+      NPM_INSTALL,
+    ],
+    dnf: ["dnf install -y fuse3 fuse3-libs", "dnf install -y bubblewrap", "dnf install -y npm", NPM_INSTALL],
+    pacman: [...fetched, ...["fuse3", "bubblewrap", "deno"].map((name) => `pacman -S --needed --noconfirm ${name}`)],
+    apk: [
+      "apk add --update-cache fuse3 fuse3-libs",
+      "apk add --update-cache bubblewrap",
+      "apk add --update-cache deno",
+    ],
+    zypper: [
+      ...["fuse3", "bubblewrap", "npm-default"].map((name) => `zypper --non-interactive install ${name}`),
+      NPM_INSTALL,
+    ],
   };
   for (const [manager, commands] of Object.entries(machines)) {
     await t.step(manager, async () => {
@@ -36,7 +52,7 @@ Deno.test("--dev adds what the tests and benchmarks use", async (t) => {
   };
   for (const [manager, expected] of Object.entries(packages)) {
     await t.step(manager, async () => {
-      const { calls } = await setUp({ has: [manager, "fusermount3", "deno"] }, ["--dev"]);
+      const { calls } = await setUp({ has: [manager, ...PROGRAMS, "deno"] }, ["--dev"]);
       const installed = calls.find((call) => call.includes(" gcc "))?.split(" ") ?? [];
       assertEquals(expected.filter((name) => !installed.includes(name)), [], calls.join("\n"));
     });
@@ -52,6 +68,7 @@ Deno.test("an ordinary user installs with sudo", async () => {
     calls: [
       ...asRoot("apt-get update -q"),
       ...asRoot(`${APT_INSTALL} fuse3`, "env DEBIAN_FRONTEND=noninteractive "),
+      ...asRoot(`${APT_INSTALL} bubblewrap`, "env DEBIAN_FRONTEND=noninteractive "),
       ...asRoot(`${APT_INSTALL} npm`, "env DEBIAN_FRONTEND=noninteractive "),
       ...asRoot(NPM_INSTALL),
       "deno cache",
@@ -60,7 +77,7 @@ Deno.test("an ordinary user installs with sudo", async () => {
 });
 
 Deno.test("a user whose npm has a folder of their own needs no root for Deno", async () => {
-  const { code, calls } = await setUp({ has: ["fusermount3", "npm"], uid: 1000, ownNpmFolder: true });
+  const { code, calls } = await setUp({ has: [...PROGRAMS, "npm"], uid: 1000, ownNpmFolder: true });
   assertEquals({ code, calls }, { code: 0, calls: [NPM_INSTALL, "deno cache"] });
 });
 
@@ -71,13 +88,13 @@ Deno.test("a second run installs nothing", async () => {
 
 Deno.test("lists of packages that cannot be refreshed are a warning", async () => {
   const behaves = { "apt-get": '[ "$1" != update ] || exit 100; provide fusermount3' };
-  const { code, stdout } = await setUp({ has: ["apt-get", "deno"], behaves });
+  const { code, stdout } = await setUp({ has: ["apt-get", "bwrap", "deno"], behaves });
   assertEquals(code, 0, stdout);
   assert(stdout.includes("warning: apt-get update failed"), stdout);
 });
 
 Deno.test("what cannot be done ends with exit code 1 and says what to do", async (t) => {
-  const ready = ["fusermount3", "deno"];
+  const ready = [...PROGRAMS, "deno"];
   const cases: Record<string, [machine: StubMachine, says: string[], args?: string[]]> = {
     "an unknown argument": [{ has: ready }, ["unknown argument '--all'", "sh setup.sh [--dev]"], ["--all"]],
     "another system": [{ has: ready, behaves: { uname: "echo Darwin" } }, ["needs Linux; this is Darwin"]],
@@ -87,7 +104,7 @@ Deno.test("what cannot be done ends with exit code 1 and says what to do", async
       ["needs root, and there is no sudo", "as root run: dnf install -y fuse3 fuse3-libs; then run this again"],
     ],
     "neither root nor sudo for npm": [
-      { has: ["fusermount3", "npm"], uid: 1000 },
+      { has: [...PROGRAMS, "npm"], uid: 1000 },
       [`needs root, and there is no sudo; as root run: ${NPM_INSTALL}; then run this again`],
     ],
     "an installation that fails": [
@@ -104,15 +121,15 @@ Deno.test("what cannot be done ends with exit code 1 and says what to do", async
       ["--dev"],
     ],
     "neither Deno nor npm nor a package manager": [
-      { has: ["fusermount3"] },
+      { has: PROGRAMS },
       ["Deno is missing, and so is npm", "https://deno.land/install.sh"],
     ],
     "an npm that fails": [
-      { has: ["fusermount3", "npm"], behaves: { npm: "exit 1" } },
+      { has: [...PROGRAMS, "npm"], behaves: { npm: "exit 1" } },
       ["npm could not install Deno", "https://deno.land/install.sh"],
     ],
     "a Deno that lands outside of the PATH": [
-      { has: ["fusermount3", "npm"], behaves: { npm: 'echo "$folder/npm"' } },
+      { has: [...PROGRAMS, "npm"], behaves: { npm: 'echo "$folder/npm"' } },
       ["Deno is installed, but not on the PATH", 'export PATH="/npm/bin:$PATH"'],
     ],
     "a Deno that does not start": [

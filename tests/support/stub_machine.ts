@@ -40,6 +40,7 @@ const PACKAGE_MANAGER = `note "\${0##*/} $*"
 for package; do
   case $package in
     fuse3) provide fusermount3 ;;
+    bubblewrap) provide bwrap ;;
     npm | npm-default) provide npm ;;
     deno) provide deno ;;
     gcc) provide ${DEVELOPMENT.join(" ")} ;;
@@ -49,7 +50,7 @@ done`;
 /** The stubs as shell text, by name. */
 const STUBS: Readonly<Record<string, string>> = {
   ...Object.fromEntries(["apt-get", "dnf", "pacman", "apk", "zypper"].map((name) => [name, PACKAGE_MANAGER])),
-  ...Object.fromEntries([...DEVELOPMENT, "ln", "chmod"].map((name) => [name, ":"])),
+  ...Object.fromEntries([...DEVELOPMENT, "bwrap", "ln", "chmod"].map((name) => [name, ":"])),
   deno: 'if [ "$1" = --version ]; then echo "deno 2.9.6 (stable)"; else note "deno $1"; fi',
   npm: 'if [ "$1" = prefix ]; then echo "$folder/npm"; else note "npm $*"; provide deno; fi',
   fusermount3: 'echo "fusermount3 version: 3.17.2"',
