@@ -16,6 +16,8 @@ fail() {
 }
 have() { command -v "$1" >/dev/null 2>&1; }
 
+can_be_root() { [ "$(id -u)" -eq 0 ] || have sudo; }
+
 # Runs a command as root.
 as_root() {
   if [ "$(id -u)" -eq 0 ]; then
@@ -64,7 +66,7 @@ install_packages() {
   [ -n "$manager" ] ||
     fail "no package manager known here (apt-get, dnf, pacman, apk, zypper); install by hand, then run this again: $*"
   say "installing with $manager: $*"
-  [ "$(id -u)" -eq 0 ] || have sudo ||
+  can_be_root ||
     fail "installing needs root, and there is no sudo; as root run: $(install_command) $*; then run this again"
   refresh_lists
   # shellcheck disable=SC2046 # one word an argument
@@ -149,6 +151,8 @@ install_npm() {
 npm_install_global() {
   as=as_root
   [ ! -w "$(npm prefix --global)/lib" ] || as=
+  [ -z "$as" ] || can_be_root ||
+    deno_by_hand "npm installs into $(npm prefix --global), which needs root, and there is no sudo."
   $as npm install --global --no-fund --no-audit "$@"
 }
 

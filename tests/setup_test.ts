@@ -105,7 +105,7 @@ Deno.test("what cannot be done ends with exit code 1 and says what to do", async
     ],
     "neither root nor sudo for npm": [
       { has: [...PROGRAMS, "npm"], uid: 1000 },
-      [`needs root, and there is no sudo; as root run: ${NPM_INSTALL}; then run this again`],
+      ["npm installs into /npm, which needs root, and there is no sudo", "https://deno.land/install.sh"],
     ],
     "an installation that fails": [
       { has: ["apt-get"], behaves: { "apt-get": '[ "$1" = update ]' } },
