@@ -2,13 +2,14 @@
 import { LibraryError } from "../../ffi/library.ts";
 import { MountError } from "../connection/connection.ts";
 import { deviceDescriptor, MountpointError } from "../connection/mountpoint.ts";
+import type { MountSettings } from "../config/mount_options.ts";
 import { Command } from "../deps.ts";
 import { FsError } from "../fs/errors.ts";
 import { mount, type Session } from "../mount.ts";
 import type { FailureKind } from "./exit_codes.ts";
 import { Failure } from "./failure.ts";
 import { findProblems } from "./findings.ts";
-import { describeMountOptions, type MountSettings, parseMountOptions } from "./mount_options.ts";
+import { describeMountOptions, parseMountOptions } from "./mount_options.ts";
 import { Mountpoint } from "./mountpoint.ts";
 import { type MountPlan, planMemory, planPassthrough } from "./mount_plan.ts";
 import { awaitSignal } from "./signals.ts";

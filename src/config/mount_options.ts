@@ -1,0 +1,123 @@
+/** The options of mount.fuse3(8) that Trellis knows, for -o and for `mount.options` of a configuration. */
+import { closestString } from "../deps.ts";
+import type { MountOptions } from "../mount.ts";
+import { OptionError, readSeconds, readSize } from "./option_values.ts";
+
+/** The options of `mount`, one set after the other. */
+export type MountSettings = { -readonly [Name in keyof MountOptions]: MountOptions[Name] } & { options: string[] };
+
+/** Options by name, and what each does to a `Target`. */
+export type Rules<Target> = Readonly<Record<string, OptionRule<Target>>>;
+
+/** One option. */
+export interface OptionRule<Target> {
+  /** What kind of value the option takes, for the help; undefined when it takes none. */
+  readonly value?: string;
+  readonly help: string;
+  /** `value` is what stands after the `=`, empty when there is none. */
+  apply(target: Target, value: string, option: string): void;
+}
+
+/** What the options of every mount change. */
+export interface MountTarget {
+  mount: MountSettings;
+}
+
+/** An option without a value. */
+export function flag<Target>(help: string, apply: (target: Target) => void): OptionRule<Target> {
+  return { help, apply };
+}
+
+// Those that the kernel or fusermount3 understand go on as they are.
+function handedOn(help: string): OptionRule<MountTarget> {
+  return { help, apply: ({ mount }, _value, option) => mount.options.push(option) };
+}
+
+function seconds(
+  help: string,
+  field: "attributesTimeout" | "entryTimeout" | "negativeTimeout",
+): OptionRule<MountTarget> {
+  return { value: "SECONDS", help, apply: ({ mount }, value, option) => mount[field] = readSeconds(value, option) };
+}
+
+/** Options of every mount, in the order of the help. */
+export const GENERAL_OPTIONS: Rules<MountTarget> = {
+  ro: flag("read-only", ({ mount }) => mount.readOnly = true),
+  rw: flag("writable (the default)", ({ mount }) => mount.readOnly = false),
+  suid: handedOn("let set-user-id and set-group-id bits take effect (root only)"),
+  nosuid: handedOn("ignore them (the default)"),
+  dev: handedOn("let device nodes work (root only)"),
+  nodev: handedOn("ignore device nodes (the default)"),
+  exec: handedOn("let programs run (the default)"),
+  noexec: handedOn("let no program run"),
+  sync: handedOn("write synchronously"),
+  async: handedOn("write asynchronously (the default)"),
+  dirsync: handedOn("change folders synchronously"),
+  atime: handedOn("update access times (the default)"),
+  noatime: handedOn("leave access times alone"),
+  allow_other: flag("let other users in (an ordinary user needs user_allow_other in /etc/fuse.conf)", ({ mount }) => {
+    mount.allowOther = true;
+  }),
+  default_permissions: flag("let the kernel check permissions (the default)", ({ mount }) => {
+    mount.defaultPermissions = true;
+  }),
+  debug: flag("show every request and its answer on standard error", ({ mount }) => mount.debug = true),
+  auto_unmount: handedOn("unmount even when this process is killed"),
+  fsname: {
+    value: "NAME",
+    help: "the source shown by mount and df (its path, or memory)",
+    apply: ({ mount }, value) => mount.filesystemName = value,
+  },
+  subtype: {
+    value: "NAME",
+    help: "the type shown after fuse. (trellis)",
+    apply: ({ mount }, value) => mount.subtype = value,
+  },
+  attr_timeout: seconds("how long the kernel caches attributes", "attributesTimeout"),
+  entry_timeout: seconds("how long the kernel caches names", "entryTimeout"),
+  negative_timeout: seconds("how long the kernel caches the absence of a name", "negativeTimeout"),
+  max_read: {
+    value: "BYTES",
+    help: "the largest read request",
+    apply: ({ mount }, value, option) => mount.maxRead = readSize(value, option),
+  },
+};
+
+// Known to libfuse's users, and refused with a reason that says more than "unknown".
+const REFUSED: Readonly<Record<string, string>> = {
+  allow_root: "use allow_other, which the default_permissions keep safe",
+  nonempty: "it is not needed: a mountpoint need not be empty",
+};
+
+/** The name of an option: what stands before the `=`. */
+export function optionName(option: string): string {
+  const equals = option.indexOf("=");
+  return equals < 0 ? option : option.slice(0, equals);
+}
+
+/**
+ * Does to `target` what `option` says.
+ *
+ * @throws {OptionError} for an option that is not in `rules`, and for a value that the option does not take.
+ */
+export function applyOption<Target>(rules: Rules<Target>, target: Target, option: string): void {
+  const name = optionName(option);
+  if (!Object.hasOwn(rules, name)) throw unknownOption(name, Object.keys(rules));
+  const rule = rules[name]!;
+  const value = option.slice(name.length + 1);
+  if (rule.value === undefined && option !== name) {
+    throw new OptionError(`The mount option "${name}" takes no value, but was given as "${option}"`);
+  }
+  if (rule.value !== undefined && value === "") {
+    throw new OptionError(`The mount option "${name}" needs a value: ${name}=${rule.value}`);
+  }
+  rule.apply(target, value, option);
+}
+
+function unknownOption(name: string, known: string[]): OptionError {
+  if (Object.hasOwn(REFUSED, name)) {
+    return new OptionError(`The mount option "${name}" is not supported: ${REFUSED[name]}`);
+  }
+  const nearest = closestString(name, known);
+  return new OptionError(`Unknown mount option "${name}"; the nearest known one is "${nearest}". All: mount --help`);
+}
