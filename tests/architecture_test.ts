@@ -141,7 +141,7 @@ const RULES: Readonly<Record<string, (files: readonly SourceFile[]) => string[]>
     ),
 
   "packages are named in deps.ts only": (files) =>
-    files.filter(({ path }) => !/^(?:src|tests|bench|examples)\/deps\.ts$/.test(path)).flatMap((file) =>
+    files.filter(({ path }) => !/^(?:src|src\/config|tests|bench|examples)\/deps\.ts$/.test(path)).flatMap((file) =>
       specifiersOf(file).filter((specifier) => !/^(?:\.{1,2}\/|node:)/.test(specifier))
         .map((specifier) => `${file.path} imports ${specifier}`)
     ),

@@ -11,6 +11,7 @@ export const EXIT_CODES = {
   NOT_MOUNTED: 6,
   BUSY: 7,
   SOURCE: 8,
+  CONFIG: 9,
 } as const;
 
 /** A kind of failure. */
@@ -26,6 +27,7 @@ const MEANINGS: Record<keyof typeof EXIT_CODES, string> = {
   NOT_MOUNTED: "umount: nothing of FUSE is mounted there",
   BUSY: "umount: the filesystem is in use",
   SOURCE: "the source cannot be used: missing, not a directory, not readable, one inside the other with the mountpoint",
+  CONFIG: "the configuration has problems, all of which are printed",
 };
 
 /** The part of the help that lists the exit codes. */

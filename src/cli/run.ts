@@ -1,9 +1,12 @@
 /** The tool's front: reads the command line, runs the command, prints errors and decides the exit code. */
 import settings from "../../deno.json" with { type: "json" };
 import { Command, CommanderError } from "../deps.ts";
+import { checkCommand } from "./check.ts";
 import { doctorCommand } from "./doctor.ts";
 import { describeExitCodes, EXIT_CODES } from "./exit_codes.ts";
+import { explainCommand } from "./explain.ts";
 import { Failure } from "./failure.ts";
+import { initCommand } from "./init.ts";
 import { mountCommand } from "./mount.ts";
 import { umountCommand } from "./umount.ts";
 
@@ -30,9 +33,15 @@ function makeProgram(): Command {
     .addHelpText("after", describeExitCodes())
     .showHelpAfterError("(--help lists what there is)")
     .exitOverride();
-  for (const command of [mountCommand(), umountCommand(), doctorCommand()]) {
-    program.addCommand(command.copyInheritedSettings(program));
-  }
+  const commands = [
+    mountCommand(),
+    umountCommand(),
+    doctorCommand(),
+    initCommand(),
+    checkCommand(),
+    explainCommand(),
+  ];
+  for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
   return program;
 }
 

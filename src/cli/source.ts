@@ -1,6 +1,5 @@
-/** The directory to show: checked before the mount, and kept apart from the mountpoint. */
-import { access, constants } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+/** The directory that `mount` is given to show. */
+import { keepApart, locateSource, SourceError } from "../config/source.ts";
 import { deviceDescriptor } from "../connection/mountpoint.ts";
 import { Failure } from "./failure.ts";
 
@@ -12,74 +11,12 @@ import { Failure } from "./failure.ts";
  */
 export async function prepareSource(path: string, mountpoint: string): Promise<string> {
   if (path === "") throw new Failure("USAGE", "Cannot mount an empty path: name a directory as source");
-  const source = await locate(path);
-  // Where the kernel's descriptor goes is known only to who mounted it.
-  if (deviceDescriptor(mountpoint) === undefined) await keepApart(source, mountpoint);
-  return source;
-}
-
-async function locate(path: string): Promise<string> {
   try {
-    const status = await Deno.stat(path);
-    if (!status.isDirectory) throw new Failure("SOURCE", `Cannot mount ${path}: it is not a directory`);
-    await access(path, constants.R_OK | constants.X_OK);
-    return await Deno.realPath(path);
+    const source = await locateSource(path);
+    // Where the kernel's descriptor goes is known only to who mounted it.
+    if (deviceDescriptor(mountpoint) === undefined) await keepApart(source, mountpoint);
+    return source;
   } catch (error) {
-    throw explain(error, path);
-  }
-}
-
-function explain(error: unknown, path: string): unknown {
-  const reasons: Readonly<Record<string, string>> = {
-    ENOENT: "it does not exist; make it first, or name another directory",
-    ENOTDIR: "a part of the path is not a directory",
-    EACCES: `user ${Deno.uid()} may not read it; choose a directory of your own`,
-    ELOOP: "the path goes round in symbolic links",
-    ENAMETOOLONG: "the path is too long",
-    ENOTCONN: "it is a mount whose server is gone; unmount that first",
-  };
-  const reason = reasons[(error as { code?: string }).code ?? ""];
-  return reason === undefined ? error : new Failure("SOURCE", `Cannot mount ${path}: ${reason}`, { cause: error });
-}
-
-async function keepApart(source: string, mountpoint: string): Promise<void> {
-  const target = await resolveExisting(mountpoint);
-  const [from, to] = await Promise.all([identitiesUpwards(source), identitiesUpwards(target)]);
-  const refusal = (reason: string) => new Failure("SOURCE", `Cannot mount ${source} at ${mountpoint}: ${reason}`);
-  if (from[0] === to[0]) throw refusal("they are the same directory; choose another mountpoint");
-  if (to.includes(from[0]!)) {
-    throw refusal("the mountpoint is inside the source, so the mount would show itself; choose one outside");
-  }
-  if (from.includes(to[0]!)) {
-    throw refusal("the source is inside the mountpoint, which would hide it; choose another mountpoint");
-  }
-}
-
-/** The path without symbolic links; of a mountpoint that is yet to be made, or is stale, all but its last part. */
-async function resolveExisting(path: string): Promise<string> {
-  try {
-    return await Deno.realPath(path);
-  } catch {
-    const absolute = resolve(path);
-    // What is wrong with the parent is for the mountpoint's own check to say.
-    const parent = await Deno.realPath(dirname(absolute)).catch(() => dirname(absolute));
-    return join(parent, basename(absolute));
-  }
-}
-
-/** Device and inode of a path and of all directories above it: a bind mount has another path, but not another inode. */
-async function identitiesUpwards(path: string): Promise<string[]> {
-  const paths = [path];
-  for (let at = path; dirname(at) !== at; at = dirname(at)) paths.push(dirname(at));
-  return await Promise.all(paths.map(identify));
-}
-
-/** What cannot be looked at, such as a missing mountpoint, is like nothing else: its path. */
-async function identify(path: string): Promise<string> {
-  try {
-    const { dev, ino } = await Deno.stat(path);
-    return `${dev}:${ino}`;
-  } catch {
-    return path;
+    throw error instanceof SourceError ? new Failure("SOURCE", error.message, { cause: error }) : error;
   }
 }

@@ -1,0 +1,30 @@
+/** What all commands with a configuration have: its options, and how it is loaded. */
+import type { Config } from "../config/mod.ts";
+import { CONFIG_NAME } from "../config/template.ts";
+import type { Command } from "../deps.ts";
+import { Failure } from "./failure.ts";
+
+/** Adds `--set`. */
+export function addSetOption(command: Command): Command {
+  return command.option(
+    "-s, --set <key=value>",
+    "set a key of [mount] or [run], such as mount.point=/mnt, over the file and the environment",
+    (assignment, assignments: string[]) => [...assignments, assignment],
+    [],
+  );
+}
+
+/** Adds `--config` and `--set`. */
+export function addConfigOptions(command: Command): Command {
+  return addSetOption(command.option("-c, --config <file>", "the configuration", CONFIG_NAME));
+}
+
+/** Loads a configuration. @throws {Failure} with all its problems. */
+export async function loadConfiguration(file: string, flags: readonly string[]): Promise<Config> {
+  const { ConfigError, loadConfig } = await import("../config/mod.ts");
+  try {
+    return await loadConfig(file, { flags });
+  } catch (error) {
+    throw error instanceof ConfigError ? new Failure("CONFIG", error.message, { cause: error }) : error;
+  }
+}

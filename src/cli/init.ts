@@ -1,0 +1,32 @@
+/** `init`: writes a configuration to begin with. */
+import { CONFIG_NAME, TEMPLATE } from "../config/template.ts";
+import { Command } from "../deps.ts";
+import { Failure } from "./failure.ts";
+
+/** The command. */
+export function initCommand(): Command {
+  return new Command("init")
+    .summary("write a configuration to begin with")
+    .description("Write a configuration with comments to FILE, which must not exist.")
+    .argument("[file]", "the file to write", CONFIG_NAME)
+    .action(writeTemplate);
+}
+
+async function writeTemplate(file: string): Promise<void> {
+  try {
+    await Deno.writeTextFile(file, TEMPLATE, { createNew: true });
+  } catch (error) {
+    const reasons: Readonly<Record<string, string>> = {
+      EEXIST: "it exists already; name another file, or remove that one",
+      ENOENT: "its folder does not exist",
+      ENOTDIR: "a part of the path is not a folder",
+      EACCES: `user ${Deno.uid()} may not write there`,
+      EROFS: "the filesystem is read-only",
+      ENOSPC: "the filesystem is full",
+    };
+    const reason = reasons[(error as { code?: string }).code ?? ""];
+    if (reason === undefined) throw error;
+    throw new Failure("CONFIG", `Cannot write ${file}: ${reason}`, { cause: error });
+  }
+  console.log(`Wrote ${file}; look at it, then: check ${file}`);
+}

@@ -1,0 +1,109 @@
+/** Loads a configuration: reads the file, puts the environment and flags over it, checks it all, and freezes it. */
+import { dirname, resolve } from "node:path";
+import { assignIds } from "./branch_ids.ts";
+import type { BranchConfig, Config, PartialConfig } from "./config.ts";
+import { parseConfigFile, readConfigFile } from "./config_file.ts";
+import type { z } from "./deps.ts";
+import { HostPaths, type Surroundings } from "./host_paths.ts";
+import { makeBranch, makeMount, makeRun } from "./make_config.ts";
+import { readEnvironment, readFlags } from "./overrides.ts";
+import { ConfigError, type Problem, problemsOf } from "./problems.ts";
+import { findRuleProblems } from "./rules.ts";
+import { ConfigSchema } from "./schema.ts";
+import { isTable, Settings } from "./settings.ts";
+import { findSourceProblems } from "./source_problems.ts";
+
+/** What has a say beside the file. */
+export interface LoadOptions {
+  /** `KEY=VALUE` of flags, such as `mount.point=/mnt`; they win over the environment. */
+  readonly flags?: readonly string[];
+  /** Default: that of the process. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Loads `file`.
+ *
+ * @throws {ConfigError} with every problem there is; with the first one only when the file is missing or no TOML.
+ */
+export async function loadConfig(file: string, options: LoadOptions = {}): Promise<Config> {
+  const text = await readConfigFile(file);
+  const surroundings = { folder: dirname(resolve(file)), currentFolder: Deno.cwd() };
+  const { config, problems } = readConfig(file, text, {
+    environment: Deno.env.toObject(),
+    ...surroundings,
+    ...options,
+  });
+  const all = addNew(problems, await findSourceProblems(config));
+  if (all.length > 0) throw new ConfigError(file, all);
+  return freeze(config as Config);
+}
+
+/**
+ * Checks all of a configuration that can be checked without looking at the host.
+ *
+ * @throws {ConfigError} when `text` is no TOML.
+ */
+export function readConfig(
+  file: string,
+  text: string,
+  { flags = [], ...surroundings }: Surroundings & Pick<LoadOptions, "flags">,
+): { config: PartialConfig; problems: Problem[] } {
+  const outside = [readEnvironment(surroundings.environment), readFlags(flags)];
+  const settings = new Settings(file, parseConfigFile(file, text), outside.flatMap(({ overrides }) => overrides));
+  const paths = new HostPaths(settings, surroundings);
+  const { mount, branch, run } = ConfigSchema.shape;
+  const tables = settings.value;
+  const config = {
+    file,
+    settings,
+    mount: make(mount, tables["mount"], (table) => makeMount(table, paths)),
+    branches: makeBranches(branch.element, tables["branch"], paths),
+    run: make(run, tables["run"], (table) => makeRun(table, paths)),
+  };
+  const problems = [
+    ...outside.flatMap((overrides) => overrides.problems),
+    ...problemsOf(settings, ConfigSchema.safeParse(tables).error),
+    ...findRuleProblems(settings),
+    ...paths.problems,
+  ];
+  return { config, problems };
+}
+
+/** What `makeIt` makes of a table that keeps to its schema. */
+function make<Schema extends z.ZodType, Made>(
+  schema: Schema,
+  value: unknown,
+  makeIt: (table: z.output<Schema>) => Made,
+): Made | undefined {
+  const { success, data } = schema.safeParse(value);
+  return success ? makeIt(data) : undefined;
+}
+
+function makeBranches(
+  schema: typeof ConfigSchema.shape.branch.element,
+  value: unknown,
+  paths: HostPaths,
+): BranchConfig[] {
+  const tables = Array.isArray(value) ? value : [];
+  const ids = assignIds(
+    tables.map((table) => isTable(table) ? { path: table["path"], id: table["id"] } : { path: "" }),
+  );
+  const made = tables.map((value, index) =>
+    make(schema, value, (table) => makeBranch(table, index, ids[index]!, paths))
+  );
+  return made.filter((branch) => branch !== undefined).sort((one, other) => one.id - other.id);
+}
+
+/** Leaves out what follows from a problem at the same place, as a path that is missing since it did not expand. */
+function addNew(problems: readonly Problem[], more: readonly Problem[]): Problem[] {
+  const places = new Set(problems.map(({ where }) => where));
+  return [...problems, ...more.filter(({ where }) => !places.has(where))];
+}
+
+/** Freezes all that the configuration consists of. */
+function freeze<Type>(value: Type): Type {
+  if (typeof value !== "object" || value === null) return value;
+  for (const part of Object.values(value)) freeze(part);
+  return Object.freeze(value);
+}

@@ -1,0 +1,114 @@
+/** Rules that no single value breaks. They look at what was set, so that they hold beside all other problems. */
+import { findIdProblem } from "./branch_ids.ts";
+import { findPathProblem } from "./branch_paths.ts";
+import { applyOption, GENERAL_OPTIONS, type MountTarget, optionName } from "./mount_options.ts";
+import { OptionError } from "./option_values.ts";
+import { type Problem, problemAt } from "./problems.ts";
+import { LAST_BRANCH } from "./schema.ts";
+import { isTable, type Settings } from "./settings.ts";
+
+type Table = Readonly<Record<string, unknown>>;
+
+/** The problems of a configuration as a whole. */
+export function findRuleProblems(settings: Settings): Problem[] {
+  const branches = listOf(settings.value["branch"]).map((branch) => isTable(branch) ? branch : {});
+  const { mount, run } = settings.value;
+  return [
+    ...branches.flatMap((_, index) => branchProblems(settings, branches, index)),
+    ...branches.flatMap((branch, index) => cacheProblems(settings, branch, index)),
+    ...branches.flatMap((branch, index) => placementProblems(settings, branch, index)),
+    ...tooManyBranches(settings, branches),
+    ...optionProblems(settings, listOf(isTable(mount) ? mount["options"] : undefined)),
+    ...sharedMemoryProblems(settings, listOf(isTable(run) ? run["shared_memory"] : undefined)),
+  ];
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function branchProblems(settings: Settings, branches: readonly Table[], index: number): Problem[] {
+  const { path } = branches[index]!;
+  const problems: Problem[] = [];
+  const add = (key: string, message: string | undefined) => {
+    if (message !== undefined) problems.push(problemAt(settings, ["branch", index, key], message));
+  };
+  if (typeof path === "string") {
+    const first = branches.findIndex((branch) => branch["path"] === path);
+    const { where } = settings.placeOf(["branch", first, "path"], "value");
+    add("path", findPathProblem(path) ?? (first < index ? `the same as that of the branch at ${where}` : undefined));
+  }
+  const numbered = branches.map(({ path, id }) => ({ path, id }));
+  add(
+    "id",
+    findIdProblem(numbered, index, (other) => `branch ${JSON.stringify(branches[other]!["path"] ?? other + 1)}`),
+  );
+  return problems;
+}
+
+function cacheProblems(settings: Settings, { type, cache, writeback }: Table, index: number): Problem[] {
+  if (type !== "passthrough" || writeback !== true || cache !== "never") return [];
+  return [
+    problemAt(
+      settings,
+      ["branch", index, "writeback"],
+      'not with cache "never": it is a cache; choose "auto" or "always"',
+    ),
+  ];
+}
+
+function placementProblems(settings: Settings, { type, placement }: Table, index: number): Problem[] {
+  const mount = settings.value["mount"];
+  const loops = isTable(mount) ? mount["loops"] : undefined;
+  if (type !== "memory" || placement !== "loop" || typeof loops !== "number" || loops <= 1) return [];
+  const message = `a filesystem in memory lives in one loop, and mount.loops is ${loops}; choose "handler"`;
+  return [problemAt(settings, ["branch", index, "placement"], message)];
+}
+
+function tooManyBranches(settings: Settings, branches: readonly Table[]): Problem[] {
+  const below = branches.keys().filter((index) => branches[index]!["path"] !== "/").toArray();
+  const first = below[LAST_BRANCH];
+  if (first === undefined) return [];
+  return [problemAt(settings, ["branch", first], `one too many: there can be ${LAST_BRANCH} below the root`)];
+}
+
+/** Options of `mount -o` that the file says with a key. */
+const OWN_KEYS: Readonly<Record<string, string>> = {
+  ro: "read_only = true",
+  rw: "read_only = false",
+  allow_other: "allow_other = true",
+  fsname: "name",
+  attr_timeout: "attr_timeout",
+  entry_timeout: "entry_timeout",
+  negative_timeout: "negative_timeout",
+  max_read: "max_read",
+};
+
+function optionProblems(settings: Settings, options: readonly unknown[]): Problem[] {
+  const messages = options.map((option) => typeof option === "string" ? findOptionProblem(option) : undefined);
+  return messages.flatMap((message, index) =>
+    message === undefined ? [] : [problemAt(settings, ["mount", "options", index], message)]
+  );
+}
+
+function findOptionProblem(option: string): string | undefined {
+  const name = optionName(option);
+  if (Object.hasOwn(OWN_KEYS, name)) return `"${name}" has a key of its own; write ${OWN_KEYS[name]}`;
+  const target: MountTarget = { mount: { options: [] } };
+  try {
+    applyOption(GENERAL_OPTIONS, target, option);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof OptionError)) throw error;
+    return error.message;
+  }
+}
+
+function sharedMemoryProblems(settings: Settings, areas: readonly unknown[]): Problem[] {
+  const names = areas.map((area) => isTable(area) ? area["name"] : undefined);
+  return names.flatMap((name, index) =>
+    name === undefined || names.indexOf(name) === index
+      ? []
+      : [problemAt(settings, ["run", "shared_memory", index, "name"], `${JSON.stringify(name)} is there twice`)]
+  );
+}

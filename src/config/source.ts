@@ -1,0 +1,91 @@
+/** A directory to show: looked at before the mount, and kept apart from the mountpoint. */
+import { access, constants } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+
+/** A directory that cannot be shown. The message says what was attempted, and the reason. */
+export class SourceError extends Error {
+  override readonly name = "SourceError";
+  /** Why not, and what to do. */
+  readonly reason: string;
+
+  constructor(attempt: string, reason: string, options?: ErrorOptions) {
+    super(`${attempt}: ${reason}`, options);
+    this.reason = reason;
+  }
+}
+
+/**
+ * The absolute path, without symbolic links, of a directory.
+ *
+ * @throws {SourceError} when it is missing, no directory or not readable.
+ */
+export async function locateSource(path: string): Promise<string> {
+  try {
+    const status = await Deno.stat(path);
+    if (!status.isDirectory) throw new SourceError(`Cannot mount ${path}`, "it is not a directory");
+    await access(path, constants.R_OK | constants.X_OK);
+    return await Deno.realPath(path);
+  } catch (error) {
+    throw explain(error, path);
+  }
+}
+
+function explain(error: unknown, path: string): unknown {
+  const reasons: Readonly<Record<string, string>> = {
+    ENOENT: "it does not exist; make it first, or name another directory",
+    ENOTDIR: "a part of the path is not a directory",
+    EACCES: `user ${Deno.uid()} may not read it; choose a directory of your own`,
+    ELOOP: "the path goes round in symbolic links",
+    ENAMETOOLONG: "the path is too long",
+    ENOTCONN: "it is a mount whose server is gone; unmount that first",
+  };
+  const reason = reasons[(error as { code?: string }).code ?? ""];
+  return reason === undefined ? error : new SourceError(`Cannot mount ${path}`, reason, { cause: error });
+}
+
+/**
+ * Looks whether `source`, an absolute path without symbolic links, is apart from `mountpoint`, which need not exist.
+ *
+ * @throws {SourceError} when one of the two is in the other: the mount would show itself, or hide what it shows.
+ */
+export async function keepApart(source: string, mountpoint: string): Promise<void> {
+  const target = await resolveExisting(mountpoint);
+  const [from, to] = await Promise.all([identitiesUpwards(source), identitiesUpwards(target)]);
+  const refusal = (reason: string) => new SourceError(`Cannot mount ${source} at ${mountpoint}`, reason);
+  if (from[0] === to[0]) throw refusal("they are the same directory; choose another mountpoint");
+  if (to.includes(from[0]!)) {
+    throw refusal("the mountpoint is inside the source, so the mount would show itself; choose one outside");
+  }
+  if (from.includes(to[0]!)) {
+    throw refusal("the source is inside the mountpoint, which would hide it; choose another mountpoint");
+  }
+}
+
+/** The path without symbolic links; of a mountpoint that is yet to be made, or is stale, all but its last part. */
+async function resolveExisting(path: string): Promise<string> {
+  try {
+    return await Deno.realPath(path);
+  } catch {
+    const absolute = resolve(path);
+    // What is wrong with the parent is for the mountpoint's own check to say.
+    const parent = await Deno.realPath(dirname(absolute)).catch(() => dirname(absolute));
+    return join(parent, basename(absolute));
+  }
+}
+
+/** Device and inode of a path and of all directories above it: a bind mount has another path, but not another inode. */
+async function identitiesUpwards(path: string): Promise<string[]> {
+  const paths = [path];
+  for (let at = path; dirname(at) !== at; at = dirname(at)) paths.push(dirname(at));
+  return await Promise.all(paths.map(identify));
+}
+
+/** What cannot be looked at, such as a missing mountpoint, is like nothing else: its path. */
+async function identify(path: string): Promise<string> {
+  try {
+    const { dev, ino } = await Deno.stat(path);
+    return `${dev}:${ino}`;
+  } catch {
+    return path;
+  }
+}

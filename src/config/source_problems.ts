@@ -1,0 +1,44 @@
+/** Looks at the host for what a configuration shows of it. */
+import { deviceDescriptor } from "../connection/mountpoint.ts";
+import { type PartialConfig, sourcesOf } from "./config.ts";
+import { type Problem, problemAt } from "./problems.ts";
+import type { Settings } from "./settings.ts";
+import { keepApart, locateSource, SourceError } from "./source.ts";
+import type { KeyPath } from "./toml.ts";
+
+/** What cannot be shown because it is not there, or not apart from the mountpoint. */
+export async function findSourceProblems({ settings, mount, branches, run }: PartialConfig): Promise<Problem[]> {
+  const checks: Promise<Problem | undefined>[] = [];
+  for (const branch of branches) {
+    for (const { path, key } of sourcesOf(branch)) {
+      checks.push(findSourceProblem(settings, path, ["branch", branch.index, ...key], mount?.point));
+    }
+  }
+  for (const { source, key } of run?.binds ?? []) checks.push(findBindProblem(settings, source, ["run", ...key]));
+  return (await Promise.all(checks)).filter((problem) => problem !== undefined);
+}
+
+async function findSourceProblem(
+  settings: Settings,
+  path: string,
+  key: KeyPath,
+  mountpoint: string | undefined,
+): Promise<Problem | undefined> {
+  try {
+    const source = await locateSource(path);
+    if (mountpoint !== undefined && deviceDescriptor(mountpoint) === undefined) await keepApart(source, mountpoint);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof SourceError)) throw error;
+    return problemAt(settings, key, `${path}: ${error.reason}`);
+  }
+}
+
+async function findBindProblem(settings: Settings, path: string, key: KeyPath): Promise<Problem | undefined> {
+  try {
+    await Deno.stat(path);
+    return undefined;
+  } catch (error) {
+    return problemAt(settings, key, `${path}: ${error instanceof Deno.errors.NotFound ? "it does not exist" : error}`);
+  }
+}
