@@ -91,6 +91,12 @@ function importedPaths(file: SourceFile): string[] {
   );
 }
 
+/** What loading a file loads: neither types nor what it imports when it is needed. */
+function loadedAtStart({ path, text }: SourceFile): string[] {
+  const statements = text.matchAll(/^(?:import|export)\s(?!type\b)(?:[\w*{][^"';=()]*\sfrom\s)?"(\.[^"]+)"/gm);
+  return [...statements].map((found) => resolveImport(path, found[1]!));
+}
+
 /** The room of a file: its folder; a layer's own folder; a file directly in src or at the top is a room by itself. */
 function roomOf(path: string): string {
   const parts = path.split("/");
@@ -133,6 +139,16 @@ const RULES: Readonly<Record<string, (files: readonly SourceFile[]) => string[]>
         next !== from && !seen.has(next) && (next === to || reaches(next, to, seen.add(next)))
       );
     return [...graph.keys()].filter((room) => reaches(room, room)).map((room) => `${room} is in a circle`);
+  },
+
+  "the tool starts without what reads configurations": (files) => {
+    const byPath = new Map(files.map((file) => [file.path, file]));
+    const reached = new Set(["cli.ts"]);
+    for (const path of reached) {
+      const file = byPath.get(path);
+      for (const next of file === undefined ? [] : loadedAtStart(file)) reached.add(next);
+    }
+    return [...reached].filter((path) => path === "src/config/deps.ts" || path === "src/config/mod.ts");
   },
 
   "C is called in ffi only": (files) =>
@@ -181,6 +197,10 @@ Deno.test("each rule of the architecture finds what breaks it", async (t) => {
     "rooms do not import each other in a circle": [
       ["src/session/a.ts", 'import { b } from "../handler/b.ts";\n'],
       ["src/handler/b.ts", 'import { a } from "../session/a.ts";\n'],
+    ],
+    "the tool starts without what reads configurations": [
+      ["cli.ts", 'import { run } from "./src/cli/run.ts";\nimport "./src/config/mod.ts";\n'],
+      ["src/cli/run.ts", 'import type { A } from "./a.ts";\nimport {\n  z,\n} from "../config/deps.ts";\n'],
     ],
     "C is called in ffi only": [["src/session/loop.ts", "const pointer = Deno.UnsafePointer.create(1n);\n"]],
     "packages are named in deps.ts only": [

@@ -17,6 +17,7 @@ const TIME_LIMIT = 45 * 60;
 const PURE = [
   "tests/architecture_test.ts",
   "tests/channels",
+  "tests/config",
   "tests/connection",
   "tests/container/sandbox_test.ts",
   "tests/fs/attributes_test.ts",
@@ -27,6 +28,7 @@ const PURE = [
   "tests/layers/union",
   "tests/protocol",
   "tests/setup_test.ts",
+  "tests/cli/configuration_test.ts",
   "tests/cli/mount_options_test.ts",
   "tests/cli/usage_test.ts",
 ];

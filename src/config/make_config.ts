@@ -104,6 +104,6 @@ export function makeRun(table: RunTable, paths: HostPaths): RunConfig {
 function makeBind(bind: string, key: ["bind" | "ro_bind", number], paths: HostPaths): Bind {
   const [, path, target] = /^(.+?)(?::(\/.*))?$/s.exec(bind)!;
   const source = paths.resolve(path!, ["run", ...key]);
-  const inside = target === undefined ? source : posix.normalize(paths.expand(target, ["run", ...key]));
+  const inside = target === undefined ? source : posix.resolve(paths.expand(target, ["run", ...key]));
   return { source, target: inside, readOnly: key[0] === "ro_bind", key };
 }

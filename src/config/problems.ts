@@ -37,16 +37,19 @@ function inOrder({ position: one }: Problem, { position: other }: Problem): numb
   return one.line - other.line || one.column - other.column;
 }
 
-/** A problem with the value at `path`, or with its key. */
-export function problemAt(
+/** A problem with the value at `path`. */
+export function problemAt(settings: Settings, path: KeyPath, message: string): Problem {
+  return makeProblem(settings, path, settings.placeOf(path, "value"), message);
+}
+
+function makeProblem(
   settings: Settings,
   path: KeyPath,
+  place: ReturnType<Settings["placeOf"]>,
   message: string,
-  part: "key" | "value" = "value",
 ): Problem {
-  const { where, position } = settings.placeOf(path, part);
   const subject = subjectOf(settings, path);
-  return { where, position, message: subject === "" ? message : `${subject}: ${message}` };
+  return { ...place, message: subject === "" ? message : `${subject}: ${message}` };
 }
 
 /** Names what a path leads to: `mount.point`, or `branch "/src": source`. */
@@ -73,8 +76,15 @@ export function problemsOf(settings: Settings, error: z.ZodError | undefined): P
 
 function unknownKey(settings: Settings, table: KeyPath, key: string): Problem {
   const known = Object.keys(shapeOf(schemaAt(ConfigSchema, settings.value, table)!));
-  const message = `unknown key ${JSON.stringify(key)}; the nearest known one is "${closestString(key, known)}"`;
-  const { where, position } = settings.placeOf([...table, key], "key");
-  const subject = subjectOf(settings, table);
-  return { where, position, message: subject === "" ? message : `${subject}: ${message}` };
+  const others = table[0] === "branch" && table.length === 2 ? typesWith(key) : [];
+  const message = others.length > 0
+    ? `the key ${JSON.stringify(key)} is for a branch of type ${others.join(" or ")}`
+    : `unknown key ${JSON.stringify(key)}; the nearest known one is "${closestString(key, known)}"`;
+  return makeProblem(settings, table, settings.placeOf([...table, key], "key"), message);
+}
+
+/** The types of branches that have a key. */
+function typesWith(key: string): string[] {
+  const variants = ConfigSchema.shape.branch.element.options.filter(({ shape }) => Object.hasOwn(shape, key));
+  return variants.map(({ shape }) => JSON.stringify(shape.type.value));
 }

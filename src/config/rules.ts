@@ -14,7 +14,7 @@ export function findRuleProblems(settings: Settings): Problem[] {
   const branches = listOf(settings.value["branch"]).map((branch) => isTable(branch) ? branch : {});
   const { mount, run } = settings.value;
   return [
-    ...branches.flatMap((_, index) => branchProblems(settings, branches, index)),
+    ...branchProblems(settings, branches),
     ...branches.flatMap((branch, index) => cacheProblems(settings, branch, index)),
     ...branches.flatMap((branch, index) => placementProblems(settings, branch, index)),
     ...tooManyBranches(settings, branches),
@@ -27,23 +27,25 @@ function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-function branchProblems(settings: Settings, branches: readonly Table[], index: number): Problem[] {
-  const { path } = branches[index]!;
-  const problems: Problem[] = [];
-  const add = (key: string, message: string | undefined) => {
-    if (message !== undefined) problems.push(problemAt(settings, ["branch", index, key], message));
-  };
-  if (typeof path === "string") {
-    const first = branches.findIndex((branch) => branch["path"] === path);
-    const { where } = settings.placeOf(["branch", first, "path"], "value");
-    add("path", findPathProblem(path) ?? (first < index ? `the same as that of the branch at ${where}` : undefined));
-  }
+function branchProblems(settings: Settings, branches: readonly Table[]): Problem[] {
   const numbered = branches.map(({ path, id }) => ({ path, id }));
-  add(
-    "id",
-    findIdProblem(numbered, index, (other) => `branch ${JSON.stringify(branches[other]!["path"] ?? other + 1)}`),
-  );
-  return problems;
+  const firstAt = new Map(branches.map(({ path }, index) => [path, index] as const).reverse());
+  return branches.flatMap(({ path }, index) => {
+    const problems = {
+      path: typeof path === "string"
+        ? findPathProblem(path) ?? findTwin(settings, firstAt.get(path)!, index)
+        : undefined,
+      id: findIdProblem(numbered, index, (other) => `branch ${JSON.stringify(branches[other]!["path"] ?? other + 1)}`),
+    };
+    return Object.entries(problems).flatMap(([key, message]) =>
+      message === undefined ? [] : [problemAt(settings, ["branch", index, key], message)]
+    );
+  });
+}
+
+function findTwin(settings: Settings, first: number, index: number): string | undefined {
+  if (first === index) return undefined;
+  return `the same as that of the branch at ${settings.placeOf(["branch", first, "path"], "value").where}`;
 }
 
 function cacheProblems(settings: Settings, { type, cache, writeback }: Table, index: number): Problem[] {
