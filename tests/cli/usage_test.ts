@@ -18,6 +18,9 @@ Deno.test("every level has help on standard output, with exit code 0", async (t)
     [["help", "mount"], ["<mountpoint>"]],
     [["umount", "--help"], ["<mountpoint>", "--lazy"]],
     [["doctor", "--help"], ["--json"]],
+    [["init", "--help"], ["[file]"]],
+    [["check", "--help"], ["[file]", "--set", "trellis.toml"]],
+    [["explain", "--help"], ["<path>", "--config", "--set"]],
   ];
   for (const [args, says] of levels) {
     await t.step(args.join(" "), async () => {
@@ -55,6 +58,8 @@ Deno.test("wrong arguments end with exit code 2, a message that names them, and 
     [["umount"], "'mountpoint'"],
     [["umount", "--frobnicate", mountpoint], "'--frobnicate'"],
     [["doctor", "now"], "too many arguments"],
+    [["explain"], "'path'"],
+    [["check", "a", "b"], "too many arguments"],
   ];
   for (const [args, says] of cases) {
     await t.step(args.map((arg) => `"${arg.replace(folder.path, "")}"`).join(" ") || "none", async () => {

@@ -1,4 +1,5 @@
 /** TOML with places: each key and value is found where the text has it. */
+import { formatValue } from "../../src/config/format_value.ts";
 import { TomlDocument } from "../../src/config/toml.ts";
 import type { KeyPath } from "../../src/config/toml.ts";
 import { assertEquals } from "../deps.ts";
@@ -77,4 +78,20 @@ Deno.test("values are those of the text", () => {
 Deno.test("lines end as on Windows too", () => {
   const document = TomlDocument.parse("a = 1\r\n\r\n[b]\r\nc = 2\r\n");
   assertEquals(document.locate(["b", "c"]), { key: { line: 4, column: 1 }, value: { line: 4, column: 5 } });
+});
+
+Deno.test("values are written as TOML has them", async (t) => {
+  const values: [value: unknown, written: string][] = [
+    [true, "true"],
+    [1.5, "1.5"],
+    ['a "b"\\\n\x7f\0é', '"a \\"b\\"\\\\\\n\\u007f\\u0000é"'],
+    [["a", ["b"], []], '["a", ["b"], []]'],
+    [{ plain: 1, "with space": { x: "y" }, empty: {} }, '{ plain = 1, "with space" = { x = "y" }, empty = {} }'],
+  ];
+  for (const [value, written] of values) {
+    await t.step(written, () => {
+      assertEquals(formatValue(value), written);
+      assertEquals(JSON.stringify(TomlDocument.parse(`value = ${written}`).value), JSON.stringify({ value }));
+    });
+  }
 });
