@@ -70,14 +70,26 @@ export function readConfig(
   return { config, problems };
 }
 
-/** What `makeIt` makes of a table that keeps to its schema. */
+/**
+ * What `makeIt` makes of a table. One with problems is made without the keys that have them, if it can be, so that what
+ * is wrong with the other keys is found as well.
+ */
 function make<Schema extends z.ZodType, Made>(
   schema: Schema,
   value: unknown,
   makeIt: (table: z.output<Schema>) => Made,
 ): Made | undefined {
-  const { success, data } = schema.safeParse(value);
+  const whole = schema.safeParse(value);
+  const { success, data } = whole.success ? whole : schema.safeParse(withoutProblems(value, whole.error));
   return success ? makeIt(data) : undefined;
+}
+
+function withoutProblems(table: unknown, { issues }: z.ZodError): unknown {
+  if (!isTable(table)) return table;
+  const bad = new Set(
+    issues.flatMap((issue) => issue.path[0] ?? (issue.code === "unrecognized_keys" ? issue.keys : [])),
+  );
+  return Object.fromEntries(Object.entries(table).filter(([key]) => !bad.has(key)));
 }
 
 function makeBranches(

@@ -371,6 +371,8 @@ size = "big"
 path = "/b"
 type = "passthrough"
 source = "\${NOPE}"
+size = 1
+writeback = "yes"
 id = 7
 
 [[branch]]
@@ -386,10 +388,12 @@ netwrk = true
     "t.toml:6:8",
     "t.toml:8:8",
     "t.toml:13:10",
-    "t.toml:14:6",
-    "t.toml:17:8",
-    "t.toml:18:8",
-    "t.toml:21:1",
+    "t.toml:14:1",
+    "t.toml:15:13",
+    "t.toml:16:6",
+    "t.toml:19:8",
+    "t.toml:20:8",
+    "t.toml:23:1",
     "--set run.nothing",
   ]);
 });

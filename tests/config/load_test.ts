@@ -356,10 +356,11 @@ Deno.test("what is shown of the host has to be there, and apart from the mountpo
       ['/t.toml:5:10: branch "/": source: /link: they are the same directory; choose another mountpoint'],
     ],
     "beside another problem": [
-      "mount.loops = 0\n" + passthrough("nowhere"),
+      "mount.loops = 0\n" + passthrough("nowhere") + "red_only = true\n",
       [
         "/t.toml:1:15: mount.loops: expected a whole number from 1 to 16, not 0",
         '/t.toml:5:10: branch "/": source: /nowhere: it does not exist; make it first, or name another directory',
+        '/t.toml:6:1: branch "/": unknown key "red_only"; the nearest known one is "read_only"',
       ],
     ],
     "a path that did not expand is one problem": [
