@@ -39,6 +39,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/connection",
     "src/layers/memory",
     "src/layers/passthrough",
+    "src/layers/union",
     "src/mount.ts",
   ],
   "src/cli": [

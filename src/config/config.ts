@@ -2,8 +2,8 @@
 import type { ErrnoName } from "../fs/errors.ts";
 import type { MemoryOptions } from "../layers/memory/mod.ts";
 import type { PassthroughOptions } from "../layers/passthrough/options.ts";
+import type { CreatePolicyName } from "../layers/union/policies.ts";
 import type { MountOptions } from "../mount.ts";
-import type { CREATE_POLICIES } from "./schema.ts";
 import type { Settings } from "./settings.ts";
 
 /** The whole of it, frozen. Paths of the host are absolute. */
@@ -84,7 +84,8 @@ export interface PassthroughBranch extends AnyBranch {
 export interface UnionBranch extends AnyBranch {
   readonly type: "union";
   readonly sources: readonly UnionSource[];
-  readonly create: CreatePolicy;
+  /** Where a new file is made. */
+  readonly createPolicy: CreatePolicyName;
 }
 
 /** A directory of a union. */
@@ -92,9 +93,6 @@ export interface UnionSource {
   readonly path: string;
   readonly writable: boolean;
 }
-
-/** The name of a policy that says where a union makes a new file. */
-export type CreatePolicy = typeof CREATE_POLICIES[number];
 
 /** `[run]`. */
 export interface RunConfig {

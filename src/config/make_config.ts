@@ -70,7 +70,7 @@ export function makeBranch(table: BranchTable, index: number, id: number, paths:
       };
     case "union": {
       const sources = table.sources.map((source, at) => unionSource(source, ["branch", index, "sources", at], paths));
-      return { ...common, type: table.type, sources, create: table.create };
+      return { ...common, type: table.type, sources, createPolicy: table.create };
     }
   }
 }

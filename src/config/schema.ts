@@ -3,6 +3,7 @@
  * Schema follow. Descriptions are the reference's text. Paths of the host are expanded and looked for afterwards.
  */
 import { CACHE_TIMEOUTS, type CacheMode } from "../layers/passthrough/options.ts";
+import { CREATE_POLICIES, type CreatePolicyName } from "../layers/union/policies.ts";
 import { z } from "./deps.ts";
 import {
   count,
@@ -23,23 +24,6 @@ import { DESCRIPTORS, LOOPS } from "./values.ts";
 
 /** Node ids hold 12 bits of branch, of which 0 is the root's. */
 export const LAST_BRANCH = 4095;
-
-/** Where a union makes a new file, by mergerfs' names: the `ep` ones only where the parent directory exists already. */
-export const CREATE_POLICIES = [
-  "ff",
-  "lfs",
-  "lus",
-  "mfs",
-  "newest",
-  "pfrd",
-  "rand",
-  "epff",
-  "eplfs",
-  "eplus",
-  "epmfs",
-  "eppfrd",
-  "eprand",
-] as const;
 
 const mount = table({
   point: hostPath().optional().describe("Where to mount. Made when it does not exist, and then removed at the end."),
@@ -124,10 +108,10 @@ const union = table({
   sources: list(hostPath(), "a list of directories").min(1, { error: "empty; name at least one directory" }).describe(
     "Directories, each with `:rw` (the default) or `:ro`. Of files with the same path the first one's is seen.",
   ),
-  create: word(CREATE_POLICIES).default("ff").describe(
+  create: word(Object.keys(CREATE_POLICIES) as [CreatePolicyName, ...CreatePolicyName[]]).default("ff").describe(
     "Which writable directory gets a new file: the first (`ff`), the one with the most (`mfs`) or least (`lfs`) free " +
-      "or used (`lus`) space, the one changed last (`newest`), at random (`rand`), or at random by free space (`pfrd`); " +
-      "with `ep`, among those that have the parent already.",
+      "or the least used (`lus`) space, any by lot (`rand`), or by lot in proportion to free space (`pfrd`); with `ep`, " +
+      "of those that have the parent already.",
   ),
 }).describe("Several directories of the host at one path; changes go to the writable ones.");
 

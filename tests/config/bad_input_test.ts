@@ -165,8 +165,8 @@ const VALUES: Cases = {
   "an unknown policy": [
     union('sources = ["."]', 'create = "first"'),
     [
-      't.toml:8:10: branch "/u": create: expected one of ff, lfs, lus, mfs, newest, pfrd, rand, epff, eplfs, eplus, ' +
-      'epmfs, eppfrd, eprand, not "first"',
+      't.toml:8:10: branch "/u": create: expected one of ff, mfs, lfs, lus, rand, pfrd, epff, epmfs, eplfs, eplus, ' +
+      'eprand, eppfrd, not "first"',
     ],
   ],
   "text for a list": [union('sources = "."'), [

@@ -48,7 +48,7 @@ Deno.test("the example of the documentation is what it says", async () => {
       wrappers: WRAPPERS,
       type: "union",
       sources: [{ path: "/here/build", writable: true }, { path: "/usr/share/base", writable: false }],
-      create: "ff",
+      createPolicy: "ff",
     },
   ]);
   assertEquals(run, {
@@ -165,7 +165,7 @@ env = { HERE = "\${PROJECT}/x", PRICE = "$$1", NONE = "\${EMPTY}" }
         { path: "/here/c:d", writable: true },
         { path: "/here/e:f", writable: true },
       ],
-      create: "epmfs",
+      createPolicy: "epmfs",
     },
   ]);
   assertEquals(run, {

@@ -1,7 +1,7 @@
 /** Any valid configuration, written as TOML in any of its forms, is read as what it says. */
 import type { BranchConfig } from "../../src/config/config.ts";
 import { formatValue } from "../../src/config/format_value.ts";
-import { CREATE_POLICIES } from "../../src/config/schema.ts";
+import { CREATE_POLICIES } from "../../src/layers/union/policies.ts";
 import { assertEquals, fc } from "../deps.ts";
 import { configOf, problemsOf } from "./configurations.ts";
 
@@ -55,7 +55,7 @@ const unionSource = fc.tuple(hostPath, fc.constantFrom(":rw", ":ro", "")).map(([
 }));
 const union = fc.tuple(
   fc.array(unionSource, { minLength: 1, maxLength: 3 }),
-  some({ create: same(fc.constantFrom(...CREATE_POLICIES)) }),
+  some({ create: same(fc.constantFrom(...Object.keys(CREATE_POLICIES))) }),
 )
   .map(([sources, keys]): Keys => ({
     sources: { written: sources.map(({ written }) => written), meant: sources.map(({ meant }) => meant) },
@@ -93,8 +93,10 @@ function expected({ own: { type, keys }, wrappers, ownership, path }: Branch): R
   const defaults = { readOnly: false, hidden: [] };
   const common = { path, type, wrappers: { ...defaults, ...meant(wrappers), ownership: meant(ownership) } };
   switch (type) {
-    case "union":
-      return { ...common, create: "ff", ...meant(keys) };
+    case "union": {
+      const { sources, create: createPolicy = "ff" } = meant(keys);
+      return { ...common, sources, createPolicy };
+    }
     case "memory": {
       const half = Math.floor(Deno.systemMemoryInfo().total / 2);
       return { ...common, options: { size: half, inodes: 0, mode: 0o755, ...meant(keys) } };
