@@ -1,6 +1,7 @@
 /** Steps with git: the repository of these tests cloned, checked and switched between branches. */
 import { fileURLToPath } from "node:url";
 import { assert, assertEquals } from "../deps.ts";
+import { run } from "../support/command.ts";
 import type { Place } from "./place.ts";
 
 const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
@@ -17,11 +18,17 @@ defaultBranch = main
 detachedHead = false
 `;
 
-/** Clones by the file protocol, so that every object is written through the directory. */
+/**
+ * Clones by the file protocol, so that every object is written through the directory; from a copy, since the place's user
+ * may not read the repository (one in root's home).
+ */
 export async function cloneRepository(place: Place): Promise<void> {
-  await place.run(["git", "clone", "--quiet", "--no-hardlinks", `file://${REPOSITORY}`, `${place.directory}/project`], {
-    deadline: 300,
+  const copy = `${place.host}/repository.git`;
+  const clone = ["git", "clone", "--quiet", "--no-hardlinks"];
+  await run([...clone, "--bare", `file://${REPOSITORY}`, copy], {
+    env: { GIT_CONFIG_GLOBAL: place.gitConfiguration, GIT_CONFIG_NOSYSTEM: "1" },
   });
+  await place.run([...clone, `file://${copy}`, `${place.directory}/project`], { deadline: 300 });
 }
 
 /** What was cloned is whole, and equal to what git has recorded. */
