@@ -30,6 +30,8 @@ export interface ServeSettings {
   readonly interrupts: Int32Array<SharedArrayBuffer>;
   /** One word: whether a loop spins; see `src/session/spin_token.ts`. */
   readonly spinning: Int32Array<SharedArrayBuffer>;
+  /** Where servers count what is open; see `src/transport/open_nodes.ts`. Undefined without the feature `passthrough`. */
+  readonly openNodes: Int32Array<SharedArrayBuffer> | undefined;
 }
 
 /** To a ready loop: serve until the end. Answered with `LoopEnded` or `LoopFailed`. */

@@ -17,6 +17,7 @@ import { type Server, Session } from "./session.ts";
 import { LoopWorker } from "./session/loop_worker.ts";
 import { makeInterrupts } from "./session/waiting_requests.ts";
 import { methodsOf } from "./session/methods.ts";
+import { makeOpenNodes } from "./transport/open_nodes.ts";
 
 /** A filesystem that every loop loads for itself (placement "loop"); see {@linkcode FileSystemModule}. */
 export interface ModulePlacement {
@@ -98,7 +99,9 @@ export async function mount(
   resources.defer(() => connection.unmount());
   const { offer, agreement } = connection.handshake(wantedFeatures(new Set(methods), features));
   const spinning = new Int32Array(new SharedArrayBuffer(4));
-  const settings = { ...agreement, defaults: replyDefaults(options), debug, interrupts: makeInterrupts(), spinning };
+  const openNodes = agreement.features.has("passthrough") ? makeOpenNodes() : undefined;
+  const shared = { interrupts: makeInterrupts(), spinning, openNodes };
+  const settings = { ...agreement, ...shared, defaults: replyDefaults(options), debug };
   notifications.open(() => connection.attach());
   const session = new Session({ connection, servers, settings, offer: offer.features, readMetrics });
   session.own(resources.move());

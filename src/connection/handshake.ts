@@ -83,7 +83,8 @@ export function encodeInit(
   view.setUint32(at + INIT_OUT.max_write, agreement.maxWrite, true);
   view.setUint32(at + INIT_OUT.time_gran, 1, true);
   view.setUint16(at + INIT_OUT.max_pages, agreement.maxWrite / 4096, true);
-  // A backing file may itself lie on a stacked filesystem, one deep (FILESYSTEM_MAX_STACK_DEPTH is 2).
+  // Backing files must lie on filesystems that are not stacked themselves (fuse_backing_open: ELOOP). With 2 they might,
+  // but then an overlayfs over this mount would be too deep (FILESYSTEM_MAX_STACK_DEPTH is 2).
   if (agreement.features.has("passthrough")) view.setUint32(at + INIT_OUT.max_stack_depth, 1, true);
   return reply;
 }

@@ -95,8 +95,22 @@ export interface Opened {
   noFlush?: boolean;
   /** Writes with `directIo` may run beside each other. */
   parallelDirectWrites?: boolean;
-  /** The kernel's backing id of a file that reads and writes are passed through to (`FOPEN_PASSTHROUGH`). */
-  backingId?: number;
+  /**
+   * A descriptor of this process: the regular file that holds what this one shows, byte for byte. Where the kernel and
+   * the process's privileges allow it, the kernel then reads, writes and maps that file itself, and no `read` or `write`
+   * arrives (`FOPEN_PASSTHROUGH`); where they do not, everything goes on as if it were not given. Only with the feature
+   * `passthrough`. The descriptor stays the filesystem's: it must be open until the open is answered, and one that is
+   * closed in `release` always is; the kernel holds the file on its own.
+   *
+   * All opens of a node agree until the last is released: the file given first is the one that is used, an open without
+   * one gets its reads and writes by `read` and `write` (as with `directIo` beside `backing`, where only mappings are the
+   * file's), and a node that was first opened without one has none. With `backing` neither `keepCache`, `nonSeekable`
+   * nor `stream` is possible.
+   *
+   * The kernel writes with the credentials that the thread has when it answers (and opens the file for every mode, whatever
+   * the descriptor's).
+   */
+  backing?: number;
 }
 
 /** A file made and opened by one call. */

@@ -15,6 +15,7 @@ import { type Answer, Dispatcher, type Log } from "../protocol/dispatch.ts";
 import { ReplyBody } from "../protocol/reply.ts";
 import { RequestView } from "../protocol/request.ts";
 import { traceAnswers } from "../protocol/trace.ts";
+import { BackingFiles } from "../transport/backing_files.ts";
 import { DeviceReader, SPINS } from "../transport/device_reader.ts";
 import { DeviceReply } from "../transport/device_reply.ts";
 import { Flight } from "./flight.ts";
@@ -81,6 +82,7 @@ export class Handler {
       later: (request, milliseconds) => this.#later(request, milliseconds),
       retrieved,
       mustAnswerAtOnce: false,
+      openFiles: BackingFiles.of(libc, settings),
     });
   }
 

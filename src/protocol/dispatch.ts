@@ -10,6 +10,7 @@ import type { FileSystem, NodeId } from "../fs/filesystem.ts";
 import type { HeaderContext } from "./context.ts";
 import { LookupCounts } from "../fs/lookup_counts.ts";
 import { OPERATIONS } from "./operations.ts";
+import { type OpenFiles, WITHOUT_BACKING } from "./open_files.ts";
 import type { Operation, ReplyHost } from "./operations/row.ts";
 import type { ReplyBody } from "./reply.ts";
 import type { RequestView } from "./request.ts";
@@ -35,6 +36,8 @@ export interface DispatcherOptions {
   readonly retrieved?: (unique: number, data: Uint8Array) => void;
   /** Whether promises are refused, because nothing here would ever resolve them (placement "loop"). */
   readonly mustAnswerAtOnce: boolean;
+  /** Who counts opens and has backing ids; absent without the feature `passthrough`. */
+  readonly openFiles?: OpenFiles | undefined;
 }
 
 /** `fuse_setxattr_in` without the flags that FUSE_SETXATTR_EXT brought (FUSE_COMPAT_SETXATTR_IN_SIZE). */
@@ -44,6 +47,7 @@ const SHORT_SETXATTR = 8;
 export class Dispatcher implements ReplyHost {
   readonly body: ReplyBody;
   readonly cacheNegative: boolean;
+  readonly openFiles: OpenFiles;
   readonly #filesystem: FileSystem;
   readonly #answer: Answer;
   readonly #log: Log;
@@ -58,6 +62,7 @@ export class Dispatcher implements ReplyHost {
   constructor(options: DispatcherOptions) {
     this.body = options.body;
     this.cacheNegative = options.cacheNegative;
+    this.openFiles = options.openFiles ?? WITHOUT_BACKING;
     this.#filesystem = options.filesystem;
     this.#answer = options.answer;
     this.#log = options.log;
@@ -85,7 +90,7 @@ export class Dispatcher implements ReplyHost {
     request.setArguments(opcode === OPCODE.SETXATTR ? this.#setxattrSize : row.size);
     context.read(request);
     try {
-      const result = row.call(this.#filesystem as Required<FileSystem>, request, context);
+      const result = row.call(this.#filesystem as Required<FileSystem>, request, context, this);
       if (result instanceof Promise) {
         if (this.#mustAnswerAtOnce) {
           result.catch(() => {});

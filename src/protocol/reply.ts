@@ -66,12 +66,12 @@ export class ReplyBody {
     return ATTR_OUT.SIZE;
   }
 
-  putOpened(opened: Opened): number {
-    return this.#opened(0, opened);
-  }
-
-  putCreated(entry: Entry, opened: Opened): number {
-    return this.#entry(0, entry) + this.#opened(ENTRY.SIZE, opened);
+  /** `fuse_open_out`, at the start or, after a create, behind the entry. `backingId` is 0 for none. */
+  putOpened(opened: Opened, backingId: number, at = 0): number {
+    this.#u64(at + OPEN.fh, opened.handle ?? 0);
+    this.#words[(at + OPEN.open_flags) >> 2] = backingId === 0 ? openFlags(opened) : backedFlags(opened);
+    this.#words[(at + OPEN.backing_id) >> 2] = backingId;
+    return at + OPEN.SIZE;
   }
 
   /** One number of 64 bits (`fuse_lseek_out`, `fuse_bmap_out`). */
@@ -210,13 +210,6 @@ export class ReplyBody {
     words[(at + ATTR.flags) >> 2] = 0;
   }
 
-  #opened(at: number, opened: Opened): number {
-    this.#u64(at + OPEN.fh, opened.handle ?? 0);
-    this.#words[(at + OPEN.open_flags) >> 2] = openFlags(opened);
-    this.#words[(at + OPEN.backing_id) >> 2] = opened.backingId ?? 0;
-    return OPEN.SIZE;
-  }
-
   /** A 64-bit number, two's complement; exact within ±2^53. */
   #u64(at: number, value: number): void {
     this.#words[at >> 2] = value;
@@ -250,6 +243,17 @@ function openFlags(opened: Opened): number {
     (opened.cacheDirectory ? KERNEL.FOPEN_CACHE_DIR : 0) |
     (opened.stream ? KERNEL.FOPEN_STREAM : 0) |
     (opened.noFlush ? KERNEL.FOPEN_NOFLUSH : 0) |
-    (opened.parallelDirectWrites ? KERNEL.FOPEN_PARALLEL_DIRECT_WRITES : 0) |
-    (opened.backingId !== undefined ? KERNEL.FOPEN_PASSTHROUGH : 0);
+    (opened.parallelDirectWrites ? KERNEL.FOPEN_PARALLEL_DIRECT_WRITES : 0);
+}
+
+/**
+ * The flags of an open whose node has a backing file; the kernel takes no others with it (FOPEN_PASSTHROUGH_MASK in
+ * fs/fuse/iomode.c). FOPEN_DIRECT_IO beside it: reads and writes are requests, only mappings are the file's.
+ */
+function backedFlags(opened: Opened): number {
+  const direct = opened.directIo === true || opened.backing === undefined;
+  return KERNEL.FOPEN_PASSTHROUGH |
+    (direct ? KERNEL.FOPEN_DIRECT_IO : 0) |
+    (direct && opened.parallelDirectWrites ? KERNEL.FOPEN_PARALLEL_DIRECT_WRITES : 0) |
+    (opened.noFlush ? KERNEL.FOPEN_NOFLUSH : 0);
 }

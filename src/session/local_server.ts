@@ -9,6 +9,7 @@ import { type Answer, Dispatcher, type Log } from "../protocol/dispatch.ts";
 import { ReplyBody } from "../protocol/reply.ts";
 import type { RequestView } from "../protocol/request.ts";
 import { traceAnswers } from "../protocol/trace.ts";
+import { BackingFiles } from "../transport/backing_files.ts";
 import { DeviceReply } from "../transport/device_reply.ts";
 import { WaitingRequests } from "./waiting_requests.ts";
 
@@ -36,6 +37,7 @@ export class LocalServer {
       extendedSetxattr: features.has("setxattr-ext"),
       later: (request, milliseconds) => this.waiting.add(request, milliseconds),
       mustAnswerAtOnce: true,
+      openFiles: BackingFiles.of(libc, settings),
     });
   }
 

@@ -7,7 +7,7 @@
  * that down yet. So a circle is suspected when it is first seen, and believed when all others in it have tried again and
  * failed since: the one who suspects has waited all the while, and what waits gives no lock back.
  */
-import { lock, unlock } from "./mutex.ts";
+import { lock, unlock } from "../../threads/mutex.ts";
 
 /** The lock's word, and the number of the last note. */
 const LOCK = 0;

@@ -3,7 +3,7 @@
  * bytes that are a node or a piece of what a node remembers. Untouched parts cost no memory.
  */
 import { FsError } from "../../fs/errors.ts";
-import { lock, unlock } from "./mutex.ts";
+import { lock, unlock } from "../../threads/mutex.ts";
 
 /** 32-bit words per cell. */
 export const CELL = 16;

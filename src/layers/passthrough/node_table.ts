@@ -15,7 +15,7 @@
 import { FsError } from "../../fs/errors.ts";
 import { type NodeId, ROOT_NODE } from "../../fs/filesystem.ts";
 import type { FileKey } from "./file_status.ts";
-import { lock, unlock } from "./mutex.ts";
+import { lock, unlock } from "../../threads/mutex.ts";
 import { Cells, EPOCH, EVICTED, type NodeMemory, NODES, OPEN_NODES } from "./node_memory.ts";
 
 // Words of a node. The first two are the lookup count, a double.

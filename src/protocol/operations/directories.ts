@@ -2,14 +2,16 @@
 import { STRUCT } from "../../../ffi/structs.ts";
 import type { DirectoryEntry, Opened } from "../../fs/filesystem.ts";
 import { gatherDirectory, gatherPlus, type PlusListing, putDirectory } from "../directory.ts";
-import { dataOnly, FSYNC, fsync, open, release } from "./files.ts";
-import { type Operation, succeed } from "./row.ts";
+import { dataOnly, FSYNC, fsync } from "./files.ts";
+import { nothing, type Operation, succeed } from "./row.ts";
 
 export const opendir: Operation<Opened> = {
-  ...open,
   method: "openDirectory",
+  size: STRUCT.fuse_open_in.SIZE,
   call: (filesystem, request, context) =>
     filesystem.openDirectory(request.node, request.u32(STRUCT.fuse_open_in.flags), context),
+  reply: (result, host) => host.body.putOpened(result, 0),
+  missing: (host) => host.body.putOpened({}, 0),
   refused: (result, _host, filesystem, request, context) =>
     void filesystem.releaseDirectory?.(request.node, result.handle ?? 0, 0, context),
 };
@@ -41,12 +43,14 @@ export const readdirplus: Operation<PlusListing> = {
 };
 
 export const releasedir: Operation<void> = {
-  ...release,
   method: "releaseDirectory",
+  size: STRUCT.fuse_release_in.SIZE,
   call(filesystem, request, context) {
     const { fh, flags } = STRUCT.fuse_release_in;
     return filesystem.releaseDirectory(request.node, request.u64(fh), request.u32(flags), context);
   },
+  ...nothing,
+  missing: succeed,
 };
 
 export const fsyncdir: Operation<void> = {

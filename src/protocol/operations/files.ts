@@ -5,17 +5,22 @@ import type { Created, Opened } from "../../fs/filesystem.ts";
 import type { RequestView } from "../request.ts";
 import { created, nothing, type Operation, type ReplyHost, succeed } from "./row.ts";
 
-const open0 = (host: ReplyHost): number => host.body.putOpened({});
+function putOpened(opened: Opened, host: ReplyHost, { node }: RequestView): number {
+  return host.body.putOpened(opened, host.openFiles.opened(node, opened));
+}
 
 export const open: Operation<Opened> = {
   method: "open",
   size: STRUCT.fuse_open_in.SIZE,
   call: (filesystem, request, context) =>
     filesystem.open(request.node, request.u32(STRUCT.fuse_open_in.flags), context),
-  reply: (result, host) => host.body.putOpened(result),
-  missing: open0,
-  refused: (result, _host, filesystem, request, context) =>
-    void filesystem.release?.(request.node, result.handle ?? 0, 0, context),
+  reply: putOpened,
+  // A node may have got its backing file from `create`.
+  missing: (host, request) => putOpened({}, host, request),
+  refused(result, host, filesystem, request, context) {
+    host.openFiles.released(request.node);
+    void filesystem.release?.(request.node, result.handle ?? 0, 0, context);
+  },
 };
 
 export const create: Operation<Created> = {
@@ -86,12 +91,17 @@ export const flush: Operation<void> = {
 export const release: Operation<void> = {
   method: "release",
   size: STRUCT.fuse_release_in.SIZE,
-  call(filesystem, request, context) {
+  call(filesystem, request, context, host) {
     const { fh, flags } = STRUCT.fuse_release_in;
+    // Whatever becomes of the method: the kernel sends this once.
+    host.openFiles.released(request.node);
     return filesystem.release(request.node, request.u64(fh), request.u32(flags), context);
   },
   ...nothing,
-  missing: succeed,
+  missing(host, request) {
+    host.openFiles.released(request.node);
+    return 0;
+  },
 };
 
 export const FSYNC = STRUCT.fuse_fsync_in;

@@ -2,12 +2,14 @@
 import type { Entry } from "../../fs/attributes.ts";
 import type { Awaitable, Created, FileSystem, NodeId } from "../../fs/filesystem.ts";
 import type { HeaderContext } from "../context.ts";
+import type { OpenFiles } from "../open_files.ts";
 import type { ReplyBody } from "../reply.ts";
 import type { RequestView } from "../request.ts";
 
 /** What a reply needs to know besides the result. */
 export interface ReplyHost {
   readonly body: ReplyBody;
+  readonly openFiles: OpenFiles;
   /** Counts a lookup of the entry's node, before it is sent. */
   count(entry: Entry): void;
   /** Takes that back: the entry of this node did not reach the kernel. */
@@ -25,7 +27,12 @@ export interface Operation<Result = unknown> {
   /** The size of the operation's struct. */
   readonly size: number;
   /** Decodes the parameters and calls the method, which is there. */
-  call(filesystem: Required<FileSystem>, request: RequestView, context: HeaderContext): Awaitable<Result>;
+  call(
+    filesystem: Required<FileSystem>,
+    request: RequestView,
+    context: HeaderContext,
+    host: ReplyHost,
+  ): Awaitable<Result>;
   /** Writes the result and returns the body's length, or a negative errno. */
   reply(result: Result, host: ReplyHost, request: RequestView): number;
   /** The answer without the method. Default: `-ENOSYS`. */
@@ -51,8 +58,10 @@ export const entry = {
 
 export const created = {
   reply(result: Created, host: ReplyHost): number {
-    const length = host.body.putCreated(result.entry, result.opened);
-    host.count(result.entry);
+    const { entry, opened } = result;
+    const end = host.body.putEntry(entry);
+    const length = host.body.putOpened(opened, host.openFiles.opened(entry.node, opened), end);
+    host.count(entry);
     return length;
   },
   refused(
@@ -62,6 +71,7 @@ export const created = {
     _request: RequestView,
     context: HeaderContext,
   ): void {
+    host.openFiles.released(result.entry.node);
     void filesystem.release?.(result.entry.node, result.opened.handle ?? 0, 0, context);
     host.uncount(result.entry.node);
   },

@@ -1,7 +1,7 @@
 /**
- * A lock that is one word of shared memory: 0 free, 1 held, 2 held and waited for (Drepper, "Futexes are tricky").
- * It is held for a few hundred nanoseconds at most, never across a system call. Free of contention, taking and
- * leaving it are one atomic instruction each.
+ * A lock between threads that is one word of shared memory: 0 free, 1 held, 2 held and waited for (Drepper, "Futexes
+ * are tricky"). It is held for a few hundred nanoseconds at most, never across a system call. Free of contention, taking
+ * and leaving it are one atomic instruction each.
  */
 
 const FREE = 0;
