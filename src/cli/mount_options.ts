@@ -69,6 +69,12 @@ const PASSTHROUGH: Rules<ParsedOptions> = {
     },
   },
   writeback: flag("gather writes in the cache and send them later", ({ passthrough }) => passthrough.writeback = true),
+  kernel_passthrough: flag("let the kernel read and write the source's files itself, where it can (the default)", (
+    { passthrough },
+  ) => passthrough.kernelPassthrough = true),
+  no_kernel_passthrough: flag("send every read and write to this process", ({ passthrough }) => {
+    passthrough.kernelPassthrough = false;
+  }),
   cross_mounts: flag("show filesystems mounted below the source (the default)", ({ passthrough }) => {
     passthrough.crossMounts = true;
   }),

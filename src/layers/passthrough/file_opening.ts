@@ -34,12 +34,13 @@ const KEPT_HERE = O_CREAT | O_EXCL | O_NOCTTY | O_NOFOLLOW | O_DIRECT | O_APPEND
 
 export class FileOpening {
   readonly #loop: PassthroughLoop;
-  readonly #opened: Required<Pick<Opened, "handle" | "directIo" | "keepCache" | "parallelDirectWrites">>;
+  readonly #plain: Required<Pick<Opened, "handle" | "directIo" | "keepCache" | "parallelDirectWrites">>;
+  readonly #backed = { handle: 0, backing: 0, directIo: false };
 
   constructor(loop: PassthroughLoop) {
     this.#loop = loop;
     const { cache } = loop.options;
-    this.#opened = {
+    this.#plain = {
       handle: 0,
       directIo: cache === "never",
       keepCache: cache === "always",
@@ -64,7 +65,7 @@ export class FileOpening {
     if (loop.typeOf(node) !== S_IFREG) throw new FsError("ENXIO", "Cannot open what is no regular file");
     const descriptor = loop.descriptors.use(node);
     loop.identity.assume(context);
-    return this.register(this.#open(descriptor, flags), flags);
+    return this.#register(this.#open(descriptor, flags), flags, (opened) => opened);
   }
 
   #open(descriptor: number, flags: number): number {
@@ -86,21 +87,40 @@ export class FileOpening {
     return identity.asServer(() => this.#loop.reopen(descriptor, how));
   }
 
-  /** Notes an open file and says how the kernel is to treat it. The same object each time. */
-  register(descriptor: number, flags: number): Opened {
+  /** Notes an open file and makes the answer of how the kernel is to treat it. When that fails, it is closed. */
+  #register<Answer>(descriptor: number, flags: number, answer: (opened: Opened) => Answer): Answer {
+    const { register, identity } = this.#loop;
     const appends = (flags & O_APPEND) !== 0 && !this.#loop.writeback;
-    this.#opened.handle = this.#loop.register.add(descriptor, appends ? APPENDED_FILE : FILE);
-    return this.#opened;
+    register.add(descriptor, appends ? APPENDED_FILE : FILE);
+    try {
+      const opened = this.#describe(descriptor, flags);
+      const result = answer(opened);
+      if (opened.backing !== undefined) identity.assumeNoRoot();
+      return result;
+    } catch (error) {
+      register.close(descriptor);
+      throw error;
+    }
+  }
+
+  /** How the kernel is to treat an open file. The same two objects each time. */
+  #describe(descriptor: number, flags: number): Opened {
+    const mode = this.#loop.kernelPassthrough.modeOf(descriptor, flags);
+    if (mode === "plain") {
+      this.#plain.handle = descriptor;
+      return this.#plain;
+    }
+    this.#backed.handle = descriptor;
+    this.#backed.backing = descriptor;
+    this.#backed.directIo = mode !== "backed";
+    return this.#backed;
   }
 
   /** A file that was made and opened by one call. */
   made(descriptor: number, flags: number, parent: number, name: StringBuffer | undefined): Created {
-    const opened = this.register(descriptor, flags);
-    try {
-      return { entry: this.#loop.enterOpened(descriptor, parent, name), opened };
-    } catch (error) {
-      this.#loop.register.close(descriptor);
-      throw error;
-    }
+    return this.#register(descriptor, flags, (opened) => ({
+      entry: this.#loop.enterOpened(descriptor, parent, name),
+      opened,
+    }));
   }
 }

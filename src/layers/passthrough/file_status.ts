@@ -70,6 +70,10 @@ export class FileStatus {
     return this.#words[MODE]! & S_IFMT;
   }
 
+  get mode(): number {
+    return this.#words[MODE]! & 0xffff;
+  }
+
   get links(): number {
     return this.#words[LINKS]!;
   }

@@ -20,6 +20,12 @@ export interface PassthroughOptions {
    * own: changes of an open file from behind are not seen, and blocks count when they have been sent. Not with `cache: "never"`. Default false.
    */
   writeback?: boolean;
+  /**
+   * Whether the kernel itself reads, writes and maps files where it can: as root, on local filesystems (see
+   * `local_filesystems.ts`), without `writeback` and not with `cache: "always"`. What is read is then the source's own, at
+   * once; elsewhere nothing changes. Default true.
+   */
+  kernelPassthrough?: boolean;
   /** Whether other filesystems mounted below the source are shown; if not, entering one is `EXDEV`. Default true. */
   crossMounts?: boolean;
   /** How many descriptors may be kept for files that nobody has open. Default: half of the process's limit. */
@@ -41,7 +47,8 @@ const MOST_NODES = 1 << 24;
 
 /** Fills in the defaults. @throws {TypeError} that says what is wrong and what would be right. */
 export function checkOptions(options: PassthroughOptions): CheckedOptions {
-  const { source, cache = "auto", writeback = false, crossMounts = true, maxNodes = 1 << 22 } = options;
+  const { source, cache = "auto", writeback = false, kernelPassthrough = true, crossMounts = true } = options;
+  const { maxNodes = 1 << 22 } = options;
   if (typeof source !== "string" || source === "" || source.includes("\0")) {
     throw new TypeError(`Cannot use ${JSON.stringify(source)} as source: name a directory`);
   }
@@ -52,7 +59,7 @@ export function checkOptions(options: PassthroughOptions): CheckedOptions {
     throw new TypeError('Cannot use writeback with cache "never": it is a cache; choose "auto" or "always"');
   }
   checkCount("maxNodes", maxNodes, 64, MOST_NODES);
-  const checked: CheckedOptions = { source, cache, writeback, crossMounts, maxNodes };
+  const checked: CheckedOptions = { source, cache, writeback, kernelPassthrough, crossMounts, maxNodes };
   if (options.maxDescriptors !== undefined) {
     checkCount("maxDescriptors", options.maxDescriptors, 16, MOST_NODES);
     checked.maxDescriptors = options.maxDescriptors;

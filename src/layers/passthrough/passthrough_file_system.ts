@@ -37,12 +37,14 @@ export function makePassthroughFileSystem(options: CheckedOptions, source: Sourc
       ...(options.writeback ? ["writeback-cache"] : []),
       // Without it files that bypass the cache could not be mapped shared.
       ...(options.cache === "never" ? ["direct-io-allow-mmap"] : []),
+      ...(source.kernelPassthrough ? ["passthrough"] : []),
       ...(options.cache === "always" ? ["cache-symlinks"] : []),
     ] as readonly string[],
 
     initialize({ features }: ConnectionInfo): void {
       loop.writeback = features.has("writeback-cache");
       loop.maskByKernel = !features.has("dont-mask");
+      loop.kernelPassthrough.agreed = features.has("passthrough");
     },
 
     destroy(): void {

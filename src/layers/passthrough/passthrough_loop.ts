@@ -7,6 +7,7 @@ import { DescriptorRegister, NODE } from "./descriptor_register.ts";
 import { Descriptors, FIRST } from "./descriptors.ts";
 import { FileStatus, STATX_MASK } from "./file_status.ts";
 import { Identity } from "./identity.ts";
+import { KernelPassthrough } from "./kernel_passthrough.ts";
 import { NodeTable, PINNED, ROOT, STATE, TYPE } from "./node_table.ts";
 import { CACHE_TIMEOUTS, type CheckedOptions } from "./options.ts";
 import { Places } from "./places.ts";
@@ -32,6 +33,7 @@ export class PassthroughLoop {
   readonly identity: Identity;
   readonly descriptors: Descriptors;
   readonly status: FileStatus;
+  readonly kernelPassthrough = new KernelPassthrough(this);
   /** For a request's names, its second name, and a descriptor's number. */
   readonly name = new StringBuffer();
   readonly newName = new StringBuffer();

@@ -3,6 +3,7 @@ import { FsError } from "../../fs/errors.ts";
 import { O_CLOEXEC, O_DIRECTORY, O_PATH, O_RDONLY } from "../../fs/flags.ts";
 import { DescriptorRegister, FIXTURE, NODE } from "./descriptor_register.ts";
 import { FileStatus, STATX_MASK } from "./file_status.ts";
+import { CAP_SYS_ADMIN, inFirstUserNamespace, wantsKernelPassthrough } from "./kernel_passthrough.ts";
 import { makeLockWaits } from "./lock_waits.ts";
 import { allocateNodeMemory, type NodeMemory } from "./node_memory.ts";
 import { NodeTable } from "./node_table.ts";
@@ -23,6 +24,8 @@ export interface Source {
   readonly mount: number;
   /** Root that may act as others. */
   readonly privileged: boolean;
+  /** Whether this process may, and the options want, that the kernel reads and writes files itself. */
+  readonly kernelPassthrough: boolean;
   readonly handles: HandleSupport | undefined;
   readonly maxDescriptors: number;
   /** Who waits for whose lock (see `LockWaits`). */
@@ -56,9 +59,12 @@ export function openSource(options: CheckedOptions, loops: number): Source {
     const { key } = readStatus(calls, root);
     const nodes = allocateNodeMemory(options.maxNodes, loops);
     new NodeTable(nodes).adoptRoot(key, root);
-    const privileged = mayActAsOthers(calls);
+    const capabilities = effectiveCapabilities(calls);
+    const privileged = capabilities.has(CAP_SETGID) && capabilities.has(CAP_SETUID);
     return {
       ...{ nodes, register: buffer, proc, readable, privileged, device: key.device, mount: key.mount },
+      kernelPassthrough: wantsKernelPassthrough(options) && privileged && capabilities.has(CAP_SYS_ADMIN) &&
+        inFirstUserNamespace(),
       handles: privileged ? findHandleSupport(calls, root, readable, key.mount) : undefined,
       maxDescriptors: options.maxDescriptors ?? limit >> 1,
       lockWaits: makeLockWaits(),
@@ -115,11 +121,12 @@ function raiseDescriptorLimit(calls: SystemCalls): number {
   return Number(wanted);
 }
 
-function mayActAsOthers(calls: SystemCalls): boolean {
-  if (calls.files.geteuid() !== 0) return false;
+/** What root may do; nothing for others, whose capabilities would not follow the filesystem uid. */
+function effectiveCapabilities(calls: SystemCalls): { has(capability: bigint): boolean } {
+  if (calls.files.geteuid() !== 0) return { has: () => false };
   const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(Deno.readTextFileSync("/proc/self/status"))?.[1] ?? "0";
   const capabilities = BigInt(`0x${effective}`);
-  return ((capabilities >> CAP_SETGID) & (capabilities >> CAP_SETUID) & 1n) === 1n;
+  return { has: (capability) => ((capabilities >> capability) & 1n) === 1n };
 }
 
 /** Whether the source's filesystem finds files by handle for us: tried on the source itself. */

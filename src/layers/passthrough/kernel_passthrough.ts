@@ -1,0 +1,72 @@
+/**
+ * Which opens may be passed through by the kernel itself. Where they are, reads, writes and mappings of the mount and of
+ * the source are the same pages, and no request of theirs arrives.
+ *
+ * What stays the server's, by `directIo` beside the backing file (so that all opens of a node agree):
+ *
+ * - `O_DIRECT`: the kernel would open the source so, and fail with EIO where it cannot.
+ * - Writing to a file that has setuid or setgid: root's writes keep the bits, everybody else's clear them, and backing
+ *   files know neither.
+ *
+ * **Rights.** The kernel writes with the credentials of the thread that registered the backing file, whoever writes. They
+ * must lack CAP_FSETID: then the source clears setuid and setgid itself, also when somebody has set them behind the
+ * mount on a file that a stranger has open. So this thread acts as no root when an open is answered.
+ */
+import { O_ACCMODE, O_DIRECT, O_RDONLY, S_ISGID, S_ISUID } from "../../fs/flags.ts";
+import { isLocal } from "./local_filesystems.ts";
+import type { CheckedOptions } from "./options.ts";
+import type { PassthroughLoop } from "./passthrough_loop.ts";
+
+/** Bit of CapEff (linux/capability.h). */
+export const CAP_SYS_ADMIN = 21n;
+
+/** include/linux/proc_ns.h: PROC_USER_INIT_INO, the first user namespace's inode number. */
+const FIRST_USER_NAMESPACE = "user:[4026531837]";
+
+/** Words of struct statfs. */
+const STATFS_BYTES = 120;
+
+/** How an open of a file is answered. */
+export type OpenMode = "plain" | "backed" | "backed, but read and written here";
+
+/**
+ * Whether the mount's options want it. With `writeback` the kernel refuses. With `cache: "always"` it is left out: the
+ * kernel would not notice that a mapping changed a file's times, and believe in the old ones for ever.
+ */
+export function wantsKernelPassthrough({ kernelPassthrough, writeback, cache }: CheckedOptions): boolean {
+  return kernelPassthrough && !writeback && cache !== "always";
+}
+
+/** Whether this process is in the first user namespace, where its capabilities mean what the kernel asks for. */
+export function inFirstUserNamespace(): boolean {
+  return Deno.readLinkSync("/proc/self/ns/user") === FIRST_USER_NAMESPACE;
+}
+
+export class KernelPassthrough {
+  /** Whether the kernel agreed; known from `initialize` on. */
+  agreed = false;
+  readonly #loop: PassthroughLoop;
+  readonly #statistics = new Uint32Array(STATFS_BYTES / 4);
+  readonly #statisticsBytes = new Uint8Array(this.#statistics.buffer);
+
+  constructor(loop: PassthroughLoop) {
+    this.#loop = loop;
+  }
+
+  /** How to answer the open of a regular file with these flags. The same for all opens of a file, but for the last two. */
+  modeOf(descriptor: number, flags: number): OpenMode {
+    if (!this.agreed || !this.#isLocal(descriptor)) return "plain";
+    if (flags & O_DIRECT) return "backed, but read and written here";
+    if ((flags & O_ACCMODE) !== O_RDONLY && this.#hasPrivileges(descriptor)) return "backed, but read and written here";
+    return "backed";
+  }
+
+  #isLocal(descriptor: number): boolean {
+    return this.#loop.calls.files.fstatfs(descriptor, this.#statisticsBytes) >= 0 && isLocal(this.#statistics[0]!);
+  }
+
+  #hasPrivileges(descriptor: number): boolean {
+    this.#loop.look(descriptor);
+    return (this.#loop.status.mode & (S_ISUID | S_ISGID)) !== 0;
+  }
+}
