@@ -31,6 +31,8 @@ export interface Attributes {
   atime?: Time;
   mtime?: Time;
   ctime?: Time;
+  /** Seconds that these attributes may be cached. Default: what the entry says that they came with, or `attr_timeout`. */
+  timeout?: number | undefined;
 }
 
 /** A name's answer: which node it is, what that is like, and how long the kernel may believe it. */

@@ -96,11 +96,12 @@ export interface Opened {
   /** Writes with `directIo` may run beside each other. */
   parallelDirectWrites?: boolean;
   /**
-   * A descriptor of this process: the regular file that holds what this one shows, byte for byte. Where the kernel and
+   * A descriptor of this process, best of `O_PATH`: the regular file that holds what this one shows, byte for byte. Where the kernel and
    * the process's privileges allow it, the kernel then reads, writes and maps that file itself, and no `read` or `write`
    * arrives (`FOPEN_PASSTHROUGH`); where they do not, everything goes on as if it were not given. Only with the feature
    * `passthrough`. The descriptor stays the filesystem's: it must be open until the open is answered, and one that is
-   * closed in `release` always is; the kernel holds the file on its own.
+   * closed in `release` always is. The kernel holds what it stands for on its own until the last release: of a descriptor
+   * that is not of `O_PATH`, the open file with its locks (flock).
    *
    * All opens of a node agree until the last is released: the file given first is the one that is used, an open without
    * one gets its reads and writes by `read` and `write` (as with `directIo` beside `backing`, where only mappings are the
@@ -108,7 +109,8 @@ export interface Opened {
    * nor `stream` is possible.
    *
    * The kernel writes with the credentials that the thread has when it answers (and opens the file for every mode, whatever
-   * the descriptor's).
+   * the descriptor's). It does not notice what a mapping changes: give the attributes of a file that may be mapped and
+   * written a `timeout` of 0.
    */
   backing?: number;
 }

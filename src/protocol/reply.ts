@@ -61,7 +61,8 @@ export class ReplyBody {
 
   putAttributes(node: NodeId, attributes: Attributes): number {
     this.#words[3] = 0;
-    this.#duration(ATTR_OUT.attr_valid, ATTR_OUT.attr_valid_nsec, this.#defaults.attributesTimeout);
+    const timeout = attributes.timeout ?? this.#defaults.attributesTimeout;
+    this.#duration(ATTR_OUT.attr_valid, ATTR_OUT.attr_valid_nsec, timeout);
     this.#attributes(ATTR_OUT.attr, node, attributes);
     return ATTR_OUT.SIZE;
   }
@@ -125,7 +126,7 @@ export class ReplyBody {
   putExtendedStatus(node: NodeId, attributes: Attributes, birthTime: Time | undefined): number {
     const out = STRUCT.fuse_statx_out;
     this.bytes.fill(0, 0, out.SIZE);
-    this.#duration(out.attr_valid, out.attr_valid_nsec, this.#defaults.attributesTimeout);
+    this.#duration(out.attr_valid, out.attr_valid_nsec, attributes.timeout ?? this.#defaults.attributesTimeout);
     const at = out.stat;
     const words = this.#words;
     const size = attributes.size ?? 0;
@@ -186,7 +187,7 @@ export class ReplyBody {
       at + ENTRY.entry_valid_nsec,
       entry.entryTimeout ?? this.#defaults.entryTimeout,
     );
-    const attributesTimeout = entry.attributesTimeout ?? this.#defaults.attributesTimeout;
+    const attributesTimeout = entry.attributes.timeout ?? entry.attributesTimeout ?? this.#defaults.attributesTimeout;
     this.#duration(at + ENTRY.attr_valid, at + ENTRY.attr_valid_nsec, attributesTimeout);
     this.#attributes(at + ENTRY.attr, entry.node, entry.attributes);
     return ENTRY.SIZE;

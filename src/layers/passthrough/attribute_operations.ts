@@ -23,7 +23,7 @@ const STATFS = { blockSize: 1, blocks: 2, free: 3, available: 4, files: 5, files
 const IOCTLS = new Set([0x8008_6601, 0x4008_6602, 0x8008_7601, 0x801c_581f, 0x401c_5820]);
 
 export function attributeOperations(loop: PassthroughLoop) {
-  const { calls, descriptors, identity, status } = loop;
+  const { calls, descriptors, identity, status, table } = loop;
   const { files } = calls;
   const times = new BigInt64Array(4);
   const timesBytes = new Uint8Array(times.buffer);
@@ -79,7 +79,7 @@ export function attributeOperations(loop: PassthroughLoop) {
   return {
     getAttributes(node: NodeId, handle: Handle | undefined): Attributes {
       look(node, handle);
-      return status.readAttributes();
+      return loop.attributesOf(table.cellOf(node));
     },
 
     setAttributes(
@@ -96,13 +96,13 @@ export function attributeOperations(loop: PassthroughLoop) {
       if (changes.mode !== undefined) changeMode(descriptor, changes.mode);
       if (changes.atime !== undefined || changes.mtime !== undefined) changeTimes(descriptor, changes);
       loop.look(descriptor);
-      return status.readAttributes();
+      return loop.attributesOf(table.cellOf(node));
     },
 
     getExtendedStatus(node: NodeId, handle: Handle | undefined): ExtendedStatus {
       look(node, handle);
       const birthTime = status.readBirthTime();
-      return { attributes: status.readAttributes(), ...(birthTime && { birthTime }) };
+      return { attributes: loop.attributesOf(table.cellOf(node)), ...(birthTime && { birthTime }) };
     },
 
     access(node: NodeId, mask: number, context: RequestContext): void {

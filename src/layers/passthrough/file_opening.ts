@@ -65,7 +65,10 @@ export class FileOpening {
     if (loop.typeOf(node) !== S_IFREG) throw new FsError("ENXIO", "Cannot open what is no regular file");
     const descriptor = loop.descriptors.use(node);
     loop.identity.assume(context);
-    return this.#register(this.#open(descriptor, flags), flags, (opened) => opened);
+    return this.#register(this.#open(descriptor, flags), flags, (opened) => {
+      if (opened === this.#backed) this.#back(node, flags, false);
+      return opened;
+    });
   }
 
   #open(descriptor: number, flags: number): number {
@@ -87,16 +90,24 @@ export class FileOpening {
     return identity.asServer(() => this.#loop.reopen(descriptor, how));
   }
 
+  /**
+   * Says which file the kernel may read and write itself: the node's own descriptor, since the handle's would keep its
+   * flock(2) until the last release of the node.
+   */
+  #back(node: NodeId, flags: number, isNew: boolean): void {
+    const { descriptors, identity } = this.#loop;
+    if ((flags & O_ACCMODE) === O_RDWR) this.#loop.noteMappable(node, isNew);
+    this.#backed.backing = descriptors.use(node);
+    identity.assumeNoRoot();
+  }
+
   /** Notes an open file and makes the answer of how the kernel is to treat it. When that fails, it is closed. */
   #register<Answer>(descriptor: number, flags: number, answer: (opened: Opened) => Answer): Answer {
-    const { register, identity } = this.#loop;
+    const { register } = this.#loop;
     const appends = (flags & O_APPEND) !== 0 && !this.#loop.writeback;
     register.add(descriptor, appends ? APPENDED_FILE : FILE);
     try {
-      const opened = this.#describe(descriptor, flags);
-      const result = answer(opened);
-      if (opened.backing !== undefined) identity.assumeNoRoot();
-      return result;
+      return answer(this.#describe(descriptor, flags));
     } catch (error) {
       register.close(descriptor);
       throw error;
@@ -111,16 +122,19 @@ export class FileOpening {
       return this.#plain;
     }
     this.#backed.handle = descriptor;
-    this.#backed.backing = descriptor;
     this.#backed.directIo = mode !== "backed";
     return this.#backed;
   }
 
   /** A file that was made and opened by one call. */
   made(descriptor: number, flags: number, parent: number, name: StringBuffer | undefined): Created {
-    return this.#register(descriptor, flags, (opened) => ({
-      entry: this.#loop.enterOpened(descriptor, parent, name),
-      opened,
-    }));
+    return this.#register(descriptor, flags, (opened) => {
+      const entry = this.#loop.enterOpened(descriptor, parent, name);
+      if (opened === this.#backed) {
+        this.#back(entry.node, flags, true);
+        entry.attributes = this.#loop.attributesOf(this.#loop.table.cellOf(entry.node));
+      }
+      return { entry, opened };
+    });
   }
 }

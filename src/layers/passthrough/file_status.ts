@@ -55,9 +55,10 @@ export class FileStatus {
   readonly key: FileKey = { inodeLow: 0, inodeHigh: 0, device: 0, mount: 0, birth: 0, type: 0 };
   readonly #words = new Uint32Array(this.buffer.buffer);
   readonly #times = { atime: makeTime(), mtime: makeTime(), ctime: makeTime() };
-  readonly #attributes: Required<Attributes> = {
+  readonly #attributes: Attributes & { inode: number } = {
     ...{ mode: 0, inode: 0, size: 0, blocks: 0, blockSize: 0, links: 0, uid: 0, gid: 0, device: 0 },
     ...this.#times,
+    timeout: undefined,
   };
   readonly #homeDevice: number;
 

@@ -29,12 +29,9 @@ const STATFS_BYTES = 120;
 /** How an open of a file is answered. */
 export type OpenMode = "plain" | "backed" | "backed, but read and written here";
 
-/**
- * Whether the mount's options want it. With `writeback` the kernel refuses. With `cache: "always"` it is left out: the
- * kernel would not notice that a mapping changed a file's times, and believe in the old ones for ever.
- */
-export function wantsKernelPassthrough({ kernelPassthrough, writeback, cache }: CheckedOptions): boolean {
-  return kernelPassthrough && !writeback && cache !== "always";
+/** Whether the mount's options want it. With `writeback` the kernel refuses (process_init_reply in fs/fuse/inode.c). */
+export function wantsKernelPassthrough({ kernelPassthrough, writeback }: CheckedOptions): boolean {
+  return kernelPassthrough && !writeback;
 }
 
 /** Whether this process is in the first user namespace, where its capabilities mean what the kernel asks for. */

@@ -48,6 +48,9 @@ const HASHED = 2;
 /** The descriptor must stay: without it the file could not be found again. So it is until `Places` knows where. */
 export const PINNED = 4;
 
+/** Its file may be mapped and written through a backing file, of which the kernel tells nobody. */
+export const MAPPABLE = 8;
+
 /** The root's cell. It is always pinned. */
 export const ROOT = 1;
 /** A node id is the cell in the lower 24 bits and 16 bits of its generation above: below 2^40 in all. */
@@ -182,6 +185,19 @@ export class NodeTable {
     } finally {
       unlock(this.words, bucket);
     }
+  }
+
+  /** From here on the file may change through a mapping. Says whether that is new. */
+  markMappable(cell: number): boolean {
+    return this.locked(cell, (at) => {
+      const state = this.words[at + STATE]!;
+      this.words[at + STATE] = state | MAPPABLE;
+      return (state & MAPPABLE) === 0;
+    });
+  }
+
+  isMappable(cell: number): boolean {
+    return (this.words[this.cells.at(cell) + STATE]! & MAPPABLE) !== 0;
   }
 
   /** Where the lock of a node is. */

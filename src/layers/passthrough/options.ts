@@ -22,8 +22,8 @@ export interface PassthroughOptions {
   writeback?: boolean;
   /**
    * Whether the kernel itself reads, writes and maps files where it can: as root, on local filesystems (see
-   * `local_filesystems.ts`), without `writeback` and not with `cache: "always"`. What is read is then the source's own, at
-   * once; elsewhere nothing changes. Default true.
+   * `local_filesystems.ts`), without `writeback`. What is read is then the source's own, at once; elsewhere nothing changes.
+   * Default true.
    */
   kernelPassthrough?: boolean;
   /** Whether other filesystems mounted below the source are shown; if not, entering one is `EXDEV`. Default true. */

@@ -41,7 +41,8 @@ export function makePassthroughFileSystem(options: CheckedOptions, source: Sourc
       ...(options.cache === "always" ? ["cache-symlinks"] : []),
     ] as readonly string[],
 
-    initialize({ features }: ConnectionInfo): void {
+    initialize({ features, notifier }: ConnectionInfo): void {
+      loop.notifier = notifier;
       loop.writeback = features.has("writeback-cache");
       loop.maskByKernel = !features.has("dont-mask");
       loop.kernelPassthrough.agreed = features.has("passthrough");

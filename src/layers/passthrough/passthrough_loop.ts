@@ -1,8 +1,9 @@
 /** What one loop of a passthrough mount works with; the operations are functions of it. */
-import type { Entry } from "../../fs/attributes.ts";
+import type { Attributes, Entry } from "../../fs/attributes.ts";
 import { FsError } from "../../fs/errors.ts";
 import type { Name, NodeId } from "../../fs/filesystem.ts";
 import { O_CLOEXEC, O_NOFOLLOW, O_PATH } from "../../fs/flags.ts";
+import type { Notifier } from "../../fs/notifier.ts";
 import { DescriptorRegister, NODE } from "./descriptor_register.ts";
 import { Descriptors, FIRST } from "./descriptors.ts";
 import { FileStatus, STATX_MASK } from "./file_status.ts";
@@ -41,6 +42,7 @@ export class PassthroughLoop {
   /** Features in force, known from `initialize` on. */
   writeback = false;
   maskByKernel = true;
+  notifier: Notifier | undefined;
   readonly #places: Places;
   readonly #entry: Entry;
   /** Names looked up lately were new: then it is faster to open first and to look afterwards. */
@@ -63,6 +65,22 @@ export class PassthroughLoop {
       this.#entry.entryTimeout = CACHE_TIMEOUTS[options.cache];
       this.#entry.attributesTimeout = CACHE_TIMEOUTS[options.cache];
     }
+  }
+
+  /** The attributes of the node that `status` was filled from; the same object each time. */
+  attributesOf(cell: number): Attributes {
+    const attributes = this.status.readAttributes();
+    attributes.timeout = this.table.isMappable(cell) ? 0 : undefined;
+    return attributes;
+  }
+
+  /**
+   * The file was opened so that it may be mapped and written through its backing file. That moves its times without a
+   * word from the kernel, so the kernel may not remember its attributes, as long as it knows the node: mappings outlive
+   * the open that they came from. What it remembers from before (`isNew`: nothing) it is told to forget, once.
+   */
+  noteMappable(node: NodeId, isNew: boolean): void {
+    if (this.table.markMappable(this.table.cellOf(node)) && !isNew) void this.notifier?.invalidateNode(node, -1);
   }
 
   /** Fills `status` from a descriptor. */
@@ -149,7 +167,7 @@ export class PassthroughLoop {
     const entry = this.#entry;
     entry.node = table.nodeOf(cell);
     entry.generation = table.generationOf(cell);
-    this.status.readAttributes();
+    this.attributesOf(cell);
     this.descriptors.reclaim();
     return entry;
   }
