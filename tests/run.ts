@@ -29,6 +29,7 @@ const PURE = [
   "tests/protocol",
   "tests/setup_test.ts",
   "tests/cli/configuration_test.ts",
+  "tests/transport",
   "tests/cli/mount_options_test.ts",
   "tests/cli/usage_test.ts",
 ];

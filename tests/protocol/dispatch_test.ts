@@ -1,8 +1,10 @@
 /** Requests in, answers out, without a kernel. */
 import { assert, assertEquals } from "../deps.ts";
+import * as KERNEL from "../../ffi/kernel.ts";
 import { STRUCT } from "../../ffi/structs.ts";
 import { ERRNO, FsError } from "../../src/fs/errors.ts";
-import type { DirectoryEntry, FileSystem } from "../../src/fs/filesystem.ts";
+import type { DirectoryEntry, FileSystem, Opened } from "../../src/fs/filesystem.ts";
+import type { OpenFiles } from "../../src/protocol/open_files.ts";
 import { FakeKernel, struct } from "./fake_kernel.ts";
 
 const file = { node: 7, attributes: { mode: 0o100640, size: 5000 } };
@@ -174,6 +176,76 @@ Deno.test("an answer that comes too late gives back what it handed out", async (
   await kernel.send("CREATE", 1, struct("fuse_create_in", {}), "name");
   await kernel.send("READDIRPLUS", 1, struct("fuse_read_in", { size: 400 }));
   assertEquals(calls, ["forget 7", "release 7 3", "release 7 4", "forget 7", "forget 8"]);
+});
+
+/** Counts opens, and has a backing id for those that name a descriptor. */
+class CountedOpens implements OpenFiles {
+  readonly counts = new Map<number, number>();
+
+  opened(node: number, { backing }: Opened): number {
+    this.counts.set(node, (this.counts.get(node) ?? 0) + 1);
+    return backing === undefined ? 0 : 33;
+  }
+
+  released(node: number): void {
+    this.counts.set(node, this.counts.get(node)! - 1);
+  }
+}
+
+Deno.test("an open that is passed through has its backing id and no flag that the kernel refuses beside it", async () => {
+  const { FOPEN_DIRECT_IO, FOPEN_KEEP_CACHE, FOPEN_NOFLUSH, FOPEN_PARALLEL_DIRECT_WRITES, FOPEN_PASSTHROUGH } = KERNEL;
+  const ways: [opened: Opened, flags: number, id: number][] = [
+    [{ backing: 5, keepCache: true, nonSeekable: true, parallelDirectWrites: true }, FOPEN_PASSTHROUGH, 33],
+    [
+      { backing: 5, directIo: true, parallelDirectWrites: true, noFlush: true },
+      FOPEN_PASSTHROUGH | FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES | FOPEN_NOFLUSH,
+      33,
+    ],
+    [{ keepCache: true }, FOPEN_KEEP_CACHE, 0],
+  ];
+  const openFiles = new CountedOpens();
+  const { flags: flagsAt, id: idAt } = { flags: STRUCT.fuse_open_out.open_flags, id: STRUCT.fuse_open_out.backing_id };
+  for (const [opened, flags, id] of ways) {
+    const kernel = new FakeKernel({ open: () => opened, create: () => ({ entry: file, opened }) }, { openFiles });
+    const { body } = (await kernel.send("OPEN", 7, struct("fuse_open_in", {})))!;
+    assertEquals([body.getUint32(flagsAt, true), body.getUint32(idAt, true)], [flags, id]);
+    const made = (await kernel.send("CREATE", 1, struct("fuse_create_in", {}), "name"))!.body;
+    const at = STRUCT.fuse_entry_out.SIZE;
+    assertEquals([made.getUint32(at + flagsAt, true), made.getUint32(at + idAt, true)], [flags, id]);
+  }
+  assertEquals(openFiles.counts, new Map([[7, 6]]));
+});
+
+Deno.test("each open is counted once and given back once, whatever becomes of it", async () => {
+  const openFiles = new CountedOpens();
+  const release = struct("fuse_release_in", {});
+  const failing = new FakeKernel({
+    open: () => ({ backing: 5 }),
+    release: () => {
+      throw new FsError("EIO", "Cannot close it");
+    },
+  }, { openFiles });
+  await failing.send("OPEN", 7, struct("fuse_open_in", {}));
+  await failing.send("RELEASE", 7, release);
+  const bare = new FakeKernel({}, { openFiles });
+  await bare.send("OPEN", 8, struct("fuse_open_in", {}));
+  await bare.send("RELEASE", 8, release);
+  const gone = new FakeKernel({
+    open: () => ({ backing: 5 }),
+    create: () => ({ entry: { ...file, node: 9 }, opened: { backing: 5 } }),
+    makeTemporaryFile: () => ({ entry: { ...file, node: 9 }, opened: { backing: 5 } }),
+  }, { openFiles });
+  gone.gone = true;
+  await gone.send("OPEN", 9, struct("fuse_open_in", {}));
+  await gone.send("CREATE", 1, struct("fuse_create_in", {}), "name");
+  await gone.send("TMPFILE", 1, struct("fuse_create_in", {}), "");
+  const refusing = new FakeKernel({
+    open: () => {
+      throw new FsError("EACCES", "Cannot open it");
+    },
+  }, { openFiles });
+  await refusing.send("OPEN", 10, struct("fuse_open_in", {}));
+  assertEquals(openFiles.counts, new Map([[7, 0], [8, 0], [9, 0]]));
 });
 
 Deno.test("setattr: only what is valid is a change", async () => {

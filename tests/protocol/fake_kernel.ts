@@ -5,6 +5,7 @@ import type { FileSystem } from "../../src/fs/filesystem.ts";
 import { encodeName } from "../../src/fs/names.ts";
 import { HeaderContext } from "../../src/protocol/context.ts";
 import { Dispatcher } from "../../src/protocol/dispatch.ts";
+import type { OpenFiles } from "../../src/protocol/open_files.ts";
 import { ReplyBody } from "../../src/protocol/reply.ts";
 import { RequestView } from "../../src/protocol/request.ts";
 
@@ -13,6 +14,12 @@ export interface Answered {
   readonly unique: number;
   readonly length: number;
   readonly body: DataView<ArrayBuffer>;
+}
+
+export interface FakeKernelOptions {
+  readonly mustAnswerAtOnce?: boolean;
+  readonly negativeTimeout?: number;
+  readonly openFiles?: OpenFiles;
 }
 
 export class FakeKernel {
@@ -24,8 +31,8 @@ export class FakeKernel {
   readonly #body = new Uint8Array(1 << 16);
   #unique = 0;
 
-  constructor(filesystem: FileSystem, options: { mustAnswerAtOnce?: boolean; negativeTimeout?: number } = {}) {
-    const { negativeTimeout = 0, mustAnswerAtOnce = false } = options;
+  constructor(filesystem: FileSystem, options: FakeKernelOptions = {}) {
+    const { negativeTimeout = 0, mustAnswerAtOnce = false, openFiles } = options;
     const defaults = { entryTimeout: 1.5, attributesTimeout: 2.25, negativeTimeout, uid: 1000, gid: 1001 };
     this.#dispatcher = new Dispatcher({
       filesystem,
@@ -40,6 +47,7 @@ export class FakeKernel {
       extendedSetxattr: true,
       later: (_request, milliseconds) => this.log.push(`later ${milliseconds}`),
       mustAnswerAtOnce,
+      openFiles,
     });
   }
 
