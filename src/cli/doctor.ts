@@ -8,13 +8,14 @@ export function doctorCommand(): Command {
   return new Command("doctor")
     .summary("show whether this machine can mount")
     .description("Show what this machine has for mounting, and what is missing. Mounts for a moment to ask the kernel.")
+    .option("--source <directory>", "also say whether the kernel can read and write this directory's files by itself")
     .option("--json", "print JSON, for programs")
     .addHelpText("after", "\nEnds with 0 when mounting can work, otherwise with 3.")
-    .action((options: { json?: boolean }) => doctor(options.json === true));
+    .action(({ source, json = false }: { source?: string; json?: boolean }) => doctor(source, json));
 }
 
-async function doctor(json: boolean): Promise<void> {
-  const findings = await examine();
+async function doctor(source: string | undefined, json: boolean): Promise<void> {
+  const findings = await examine(source);
   console.log(json ? JSON.stringify(findings, (_key, value) => value ?? null, 2) : describe(findings));
   if (!findings.canMount) throw new Failure("ENVIRONMENT", "This machine cannot mount as it is");
 }
@@ -49,8 +50,16 @@ function describeRows({ deno, libfuse, fusermount, device, kernel, ...rest }: Fi
     ["kernel", kernel.release],
     ["FUSE", kernel.fuse === undefined ? "not tried" : `7.${kernel.fuse.minor}\n${wrap(kernel.fuse.features)}`],
     ["io_uring", URING[kernel.uring]],
+    ["kernel passthrough", describePassthrough(rest.kernelPassthrough)],
     ["stale mounts", mounts.length === 0 ? "none" : mounts.join("\n")],
   ];
+}
+
+function describePassthrough({ usable, reason, source }: Findings["kernelPassthrough"]): string {
+  if (!usable) return `no: ${reason}`;
+  if (source !== undefined) return `yes, of ${source}`;
+  return "yes, of sources on local filesystems (doctor --source DIRECTORY says of which);\n" +
+    "not with the mount options writeback and no_kernel_passthrough";
 }
 
 const URING: Record<Findings["kernel"]["uring"], string> = {

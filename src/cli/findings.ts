@@ -5,6 +5,7 @@ import { MountError } from "../connection/connection.ts";
 import { type MountEntry, readMountTable } from "../connection/mount_table.ts";
 import { isStale } from "../connection/mountpoint.ts";
 import { type KernelFacts, probeKernel } from "../connection/probe.ts";
+import { examineKernelPassthrough, type KernelPassthroughFindings } from "./kernel_passthrough.ts";
 import { type FuseDevice, inspectFuseDevice } from "./fuse_device.ts";
 
 /** What `doctor --json` prints. */
@@ -21,6 +22,7 @@ export interface Findings {
   /** Whether ordinary users may use allow_other. */
   readonly userAllowOther: boolean;
   readonly kernel: KernelFindings;
+  readonly kernelPassthrough: KernelPassthroughFindings;
   readonly staleMounts: readonly StaleMount[];
 }
 
@@ -55,10 +57,13 @@ export interface StaleMount {
   readonly state: "disconnected" | "not answering";
 }
 
-/** Looks at everything that mounting needs and, where it is there, mounts for a moment. Nothing is left. */
-export async function examine(): Promise<Findings> {
+/**
+ * Looks at everything that mounting needs and, where it is there, mounts for a moment. Nothing is left. `source`: the
+ * directory that somebody wants to mount.
+ */
+export async function examine(source?: string): Promise<Findings> {
   const problems = await findProblems();
-  const fuse = problems.length === 0 ? await examineFuse(problems) : undefined;
+  const probe = problems.length === 0 ? await examineFuse(problems) : undefined;
   return {
     canMount: problems.length === 0,
     problems,
@@ -67,7 +72,8 @@ export async function examine(): Promise<Findings> {
     fusermount: await examineFusermount(),
     device: await inspectFuseDevice(),
     userAllowOther: await readUserAllowOther(),
-    kernel: { release: Deno.osRelease(), fuse, uring: await readUring() },
+    kernel: { release: Deno.osRelease(), fuse: probe?.facts, uring: await readUring() },
+    kernelPassthrough: await examineKernelPassthrough(probe?.backing, source),
     staleMounts: await findStaleMounts(),
   };
 }
@@ -89,7 +95,7 @@ export async function findProblems(
   return problems.filter((problem) => problem !== undefined);
 }
 
-async function examineFuse(problems: string[]): Promise<KernelFacts | undefined> {
+async function examineFuse(problems: string[]): Promise<Awaited<ReturnType<typeof probeKernel>> | undefined> {
   try {
     return await probeKernel();
   } catch (error) {

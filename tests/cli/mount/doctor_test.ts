@@ -17,6 +17,7 @@ Deno.test("doctor says what is there, in a table and as JSON, and ends with 0 wh
       "kernel",
       "FUSE",
       "io_uring",
+      "kernel passthrough",
       "stale mounts",
     ]
   ) {
@@ -42,9 +43,13 @@ Deno.test({
     await using user = await prepareOrdinaryUser();
     const { code, stdout, stderr } = await runCli(["doctor", "--json"], user.invocation);
     assertEquals({ code, stderr }, { code: 0, stderr: "" }, stdout);
-    const { canMount, kernel }: Findings = JSON.parse(stdout);
+    const { canMount, kernel, kernelPassthrough }: Findings = JSON.parse(stdout);
     assertEquals(canMount, true);
-    assertEquals(kernel, JSON.parse((await runCli(["doctor", "--json"])).stdout).kernel);
+    const roots: Findings = JSON.parse((await runCli(["doctor", "--json", "--source", "/dev/shm"])).stdout);
+    assertEquals(kernel, roots.kernel);
+    assertEquals(kernelPassthrough.usable, false);
+    assert(/CAP_SYS_ADMIN.*as root/.test(kernelPassthrough.reason ?? ""), stdout);
+    assertEquals(roots.kernelPassthrough, { usable: true, reason: null as unknown as undefined, source: "/dev/shm" });
   },
 });
 
@@ -75,3 +80,15 @@ async function staleAt(mountpoint: string): Promise<Findings["staleMounts"][numb
   const findings: Findings = JSON.parse((await runCli(["doctor", "--json"])).stdout);
   return findings.staleMounts.find((mount) => mount.mountpoint === mountpoint);
 }
+
+if (NO_ORDINARY_USER) console.log(`not asked why a source is not passed through: ${NO_ORDINARY_USER}`);
+Deno.test({
+  name: "doctor says why a source is not passed through",
+  ignore: NO_ORDINARY_USER !== undefined,
+  async fn() {
+    const { code, stdout } = await runCli(["doctor", "--source", "/proc"]);
+    assertEquals(code, 0);
+    assert(/^kernel passthrough +no: the filesystem of \/proc \(type 0x9fa0\) is none of ext4, /m.test(stdout), stdout);
+    assertEquals((await runCli(["doctor", "--source", "/nowhere"])).code, 8);
+  },
+});
