@@ -4,8 +4,8 @@
  *
  * Inline in the thread that answers, not behind a channel: an ioctl costs a hundredth of a hop to another isolate
  * (docs/decisions.md), and a loop that waits in poll(2) hears no messages. What the loops share is counted in shared
- * memory. When the session ends, however it ends, its last descriptor of the device is closed, and with it the kernel
- * lets go of all backing files.
+ * memory. However the session ends, the kernel lets go of all backing files with the connection: when the mount is gone
+ * and the last descriptor of the device is closed (fuse_backing_files_free).
  */
 import { FUSE_DEV_IOC_BACKING_CLOSE, FUSE_DEV_IOC_BACKING_OPEN } from "../../ffi/kernel.ts";
 import type { Libc } from "../../ffi/library.ts";

@@ -3,7 +3,7 @@ import * as KERNEL from "../../../ffi/kernel.ts";
 import { STRUCT } from "../../../ffi/structs.ts";
 import type { Created, Opened } from "../../fs/filesystem.ts";
 import type { RequestView } from "../request.ts";
-import { created, nothing, type Operation, type ReplyHost, succeed } from "./row.ts";
+import { created, nothing, type Operation, type ReplyHost } from "./row.ts";
 
 function putOpened(opened: Opened, host: ReplyHost, { node }: RequestView): number {
   return host.body.putOpened(opened, host.openFiles.opened(node, opened));
