@@ -50,7 +50,8 @@ async function host(directory: string): Promise<AsyncDisposable & { path: string
   return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
 }
 
-function peer(directory: string, name: string, command: (source: string, mountpoint: string) => string[]): Peer {
+/** A server that is started with a source and a mountpoint of its own, and unmounted at the end. */
+export function peer(directory: string, name: string, command: (source: string, mountpoint: string) => string[]): Peer {
   return {
     name,
     async start() {
@@ -97,7 +98,8 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-async function run(command: string, args: string[]): Promise<string> {
+/** What a program prints. @throws with what it complains of. */
+export async function run(command: string, args: string[]): Promise<string> {
   const output = await new Deno.Command(command, { args, stdin: "null" }).output();
   const decoder = new TextDecoder();
   if (!output.success) throw new Error(`${command} failed: ${decoder.decode(output.stderr)}`);
