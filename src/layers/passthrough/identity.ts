@@ -94,10 +94,10 @@ export class Identity {
    * For what the kernel keeps the credentials of.
    */
   assumeNoRoot(): void {
-    if (!this.#privileged || this.#uid !== 0) return;
+    if (!this.#privileged || THREAD.uid !== 0) return;
     this.#setUser(NOBODY);
     // The gid and groups are not nobody's.
-    this.#groupsUntil = 0;
+    THREAD.groupsUntil = 0;
   }
 
   /** Does something as the server in the middle of what is done as a caller. */

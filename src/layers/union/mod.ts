@@ -24,6 +24,9 @@ export interface UnionOptions {
   readonly random?: () => number;
 }
 
+/** The kernel goes on with the file that it was given, and a union's file may be another one after its first change. */
+const PASSTHROUGH = "passthrough";
+
 /** @throws {RangeError} for no branch. */
 export function makeUnion(branches: readonly UnionBranch[], options: UnionOptions = {}): FileSystem {
   if (branches.length === 0) throw new RangeError("Cannot make a union of no branches: name at least one");
@@ -33,7 +36,8 @@ export function makeUnion(branches: readonly UnionBranch[], options: UnionOption
     features: commonFeatures(branches),
 
     initialize(connection: ConnectionInfo): void {
-      for (const { filesystem } of union.members) filesystem.initialize?.(connection);
+      const features = new Set([...connection.features].filter((feature) => feature !== PASSTHROUGH));
+      for (const { filesystem } of union.members) filesystem.initialize?.({ ...connection, features });
     },
 
     async destroy(): Promise<void> {
@@ -51,5 +55,5 @@ export function makeUnion(branches: readonly UnionBranch[], options: UnionOption
 /** What all branches ask for: the kernel's behaviour is one for the whole mount. */
 function commonFeatures(branches: readonly UnionBranch[]): string[] {
   const [first, ...others] = branches.map(({ filesystem }) => filesystem.features ?? []);
-  return first!.filter((feature) => others.every((features) => features.includes(feature)));
+  return first!.filter((feature) => feature !== PASSTHROUGH && others.every((features) => features.includes(feature)));
 }
