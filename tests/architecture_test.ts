@@ -27,6 +27,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/handler": [...SHARED, "src/transport"],
   "src/channels": SHARED,
   "src/layers/support": ["src/fs"],
+  "src/layers/branch": ["src/fs", "src/layers/support"],
+  "src/layers/wrappers": ["src/fs", "src/layers/support"],
   "src/layers/memory": ["src/fs", "src/layers/support"],
   "src/layers/union": ["src/fs", "src/layers/support"],
   "src/layers/passthrough": ["ffi", "src/fs", "src/threads", "src/layers/support"],
@@ -54,7 +56,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/layers/passthrough",
     "src/mount.ts",
   ],
-  "mod.ts": ["ffi", "src/fs", "src/layers/support", "src/connection", "src/session.ts", "src/mount.ts"],
+  "mod.ts": [
+    "ffi",
+    "src/fs",
+    "src/layers/support",
+    "src/layers/branch",
+    "src/layers/wrappers",
+    "src/connection",
+    "src/session.ts",
+    "src/mount.ts",
+  ],
   "cli.ts": ["src/cli"],
 };
 

@@ -1,0 +1,279 @@
+/**
+ * One filesystem of the tree: its operations, complete; its answers, with the tree's node ids and inode numbers; what the
+ * kernel has of it; and its end.
+ */
+import type { Attributes, Entry, ExtendedStatus } from "../../fs/attributes.ts";
+import type {
+  Awaitable,
+  ConnectionInfo,
+  Created,
+  FileSystem,
+  NodeId,
+  Opened,
+  RequestContext,
+} from "../../fs/filesystem.ts";
+import { ROOT_NODE } from "../../fs/filesystem.ts";
+import { LookupCounts } from "../../fs/lookup_counts.ts";
+import { boundMethods } from "../support/methods.ts";
+import { type AllMethods, completeMethods } from "./missing_methods.ts";
+import { outerNode, shownInode, SPAN } from "./node_ids.ts";
+import { staleMethods } from "./stale_methods.ts";
+
+/** `live`; `lazy`: no name leads to it any more, open files live; `gone`: nothing leads to it. */
+type State = "live" | "lazy" | "gone";
+
+/** To be filled in. Who reads attributes and entries takes an undefined field for a missing one. */
+type Mutable<T> = { [key in keyof T]?: T[key] | undefined };
+
+export class Branch {
+  readonly id: number;
+  readonly path: string;
+  readonly filesystem: FileSystem;
+  /** The operations, with the branch's own ids. */
+  methods: AllMethods;
+  /** Lookups that the kernel holds; with several loops this loop's part, which alone may be negative. */
+  known = 0;
+  /** Open files and directories. */
+  opened = 0;
+  /** The filesystem's inode numbers of places, where they are known: ".." of what is in them shows such a one. */
+  readonly placeInodes: Map<number, NodeId> = new Map();
+  readonly #origin: number;
+  /** With the entry's own it names a file for all time, also when the id was another branch's before. */
+  readonly #generation: number;
+  readonly #counts: LookupCounts | undefined;
+  readonly #destroyed = Promise.withResolvers<void>();
+  #running = 0;
+  #left = false;
+  #state: State = "live";
+  // The answers of methods that answer at once: read before the next method is called.
+  readonly #attributes: Attributes = { mode: 0 };
+  readonly #entry: Mutable<Entry> = {};
+  readonly #created: Created = { entry: { node: 0, attributes: this.#attributes }, opened: {} };
+
+  constructor(id: number, path: string, filesystem: FileSystem, generation = 0) {
+    this.id = id;
+    this.path = path;
+    this.filesystem = filesystem;
+    this.#origin = id * SPAN;
+    this.#generation = generation * 2 ** 32;
+    const { forget, forgetLookups } = filesystem;
+    this.#counts = forget !== undefined && forgetLookups === undefined ? new LookupCounts() : undefined;
+    this.methods = completeMethods(boundMethods(filesystem), `branch ${id} at "${path}"`);
+    this.#destroyed.promise.catch(() => {});
+  }
+
+  initialize(connection: ConnectionInfo): void {
+    if (connection.features.has("dont-mask") && !this.filesystem.features?.includes("dont-mask")) {
+      this.methods = maskModes(this.methods);
+      connection = { ...connection, features: connection.features.difference(new Set(["dont-mask"])) };
+    }
+    this.filesystem.initialize?.(connection);
+  }
+
+  /** Attributes of `node`, with an inode number of the tree's. */
+  attributes(result: Awaitable<Attributes>, node: NodeId, isPlace: boolean): Awaitable<Attributes> {
+    if (result instanceof Promise) {
+      return this.#follow(result).then((attributes) => this.#translate(attributes, node, isPlace, { mode: 0 }));
+    }
+    return this.#translate(result, node, isPlace, this.#attributes);
+  }
+
+  /** As {@linkcode attributes}, for statx. */
+  status(result: Awaitable<ExtendedStatus>, node: NodeId, isPlace: boolean): Awaitable<ExtendedStatus> {
+    const translate = (status: ExtendedStatus): ExtendedStatus => ({
+      ...status,
+      attributes: this.#translate(status.attributes, node, isPlace, { mode: 0 }),
+    });
+    return result instanceof Promise ? this.#follow(result).then(translate) : translate(result);
+  }
+
+  /** The entry of a file in this branch, counted. */
+  entry(result: Awaitable<Entry>): Awaitable<Entry> {
+    return result instanceof Promise ? this.#follow(result).then(this.#freshEntry) : this.#reusedEntry(result);
+  }
+
+  /** As {@linkcode entry}, of a name that need not be there. */
+  found(result: Awaitable<Entry | undefined>): Awaitable<Entry | undefined> {
+    if (!(result instanceof Promise)) return result && this.#reusedEntry(result);
+    return this.#follow(result).then((found) => found && this.#freshEntry(found));
+  }
+
+  /** The entry of a place whose attributes are this branch's. `places` hold no lookup in the branch's filesystem. */
+  placeEntry(attributes: Attributes, node: NodeId, timeouts: Partial<Entry> = {}): Entry {
+    return {
+      ...timeouts,
+      node,
+      generation: this.#generation,
+      attributes: this.#translate(attributes, node, true, { mode: 0 }),
+    };
+  }
+
+  created(result: Awaitable<Created>): Awaitable<Created> {
+    if (result instanceof Promise) {
+      return this.#follow(result).then(({ entry, opened }) => {
+        this.opened++;
+        return { entry: this.#freshEntry(entry), opened };
+      });
+    }
+    this.opened++;
+    this.#created.entry = this.#reusedEntry(result.entry);
+    this.#created.opened = result.opened;
+    return this.#created;
+  }
+
+  open(result: Awaitable<Opened>): Awaitable<Opened> {
+    if (result instanceof Promise) return this.#follow(result).then(this.#countOpened);
+    return this.#countOpened(result);
+  }
+
+  /** Any other answer: nothing in it is the branch's own. */
+  pass<Result>(result: Awaitable<Result>): Awaitable<Result> {
+    return result instanceof Promise ? this.#follow(result) : result;
+  }
+
+  /** An open file is closed for good. */
+  released(result: Awaitable<void>): Awaitable<void> {
+    this.opened--;
+    const passed = this.pass(result);
+    this.#settle();
+    return passed;
+  }
+
+  /** The kernel lets go of `count` lookups of a node. */
+  forget(inner: NodeId, count: number): void {
+    this.known -= count;
+    if (inner !== ROOT_NODE && this.#state !== "gone") this.giveBack(inner, count);
+    this.#settle();
+  }
+
+  /** Gives lookups back to the filesystem that the kernel never had, or has no more. */
+  giveBack(inner: NodeId, count = 1): void {
+    if (this.#counts === undefined) this.filesystem.forgetLookups?.(inner, count);
+    else if (this.#counts.lower(inner, count)) this.filesystem.forget?.(inner);
+  }
+
+  /** Counts a lookup that the tree holds for itself, until it is given back. */
+  hold(inner: NodeId): void {
+    this.#counts?.raise(inner);
+  }
+
+  /** Gives back what {@linkcode hold} counted. */
+  letGo(inner: NodeId): void {
+    if (this.#state !== "gone") this.giveBack(inner);
+  }
+
+  /** Takes back an answer that was not counted yet and is not shown. */
+  discard(entry: Entry): void {
+    if (entry.node !== ROOT_NODE) this.filesystem.forgetLookups?.(entry.node, 1);
+  }
+
+  /** `st_ino` of a file for which the filesystem says `inode`. */
+  inode(inode: number): number {
+    return shownInode(this.#origin, inode);
+  }
+
+  /** Whether the kernel knows nothing of it any more, so that its id may be another's. */
+  get forgotten(): boolean {
+    return this.#state !== "live" && this.known <= 0 && this.opened <= 0 && this.#running === 0;
+  }
+
+  /** Ends it: resolves when its filesystem was destroyed, and rejects with what that threw. */
+  leave(lazy: boolean): Promise<void> {
+    this.#state = lazy ? "lazy" : "gone";
+    if (!lazy) this.methods = staleMethods(this.id, this.path);
+    this.#settle();
+    return this.#destroyed.promise;
+  }
+
+  /** Destroys the filesystem when it is to leave and nobody uses it any more. */
+  #settle(): void {
+    const unused = this.#state === "gone" ? this.#running === 0 : this.forgotten;
+    if (this.#state === "live" || !unused || this.#left) return;
+    this.#left = true;
+    this.methods = staleMethods(this.id, this.path);
+    this.#state = "gone";
+    try {
+      this.#destroyed.resolve(this.filesystem.destroy?.());
+    } catch (error) {
+      this.#destroyed.reject(error);
+    }
+  }
+
+  /** At the end of the mount. */
+  destroy(): Awaitable<void> {
+    if (this.#left) return;
+    this.#left = true;
+    return this.filesystem.destroy?.();
+  }
+
+  /** Counts a method that is under way. */
+  #follow<Result>(promise: Promise<Result>): Promise<Result> {
+    this.#running++;
+    return promise.finally(() => {
+      this.#running--;
+      this.#settle();
+    });
+  }
+
+  #countOpened = (opened: Opened): Opened => {
+    this.opened++;
+    return opened;
+  };
+
+  #freshEntry = (found: Entry): Entry => this.#enter(found, {}, { mode: 0 });
+
+  #reusedEntry(found: Entry): Entry {
+    return this.#enter(found, this.#entry, this.#attributes);
+  }
+
+  /** Counts `found` and fills `entry` in; attributes that have to be copied go into `attributes`. */
+  #enter(found: Entry, entry: Mutable<Entry>, attributes: Attributes): Entry {
+    const inner = found.node;
+    if (!(inner >= 1 && inner < SPAN)) this.discard(found);
+    const node = outerNode(this.id, inner);
+    if (inner !== ROOT_NODE) this.#counts?.raise(inner);
+    this.known++;
+    entry.node = node;
+    entry.generation = (found.generation ?? 0) + this.#generation;
+    entry.entryTimeout = found.entryTimeout;
+    entry.attributesTimeout = found.attributesTimeout;
+    entry.attributes = this.#translate(found.attributes, node, inner === ROOT_NODE, attributes);
+    return entry as Entry;
+  }
+
+  /** Attributes as the tree shows them: the filesystem's own object where nothing changes, else copied into `target`. */
+  #translate(attributes: Attributes, node: NodeId, isPlace: boolean, target: Attributes): Attributes {
+    const { inode } = attributes;
+    if (isPlace && inode !== undefined) this.placeInodes.set(this.inode(inode), node);
+    const shown = isPlace ? node : inode === undefined ? undefined : this.inode(inode);
+    if (shown === inode) return attributes;
+    const copy = target as Mutable<Attributes>;
+    copy.mode = attributes.mode;
+    copy.inode = shown;
+    copy.size = attributes.size;
+    copy.blocks = attributes.blocks;
+    copy.blockSize = attributes.blockSize;
+    copy.links = attributes.links;
+    copy.uid = attributes.uid;
+    copy.gid = attributes.gid;
+    copy.device = attributes.device;
+    copy.atime = attributes.atime;
+    copy.mtime = attributes.mtime;
+    copy.ctime = attributes.ctime;
+    return target;
+  }
+}
+
+/** The kernel leaves the umask to the filesystem (`dont-mask`), which does not know of that. */
+function maskModes(methods: AllMethods): AllMethods {
+  const masked = (mode: number, { umask }: RequestContext) => mode & ~umask;
+  return {
+    ...methods,
+    makeNode: (parent, name, mode, device, context) =>
+      methods.makeNode(parent, name, masked(mode, context), device, context),
+    makeDirectory: (parent, name, mode, context) => methods.makeDirectory(parent, name, masked(mode, context), context),
+    create: (parent, name, mode, flags, context) => methods.create(parent, name, masked(mode, context), flags, context),
+    makeTemporaryFile: (parent, mode, flags, context) =>
+      methods.makeTemporaryFile(parent, masked(mode, context), flags, context),
+  };
+}

@@ -1,0 +1,148 @@
+/**
+ * Where branches are grafted, as an immutable value: it survives a structured clone, so that every loop of a mount can be
+ * given the same, and a change is a new table in the old one's place.
+ *
+ * The table knows *places*: the branch points, and the waypoints, which are the directories on the way to them. A place
+ * has a fixed node id, so that any loop recognises it without having looked it up before.
+ */
+import { FsError } from "../../fs/errors.ts";
+import type { Name, NodeId } from "../../fs/filesystem.ts";
+import { MOST_BRANCHES, outerNode, WAYPOINTS } from "./node_ids.ts";
+import { byteLength } from "../support/name_limits.ts";
+
+/** A branch point, or a directory on the way to one. */
+export interface Place {
+  /** Stays the same for a path, also when the place is gone for a while. From 1, the root. */
+  readonly number: number;
+  readonly path: string;
+  readonly name: Name;
+  readonly parent: Place | undefined;
+  /** The places in this directory, by name, in the order of their numbers. */
+  readonly children: ReadonlyMap<Name, Place>;
+  /** The branch that is grafted here; undefined for a waypoint. */
+  readonly branch: number | undefined;
+  /** The node id, and `st_ino`. */
+  readonly node: NodeId;
+}
+
+export interface BranchTable {
+  readonly root: Place;
+  /** By number. */
+  readonly places: ReadonlyMap<number, Place>;
+  /** Where each branch is, by its id. The root is branch 0, also when nothing is grafted there. */
+  readonly branches: ReadonlyMap<number, Place>;
+  /** The numbers of all paths that ever had one. */
+  readonly numbers: ReadonlyMap<string, number>;
+}
+
+const ROOT_NUMBER = 1;
+
+/** How many numbers places can have: they are directory offsets too. */
+const MOST_PLACES = 2 ** 19;
+
+interface GrowingPlace extends Place {
+  readonly children: Map<Name, GrowingPlace>;
+}
+
+/** The table for branches by path, which goes on with the numbers of `before`. @throws {FsError} for a path that is none. */
+export function makeBranchTable(branches: ReadonlyMap<string, number>, before?: BranchTable): BranchTable {
+  const numbers = new Map(before?.numbers ?? [["/", ROOT_NUMBER]]);
+  const places = new Map<number, GrowingPlace>();
+  const points = new Map<number, Place>();
+  const add = (path: string, parent: GrowingPlace | undefined, name: Name): GrowingPlace => {
+    const number = numbers.getOrInsertComputed(path, () => numbers.size + 1);
+    if (number >= MOST_PLACES) throw new FsError("ENOSPC", `Cannot graft below "${path}": there were too many paths`);
+    const branch = path === "/" ? 0 : branches.get(path);
+    const node = branch === undefined ? outerNode(WAYPOINTS, number) : outerNode(branch, 1);
+    const place: GrowingPlace = { number, path, name, parent, children: new Map(), branch, node };
+    places.set(number, place);
+    if (branch !== undefined) points.set(branch, place);
+    parent?.children.set(name, place);
+    return place;
+  };
+  const root = add("/", undefined, "");
+  for (const path of branches.keys()) {
+    let place: GrowingPlace = root;
+    for (const name of namesOf(path)) {
+      const next = `${place.path === "/" ? "" : place.path}/${name}`;
+      place = place.children.get(name) ?? add(next, place, name);
+    }
+  }
+  for (const { children } of places.values()) sortByNumber(children);
+  return { root, places, branches: points, numbers };
+}
+
+function sortByNumber(children: GrowingPlace["children"]): void {
+  const sorted = [...children].sort(([, one], [, other]) => one.number - other.number);
+  children.clear();
+  for (const [name, place] of sorted) children.set(name, place);
+}
+
+function namesOf(path: string): Name[] {
+  return path === "/" ? [] : path.slice(1).split("/");
+}
+
+/** Checks the path of a branch, which `who` names. @throws {FsError} EINVAL that says what is wrong with it. */
+export function checkBranchPath(path: string, who: string): void {
+  const refuse = (reason: string): never => {
+    throw new FsError("EINVAL", `Cannot graft ${who} at ${JSON.stringify(path)}: ${reason}`);
+  };
+  if (typeof path !== "string" || !path.startsWith("/")) refuse('the path must begin with "/"');
+  for (const name of namesOf(path)) {
+    if (name === "") refuse('the path has an empty name; write it with single "/" and none at the end');
+    if (name === "." || name === "..") refuse(`the path must not contain "${name}"`);
+    if (name.includes("\0")) refuse("the path has a zero byte");
+    if (byteLength(name) > 255) refuse("a name of the path is longer than 255 bytes");
+  }
+}
+
+/** A branch as it is asked for. */
+export interface NumberedPath {
+  readonly path: string;
+  readonly id?: number;
+}
+
+/**
+ * The ids of branches, by path: as given, or counted in their order. The branch at "/" is 0, the others 1 and so on
+ * without a gap. @throws {FsError} EINVAL or EEXIST that names the branch.
+ */
+export function numberBranches(branches: readonly NumberedPath[]): Map<string, number> {
+  const numbered = new Map<string, number>();
+  const paths = new Map<number, string>();
+  let next = 1;
+  for (const { path, id = path === "/" ? 0 : next } of branches) {
+    const who = `branch ${id}`;
+    checkBranchPath(path, who);
+    if (numbered.has(path)) {
+      throw new FsError("EEXIST", `Cannot graft ${who} at "${path}": branch ${numbered.get(path)} is there already`);
+    }
+    if ((id === 0) !== (path === "/")) {
+      throw new FsError("EINVAL", `Cannot graft ${who} at "${path}": branch 0 is the one at "/", and only that`);
+    }
+    if (paths.has(id)) throw new FsError("EINVAL", `Cannot graft ${who} at "${path}": "${paths.get(id)}" has that id`);
+    if (path !== "/" && id !== next) {
+      throw new FsError("EINVAL", `Cannot graft ${who} at "${path}": the next id is ${next}, ids have no gaps`);
+    }
+    if (id >= MOST_BRANCHES) throw new FsError("ENOSPC", `Cannot graft ${who}: ids end at ${MOST_BRANCHES - 1}`);
+    if (path !== "/") next++;
+    numbered.set(path, id);
+    paths.set(id, path);
+  }
+  return numbered;
+}
+
+/** A name that means another file in `after` than in `before`; what lies below it is not listed. */
+export interface ChangedName {
+  readonly parent: NodeId;
+  readonly name: Name;
+}
+
+/** Which names the kernel must look up again when a table takes another's place. */
+export function changedNames(before: Place, after: Place): ChangedName[] {
+  const names = new Set([...before.children.keys(), ...after.children.keys()]);
+  return [...names].flatMap((name) => {
+    const [old, now] = [before.children.get(name), after.children.get(name)];
+    if (old !== undefined && old.node === now?.node) return changedNames(old, now);
+    return [{ parent: before.node, name }];
+  });
+}
