@@ -3,18 +3,11 @@
  * kernel has of it; and its end.
  */
 import type { Attributes, Entry, ExtendedStatus } from "../../fs/attributes.ts";
-import type {
-  Awaitable,
-  ConnectionInfo,
-  Created,
-  FileSystem,
-  NodeId,
-  Opened,
-  RequestContext,
-} from "../../fs/filesystem.ts";
+import type { Awaitable, ConnectionInfo, Created, FileSystem, NodeId, Opened } from "../../fs/filesystem.ts";
 import { ROOT_NODE } from "../../fs/filesystem.ts";
 import { LookupCounts } from "../../fs/lookup_counts.ts";
 import { boundMethods } from "../support/methods.ts";
+import { ADAPTED, adaptMethods } from "./features.ts";
 import { type AllMethods, completeMethods } from "./missing_methods.ts";
 import { outerNode, shownInode, SPAN } from "./node_ids.ts";
 import { staleMethods } from "./stale_methods.ts";
@@ -28,7 +21,7 @@ type Mutable<T> = { [key in keyof T]?: T[key] | undefined };
 export class Branch {
   readonly id: number;
   readonly path: string;
-  readonly filesystem: FileSystem;
+  filesystem: FileSystem;
   /** The operations, with the branch's own ids. */
   methods: AllMethods;
   /** Lookups that the kernel holds; with several loops this loop's part, which alone may be negative. */
@@ -63,11 +56,10 @@ export class Branch {
   }
 
   initialize(connection: ConnectionInfo): void {
-    if (connection.features.has("dont-mask") && !this.filesystem.features?.includes("dont-mask")) {
-      this.methods = maskModes(this.methods);
-      connection = { ...connection, features: connection.features.difference(new Set(["dont-mask"])) };
-    }
-    this.filesystem.initialize?.(connection);
+    const { features: wished = [] } = this.filesystem;
+    this.methods = adaptMethods(this.methods, connection.features.difference(new Set(wished)));
+    const features = connection.features.difference(new Set(ADAPTED.filter((feature) => !wished.includes(feature))));
+    this.filesystem.initialize?.({ ...connection, features });
   }
 
   /** Attributes of `node`, with an inode number of the tree's. */
@@ -197,6 +189,8 @@ export class Branch {
     } catch (error) {
       this.#destroyed.reject(error);
     }
+    // The branch itself stays until its id is another's; what it held in memory should not.
+    this.filesystem = {};
   }
 
   /** At the end of the mount. */
@@ -262,18 +256,4 @@ export class Branch {
     copy.ctime = attributes.ctime;
     return target;
   }
-}
-
-/** The kernel leaves the umask to the filesystem (`dont-mask`), which does not know of that. */
-function maskModes(methods: AllMethods): AllMethods {
-  const masked = (mode: number, { umask }: RequestContext) => mode & ~umask;
-  return {
-    ...methods,
-    makeNode: (parent, name, mode, device, context) =>
-      methods.makeNode(parent, name, masked(mode, context), device, context),
-    makeDirectory: (parent, name, mode, context) => methods.makeDirectory(parent, name, masked(mode, context), context),
-    create: (parent, name, mode, flags, context) => methods.create(parent, name, masked(mode, context), flags, context),
-    makeTemporaryFile: (parent, mode, flags, context) =>
-      methods.makeTemporaryFile(parent, masked(mode, context), flags, context),
-  };
 }

@@ -401,3 +401,16 @@ Deno.test("all branches are ended, also when one throws", async () => {
   }
   assertEquals([ended, message], [["a", "b"], "a failed"]);
 });
+
+Deno.test("a branch without ACLs has none, also for a kernel that asks every file", async () => {
+  const asking: FileSystem = { features: ["posix-acl"], getExtendedAttribute: () => new Uint8Array(4) };
+  const filesystem = new BranchFileSystem([{ path: "/asks", filesystem: asking }, { path: "/not", filesystem: {} }]);
+  filesystem.initialize(recordingConnection(["posix-acl"]));
+  const read = async (path: string, name: string) => {
+    const { node } = (await filesystem.lookup!(1, path, context))!;
+    return await filesystem.getExtendedAttribute!(node, name, context);
+  };
+  assertEquals((await read("asks", "system.posix_acl_access"))?.length, 4);
+  assertEquals(await read("not", "system.posix_acl_access"), undefined);
+  await assertRefused("EOPNOTSUPP", () => read("not", "user.a"));
+});
