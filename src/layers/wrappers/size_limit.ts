@@ -1,0 +1,194 @@
+/**
+ * A filesystem in which files may only grow so far together: `ENOSPC` beyond, and statvfs(3) shows the limit.
+ *
+ * What counts is the length of files, in pages of 4 KiB, holes too: lengths are known exactly before and after each
+ * change, which the blocks of a disk are not. A file counts until it has no name and the kernel has forgotten it.
+ */
+import type { Attributes } from "../../fs/attributes.ts";
+import { FsError } from "../../fs/errors.ts";
+import type { Awaitable, FileSystem, Handle, NodeId, RequestContext } from "../../fs/filesystem.ts";
+import { FALLOC_FL_KEEP_SIZE, S_IFMT, S_IFREG } from "../../fs/flags.ts";
+import { after, orElse } from "../support/awaitable.ts";
+import { onlyWith, wrapFileSystem } from "../support/wrapping.ts";
+
+const PAGE = 4096;
+
+/** Who asks when nobody does. */
+const SERVER: RequestContext = {
+  ...{ uid: 0, gid: 0, pid: 0, umask: 0 },
+  signal: new AbortController().signal,
+  allocate: (size) => new Uint8Array(size),
+};
+
+/** What statvfs(3) shows where the filesystem itself does not say. */
+const UNKNOWN_FILES = { files: 0, filesFree: 0 };
+
+export interface SizeLimit {
+  /** The most bytes; up to 8 TiB. */
+  readonly size: number;
+  /** How many bytes were there before and count. Default 0: only what comes counts. */
+  readonly used?: number;
+  /** Where loops that serve one filesystem count together, made by {@linkcode makeSizeUsage}. */
+  readonly usage?: SizeUsage;
+}
+
+/** The pages in use. */
+export type SizeUsage = Int32Array<SharedArrayBuffer>;
+
+/** For a filesystem that several loops serve: made once, before them. */
+export function makeSizeUsage(): SizeUsage {
+  return new Int32Array(new SharedArrayBuffer(4));
+}
+
+/** Wraps `filesystem`, which must have `getAttributes`. @throws {RangeError} for a limit that is none. */
+export function limitSize(filesystem: FileSystem, { size, used = 0, usage = makeSizeUsage() }: SizeLimit): FileSystem {
+  const limit = Math.floor(size / PAGE);
+  if (!(size >= 0 && limit < 2 ** 31)) throw new RangeError(`Cannot limit a filesystem to ${size} bytes: up to 8 TiB`);
+  const pages = (bytes: number) => Math.ceil(bytes / PAGE);
+  Atomics.compareExchange(usage, 0, 0, pages(used));
+
+  /** Takes as many pages as there are, at most `count`. */
+  function take(count: number): number {
+    for (;;) {
+      const inUse = Atomics.load(usage, 0);
+      const taken = Math.max(0, Math.min(count, limit - inUse));
+      if (Atomics.compareExchange(usage, 0, inUse, inUse + taken) === inUse) return taken;
+    }
+  }
+
+  const give = (count: number) => void Atomics.sub(usage, 0, count);
+
+  function takeAll(count: number, node: NodeId): void {
+    const taken = take(Math.max(0, count));
+    if (taken >= count) return;
+    give(taken);
+    refuse(node);
+  }
+
+  const refuse = (node: NodeId): never => {
+    throw new FsError("ENOSPC", `Cannot let file ${node} grow: the filesystem is limited to ${size} bytes`);
+  };
+  const lengthOf = ({ mode, size = 0 }: Attributes) => (mode & S_IFMT) === S_IFREG ? size : 0;
+
+  const limited = wrapFileSystem(filesystem, (inner) => {
+    const { getAttributes, setAttributes, write, allocate, copyFileRange, getStatistics, forget, forgetLookups } =
+      inner;
+    if (getAttributes === undefined) throw new TypeError("Cannot limit the size of a filesystem without getAttributes");
+
+    /**
+     * Lets a file grow to `end` by `change`, which is told how far it may go. The kernel's lock of the
+     * file keeps other changes of its length away meanwhile.
+     */
+    function grow<Result>(
+      node: NodeId,
+      handle: Handle | undefined,
+      end: number,
+      context: RequestContext,
+      change: (most: number) => Awaitable<Result>,
+    ): Awaitable<Result> {
+      return after(getAttributes!(node, handle, context), (attributes) => {
+        const before = pages(lengthOf(attributes));
+        const taken = take(Math.max(0, pages(end) - before));
+        const reached = (length: number) => give(taken - Math.max(0, pages(length) - before));
+        const most = pages(end) - before > taken ? (before + taken) * PAGE : end;
+        const settle = () => after(getAttributes!(node, handle, context), (now) => reached(lengthOf(now)));
+        return orElse(
+          () => after(change(most), (result) => after(settle(), () => result)),
+          (error) =>
+            after(settle(), (): never => {
+              throw error;
+            }),
+        );
+      });
+    }
+
+    /** A file that no name leads to counts no more once it is forgotten. `isGone`: whether this forgets it. */
+    function forgetting(node: NodeId, forgetIt: () => void, isGone: () => Awaitable<boolean>): void {
+      const done = after(
+        orElse<Attributes | undefined>(() => getAttributes!(node, undefined, SERVER), () => undefined),
+        (attributes) => {
+          forgetIt();
+          if (attributes?.links !== 0) return;
+          const length = lengthOf(attributes);
+          return after(isGone(), (gone) => gone ? give(pages(length)) : undefined);
+        },
+      );
+      if (done instanceof Promise) done.catch(() => {});
+    }
+
+    /** Whether the filesystem, which counts lookups itself, knows the node no more. */
+    const isUnknown = (node: NodeId) =>
+      orElse<boolean>(() => after(getAttributes(node, undefined, SERVER), () => false), () => true);
+
+    return {
+      write: onlyWith(
+        write,
+        (node, handle, offset, data, details, context) =>
+          grow(node, handle, offset + data.length, context, (most) => {
+            if (most <= offset && data.length > 0) refuse(node);
+            return write!(node, handle, offset, data.subarray(0, most - offset), details, context);
+          }),
+      ),
+
+      setAttributes: onlyWith(setAttributes, (node, changes, handle, context) => {
+        const { size: length } = changes;
+        if (length === undefined) return setAttributes!(node, changes, handle, context);
+        return after(getAttributes(node, handle, context), (attributes) => {
+          const growth = pages(length) - pages(lengthOf(attributes));
+          takeAll(growth, node);
+          const attempt = () =>
+            after(setAttributes!(node, changes, handle, context), (changed) => {
+              if (growth < 0) give(-growth);
+              return changed;
+            });
+          return orElse(attempt, (error): never => {
+            if (growth > 0) give(growth);
+            throw error;
+          });
+        });
+      }),
+
+      allocate: onlyWith(allocate, (node, handle, mode, offset, length, context) => {
+        if (mode & FALLOC_FL_KEEP_SIZE) return allocate!(node, handle, mode, offset, length, context);
+        return grow(node, handle, offset + length, context, (most) => {
+          if (most < offset + length) refuse(node);
+          return allocate!(node, handle, mode, offset, length, context);
+        });
+      }),
+
+      copyFileRange: onlyWith(
+        copyFileRange,
+        (from, to, length, flags, context) =>
+          grow(to.node, to.handle, to.offset + length, context, (most) => {
+            if (most <= to.offset && length > 0) refuse(to.node);
+            return copyFileRange!(from, to, most - to.offset, flags, context);
+          }),
+      ),
+
+      getStatistics: (node, context) =>
+        after(getStatistics?.(node, context), (statistics) => {
+          const free = Math.max(0, limit - Atomics.load(usage, 0));
+          const unit = PAGE / (statistics?.blockSize ?? PAGE);
+          const within = (blocks: number | undefined) => Math.min(free, Math.floor((blocks ?? Infinity) / unit));
+          return {
+            ...UNKNOWN_FILES,
+            ...statistics,
+            blockSize: PAGE,
+            fragmentSize: PAGE,
+            blocks: limit,
+            blocksFree: within(statistics?.blocksFree),
+            blocksAvailable: within(statistics?.blocksAvailable),
+          };
+        }),
+
+      ...(forgetLookups === undefined
+        ? { forget: (node: NodeId) => forgetting(node, () => forget?.(node), () => true) }
+        : {
+          forgetLookups: (node: NodeId, count: number) =>
+            forgetting(node, () => forgetLookups(node, count), () => isUnknown(node)),
+        }),
+    };
+  });
+  // With it `open` would empty files unseen.
+  return { ...limited, features: (filesystem.features ?? []).filter((feature) => feature !== "atomic-o-trunc") };
+}
