@@ -16,3 +16,6 @@ export * from "./src/fs/attributes.ts";
 export * from "./src/fs/module.ts";
 export * from "./src/fs/flags.ts";
 export { PollHandles } from "./src/layers/support/poll_handles.ts";
+export { type BranchDefinition, BranchFileSystem, type BranchOptions } from "./src/layers/branch/mod.ts";
+export type { BranchTable, Place } from "./src/layers/branch/mod.ts";
+export * from "./src/layers/wrappers/mod.ts";
