@@ -1,0 +1,28 @@
+/** What `branch.ts` measures: a directory of the host as one of many branches, inside loops. */
+import type { FileSystem, LoopHost } from "../mod.ts";
+import { BranchFileSystem } from "../mod.ts";
+import { MemoryFileSystem } from "../src/layers/memory/mod.ts";
+import * as passthrough from "../src/layers/passthrough/module.ts";
+
+export interface Tree {
+  /** Shown at /src. */
+  readonly source: passthrough.PassthroughOptions;
+  /** How many branches there are in all. */
+  readonly branches: number;
+}
+
+type Source = ReturnType<typeof passthrough.prepare>;
+
+export function prepare({ source }: Tree, loops: number): Source {
+  return passthrough.prepare(source, loops);
+}
+
+export const release = passthrough.release;
+
+export default function makeTree({ source, branches }: Tree, host: LoopHost<Source>): FileSystem {
+  const others = Array.from({ length: branches - 1 }, (_, index) => ({
+    path: `/other/${index}`,
+    filesystem: new MemoryFileSystem(),
+  }));
+  return new BranchFileSystem([{ path: "/src", filesystem: passthrough.default(source, host) }, ...others]);
+}
