@@ -179,7 +179,8 @@ export class Branch {
 
   /** Destroys the filesystem when it is to leave and nobody uses it any more. */
   #settle(): void {
-    const unused = this.#state === "gone" ? this.#running === 0 : this.forgotten;
+    // What the kernel only remembers does not count: it may do so for as long as it likes.
+    const unused = this.#running === 0 && (this.#state === "gone" || this.opened <= 0);
     if (this.#state === "live" || !unused || this.#left) return;
     this.#left = true;
     this.methods = staleMethods(this.id, this.path);

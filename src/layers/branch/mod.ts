@@ -178,7 +178,7 @@ export class BranchFileSystem implements FileSystem {
   /**
    * Removes a branch. Its open files answer `ESTALE` from now on; with `lazy` they live until they are closed. Branches
    * grafted below stay where they are. The promise resolves when the kernel was told and the branch's filesystem has
-   * been destroyed: at once, or when the last file of it was closed and forgotten; it rejects with what `destroy` threw.
+   * been destroyed: at once, or when its last open file was closed; it rejects with what `destroy` threw.
    *
    * @throws {FsError} `ENOENT` when no branch is there, `EBUSY` for the root.
    */
