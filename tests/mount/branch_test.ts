@@ -318,7 +318,7 @@ Deno.test("wrapped branches through a mount", async (t) => {
     { path: "/plain", filesystem: plain },
     { path: "/limited", filesystem: limitSize(memory(), { size: 1 << 20 }) },
     { path: "/hidden", filesystem: hideNames(memory(), [".*", "*.o"]) },
-    { path: "/mapped", filesystem: mapOwners(memory(), { uid: { shown: 1234, stored: 0 }, mode: { remove: 0o077 } }) },
+    { path: "/mapped", filesystem: mapOwners(memory(), { uid: { shown: 1234, stored: 0 }, fileMode: 0o600 }) },
     { path: "/fixed", filesystem: readOnly(memory()) },
   ]);
   await using mounted = await mountTemporarily(tree);

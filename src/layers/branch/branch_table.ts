@@ -5,7 +5,7 @@
  * The table knows *places*: the branch points, and the waypoints, which are the directories on the way to them. A place
  * has a fixed node id, so that any loop recognises it without having looked it up before.
  */
-import { FsError } from "../../fs/errors.ts";
+import { type ErrnoName, FsError } from "../../fs/errors.ts";
 import type { Name, NodeId } from "../../fs/filesystem.ts";
 import { MOST_BRANCHES, outerNode, WAYPOINTS } from "./node_ids.ts";
 import { byteLength } from "../support/name_limits.ts";
@@ -103,28 +103,29 @@ export interface NumberedPath {
 }
 
 /**
- * The ids of branches, by path: as given, or counted in their order. The branch at "/" is 0, the others 1 and so on
- * without a gap. @throws {FsError} EINVAL or EEXIST that names the branch.
+ * The ids of branches, by path: as given, else the lowest that no other asks for. The branch at "/" is 0, the others are
+ * 1, 2, … without a gap. @throws {FsError} EINVAL, EEXIST or ENOSPC that names the branch.
  */
 export function numberBranches(branches: readonly NumberedPath[]): Map<string, number> {
+  const asked = new Set(branches.map(({ id }) => id));
+  const highest = branches.filter(({ path }) => path !== "/").length;
   const numbered = new Map<string, number>();
   const paths = new Map<number, string>();
   let next = 1;
-  for (const { path, id = path === "/" ? 0 : next } of branches) {
-    const who = `branch ${id}`;
-    checkBranchPath(path, who);
-    if (numbered.has(path)) {
-      throw new FsError("EEXIST", `Cannot graft ${who} at "${path}": branch ${numbered.get(path)} is there already`);
+  for (const { path, id: given } of branches) {
+    while (asked.has(next)) next++;
+    const id = given ?? (path === "/" ? 0 : next++);
+    checkBranchPath(path, `branch ${id}`);
+    const refuse = (code: ErrnoName, reason: string): never => {
+      throw new FsError(code, `Cannot graft branch ${id} at "${path}": ${reason}`);
+    };
+    if (numbered.has(path)) refuse("EEXIST", `branch ${numbered.get(path)} is there already`);
+    if (paths.has(id)) refuse("EINVAL", `the one at "${paths.get(id)}" has that id`);
+    if ((id === 0) !== (path === "/")) refuse("EINVAL", 'branch 0 is the one at "/", and only that');
+    if (id >= MOST_BRANCHES) refuse("ENOSPC", `ids end at ${MOST_BRANCHES - 1}`);
+    if (!Number.isInteger(id) || id > highest) {
+      refuse("EINVAL", `the ids of ${highest} branches below the root are 1 to ${highest}, without a gap`);
     }
-    if ((id === 0) !== (path === "/")) {
-      throw new FsError("EINVAL", `Cannot graft ${who} at "${path}": branch 0 is the one at "/", and only that`);
-    }
-    if (paths.has(id)) throw new FsError("EINVAL", `Cannot graft ${who} at "${path}": "${paths.get(id)}" has that id`);
-    if (path !== "/" && id !== next) {
-      throw new FsError("EINVAL", `Cannot graft ${who} at "${path}": the next id is ${next}, ids have no gaps`);
-    }
-    if (id >= MOST_BRANCHES) throw new FsError("ENOSPC", `Cannot graft ${who}: ids end at ${MOST_BRANCHES - 1}`);
-    if (path !== "/") next++;
     numbered.set(path, id);
     paths.set(id, path);
   }

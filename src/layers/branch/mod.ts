@@ -41,7 +41,7 @@ export interface BranchDefinition {
   /** Absolute, such as `/src/vendor`; without ".", ".." or a "/" at the end. */
   readonly path: string;
   readonly filesystem: FileSystem;
-  /** The branch's id: 0 at "/", elsewhere counted from 1 without a gap. Default: in the order given. */
+  /** The branch's id: 0 at "/", elsewhere 1, 2, … without a gap. Default: the lowest that no other branch asks for. */
   readonly id?: number;
 }
 

@@ -2,6 +2,7 @@
 import type { Attributes, Entry } from "../../fs/attributes.ts";
 import { FsError } from "../../fs/errors.ts";
 import type { AttributeChanges, Awaitable, DirectoryEntry, FileSystem, RequestContext } from "../../fs/filesystem.ts";
+import { S_IFDIR, S_IFLNK, S_IFMT } from "../../fs/flags.ts";
 import { after } from "../support/awaitable.ts";
 import { METHOD_NAMES, type Methods } from "../support/methods.ts";
 import { wrapFileSystem } from "../support/wrapping.ts";
@@ -22,8 +23,10 @@ export type IdMap = { readonly shown: number; readonly stored?: number } | reado
 export interface OwnerMap {
   readonly uid?: IdMap;
   readonly gid?: IdMap;
-  /** Permission bits that are shown set, or not set, whatever is stored; chmod leaves those as they are stored. */
-  readonly mode?: { readonly add?: number; readonly remove?: number };
+  /** Permission bits that all files but directories and symbolic links are shown with. */
+  readonly fileMode?: number;
+  /** Permission bits that all directories are shown with. */
+  readonly directoryMode?: number;
 }
 
 /** What an id without a place in a table is shown as (/proc/sys/kernel/overflowuid). */
@@ -82,23 +85,31 @@ class MappedContext implements RequestContext {
 const MAKING = new Set(["makeNode", "makeDirectory", "makeSymbolicLink", "create", "makeTemporaryFile"]);
 
 /**
- * Wraps `filesystem`: attributes and directory entries are shown as `map` says, chown and chmod are brought back to what
- * is stored, and callers reach the filesystem with the ids that theirs stand for (65534 for those without). To give a file
- * to an id that stands for none is `EINVAL`, to make one as such a caller `EOVERFLOW`, as in a user namespace; where all
- * ids are shown as one, giving a file to any other is `EPERM`.
+ * Wraps `filesystem`: attributes are shown as `map` says, chown is brought back to what is stored, and callers reach the
+ * filesystem with the ids that theirs stand for (65534 for those without). To give a file to an id that stands for none is
+ * `EINVAL`, to make one as such a caller `EOVERFLOW`, as in a user namespace. Where all ids, or all permission bits, are
+ * shown alike, to ask for others is `EPERM`, as on FAT.
  */
 export function mapOwners(filesystem: FileSystem, map: OwnerMap): FileSystem {
   const users = direction(map.uid, Deno.uid() ?? 0);
   const groups = direction(map.gid, Deno.gid() ?? 0);
-  const { add = 0, remove = 0 } = map.mode ?? {};
-  const uidless = Deno.uid() ?? 0;
-  const gidless = Deno.gid() ?? 0;
+  const ownUser = Deno.uid() ?? 0;
+  const ownGroup = Deno.gid() ?? 0;
+
+  /** The bits that a file of this type is shown with, when they are not its own. */
+  function fixedMode(mode: number): number | undefined {
+    const type = mode & S_IFMT;
+    if (type === S_IFDIR) return map.directoryMode;
+    return type === S_IFLNK ? undefined : map.fileMode;
+  }
+
+  const showMode = (mode: number) => (mode & S_IFMT) | ((fixedMode(mode) ?? mode) & 0o7777);
 
   const show = (attributes: Attributes): Attributes => ({
     ...plain(attributes),
-    mode: (attributes.mode | add) & ~remove,
-    uid: users.show(attributes.uid ?? uidless),
-    gid: groups.show(attributes.gid ?? gidless),
+    mode: showMode(attributes.mode),
+    uid: users.show(attributes.uid ?? ownUser),
+    gid: groups.show(attributes.gid ?? ownGroup),
   });
   const showEntry = (entry: Entry): Entry => ({ ...entry, attributes: show(entry.attributes) });
   const showListed = (listed: DirectoryEntry): DirectoryEntry =>
@@ -170,12 +181,12 @@ export function mapOwners(filesystem: FileSystem, map: OwnerMap): FileSystem {
         if (newGroup !== undefined) asked.gid = newGroup;
         const set = () => after(stored.setAttributes(node, asked, handle, context), show);
         if (mode === undefined) return set();
-        if ((add | remove) === 0) {
-          asked.mode = mode;
-          return set();
-        }
         return after(stored.getAttributes(node, handle, context), (before) => {
-          asked.mode = (mode & ~(add | remove)) | (before.mode & (add | remove) & 0o7777);
+          const fixed = fixedMode(before.mode);
+          if (fixed === undefined) asked.mode = mode;
+          else if (fixed !== mode) {
+            throw new FsError("EPERM", `Cannot change a mode: all are shown as 0${fixed.toString(8)}`);
+          }
           return set();
         });
       }) satisfies FileSystem["setAttributes"];

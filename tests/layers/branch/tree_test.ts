@@ -185,6 +185,11 @@ Deno.test("what is no tree is refused, and the branch is named", async (t) => {
       return assertRefused("EINVAL", make, words);
     });
   }
+  await t.step("but ids may come in any order, or only for some", () => {
+    const branches = [{ path: "/b", id: 2 }, { path: "/c" }, { path: "/" }, { path: "/a" }, { path: "/d", id: 4 }];
+    const { table } = new BranchFileSystem(branches.map((branch) => ({ ...branch, filesystem: memory() })));
+    assertEquals([0, 1, 2, 3, 4].map((id) => table.branches.get(id)!.path), ["/", "/c", "/b", "/a", "/d"]);
+  });
   await t.step("a path twice", () => {
     const twice = [{ path: "/a", filesystem: memory() }, { path: "/a", filesystem: memory() }];
     return assertRefused("EEXIST", () => new BranchFileSystem(twice), "branch 2");
