@@ -3,10 +3,11 @@
  * offsets of their own, and hide entries of their names.
  */
 import { FsError } from "../../fs/errors.ts";
-import type { Awaitable, DirectoryEntry, FileSystem, NodeId } from "../../fs/filesystem.ts";
+import type { Awaitable, DirectoryEntry, FileSystem, Handle, NodeId, RequestContext } from "../../fs/filesystem.ts";
 import { S_IFDIR } from "../../fs/flags.ts";
 import type { Branch } from "./branch.ts";
 import type { Place } from "./branch_table.ts";
+import { branchOf, WAYPOINTS } from "./node_ids.ts";
 import { STATIC_HANDLE } from "./static_directories.ts";
 import type { Tree } from "./tree.ts";
 
@@ -28,6 +29,12 @@ interface Listing {
 }
 
 export function directoryOperations(tree: Tree) {
+  /** The branch that opened a directory: a waypoint that was static then may be a branch's own directory by now. */
+  function branchOfHandle(node: NodeId, handle: Handle, context: RequestContext): Branch {
+    const isStatic = handle === STATIC_HANDLE && branchOf(node) === WAYPOINTS;
+    return isStatic ? tree.statics : tree.route(node, context);
+  }
+
   const beyondBranch = (offset: number) => offset >= PLACES && offset < END;
 
   /** The listing of a branch's answer, at once if that is there. */
@@ -103,26 +110,26 @@ export function directoryOperations(tree: Tree) {
     },
 
     readDirectory(node, handle, offset, context) {
-      const branch = handle === STATIC_HANDLE ? tree.statics : tree.route(node, context);
+      const branch = branchOfHandle(node, handle, context);
       const listing = { node, branch, place: tree.placeOf(node), offset };
       if (beyondBranch(offset)) return places(listing);
       return list(listing, branch.pass(branch.methods.readDirectory(tree.inner, handle, offset, context)));
     },
 
     readDirectoryPlus(node, handle, offset, context) {
-      const branch = handle === STATIC_HANDLE ? tree.statics : tree.route(node, context);
+      const branch = branchOfHandle(node, handle, context);
       const listing = { node, branch, place: tree.placeOf(node), offset };
       if (beyondBranch(offset)) return places(listing);
       return list(listing, branch.pass(branch.methods.readDirectoryPlus(tree.inner, handle, offset, context)));
     },
 
     releaseDirectory(node, handle, flags, context) {
-      const branch = handle === STATIC_HANDLE ? tree.statics : tree.route(node, context);
+      const branch = branchOfHandle(node, handle, context);
       return branch.released(branch.methods.releaseDirectory(tree.inner, handle, flags, context));
     },
 
     synchronizeDirectory(node, handle, dataOnly, context) {
-      const branch = handle === STATIC_HANDLE ? tree.statics : tree.route(node, context);
+      const branch = branchOfHandle(node, handle, context);
       return branch.pass(branch.methods.synchronizeDirectory(tree.inner, handle, dataOnly, context));
     },
   } satisfies FileSystem;

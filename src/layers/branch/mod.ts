@@ -156,16 +156,27 @@ export class BranchFileSystem implements FileSystem {
    * Grafts a filesystem while the tree is served. The tree has changed when this returns; the promise resolves when the
    * kernel was told (in a loop it never does, see `Notifier`).
    *
-   * @throws {FsError} `EINVAL` for a path that is none, `EEXIST` when a branch is there, `ENOSPC` when no id is free,
-   * `EOPNOTSUPP` when the mount uses a feature that the filesystem does not ask for.
+   * `id`: for several loops that each have a tree, which must all choose the same; one that is free in all of them (see
+   * {@linkcode held}). Default: the lowest that is free here.
+   *
+   * @throws {FsError} `EINVAL` for a path or an id that is none, `EEXIST` when a branch is there, `EBUSY` when the id is
+   * not free, `ENOSPC` when none is, `EOPNOTSUPP` when the mount uses a feature that the filesystem does not ask for.
    */
-  graft(path: string, filesystem: FileSystem): Promise<void> {
+  graft(path: string, filesystem: FileSystem, options: { id?: number } = {}): Promise<void> {
     checkBranchPath(path, "a branch");
     const existing = this.#pointAt(path);
     if (existing !== undefined) {
       throw new FsError("EEXIST", `Cannot graft at "${path}": branch ${existing.branch} is there; prune or replace it`);
     }
-    return this.#put(path, filesystem);
+    return this.#put(path, filesystem, options.id);
+  }
+
+  /**
+   * What the kernel holds of each branch, also of removed ones: lookups and open files. With several loops this is the
+   * part that went through this loop, which may be negative; the sum over all loops is the truth.
+   */
+  get held(): ReadonlyMap<number, { readonly lookups: number; readonly opened: number }> {
+    return new Map(this.#tree.branches.map(({ id, known, opened }) => [id, { lookups: known, opened }]));
   }
 
   /** Grafts a filesystem in a branch's place; the branch is removed as by {@linkcode prune}. */
@@ -190,14 +201,15 @@ export class BranchFileSystem implements FileSystem {
     return Promise.all([told, removed.leave(options.lazy ?? false)]).then(() => {});
   }
 
-  #put(path: string, filesystem: FileSystem): Promise<void> {
+  #put(path: string, filesystem: FileSystem, asked?: number): Promise<void> {
     refuseTree(path, filesystem);
     const demanding = demandingFeatures(filesystem, this.features);
     if (demanding.length > 0) {
       const features = demanding.join(", ");
       throw new FsError("EOPNOTSUPP", `Cannot graft at "${path}": the mount uses ${features}; make the tree "growing"`);
     }
-    const id = this.#freeId(path);
+    const id = asked ?? this.#freeId(path);
+    if (asked !== undefined) this.#checkFree(asked, path);
     const generation = (this.#generations[id] ?? -1) + 1;
     const branch = new Branch(id, path, filesystem, generation);
     if (this.#connection !== undefined) this.#initializeBranch(branch, this.#connection);
@@ -231,6 +243,15 @@ export class BranchFileSystem implements FileSystem {
       if (taken === undefined || taken.forgotten) return id;
     }
     throw new FsError("ENOSPC", `Cannot graft at "${path}": all ${MOST_BRANCHES - 1} ids of branches are in use`);
+  }
+
+  #checkFree(id: number, path: string): void {
+    if (!Number.isInteger(id) || id < 1 || id >= MOST_BRANCHES) {
+      throw new FsError("EINVAL", `Cannot graft at "${path}" as branch ${id}: ids are 1 to ${MOST_BRANCHES - 1}`);
+    }
+    if (this.#tree.table.branches.has(id)) {
+      throw new FsError("EBUSY", `Cannot graft at "${path}" as branch ${id}: that is in use`);
+    }
   }
 
   #removable(path: string, action: string): Branch {

@@ -104,6 +104,24 @@ Deno.test("ids are used again only when the kernel holds nothing of the branch, 
   assert(third!.generation !== first!.generation);
 });
 
+Deno.test("trees of several loops that are changed alike with the same ids have the same table", async () => {
+  const branches = () => [{ path: "/a", filesystem: new MemoryFileSystem() }];
+  const trees = [new BranchTree(branches(), growing), new BranchTree(branches(), growing)];
+  // One of them has more to do.
+  const first = await trees[0]!.entry("/a");
+  for (const { filesystem } of trees) {
+    await filesystem.prune("/a");
+    await filesystem.graft("/way/b", new MemoryFileSystem(), { id: 7 });
+    await filesystem.graft("/a", new MemoryFileSystem(), { id: 2 });
+  }
+  assertEquals(trees[0]!.filesystem.table, trees[1]!.filesystem.table);
+  assertEquals(trees.map(({ filesystem }) => filesystem.held.get(1)!.lookups), [1, 0]);
+  trees[1]!.filesystem.forgetLookups(first!.node, 1);
+  assertEquals(trees.map(({ filesystem }) => filesystem.held.get(1)!.lookups), [1, -1]);
+  await assertRefused("EBUSY", () => trees[0]!.filesystem.graft("/c", {}, { id: 7 }), "branch 7");
+  await assertRefused("EINVAL", () => trees[0]!.filesystem.graft("/c", {}, { id: 4095 }), "4095");
+});
+
 Deno.test("a branch is replaced by another, and those below it stay", async () => {
   const old = mortal();
   const below = mortal();

@@ -419,3 +419,33 @@ Deno.test("a branch without ACLs has none, also for a kernel that asks every fil
   assertEquals(await read("not", "system.posix_acl_access"), undefined);
   await assertRefused("EOPNOTSUPP", () => read("not", "user.a"));
 });
+
+Deno.test("a directory on the way that the branch gets later is found, and one opened before is read to its end", async () => {
+  const around = memory();
+  const tree = new BranchTree([{ path: "/", filesystem: around }, { path: "/way/b", filesystem: memory() }]);
+  const { filesystem } = tree;
+  const way = await tree.node("/way");
+  const { handle = 0 } = await filesystem.openDirectory(way, 0, context);
+  const { node } = around.makeDirectory(1, "way", 0o700, context);
+  around.makeDirectory(node, "found", 0o700, context);
+  assertEquals(await tree.node("/way"), way);
+  assertEquals((await tree.stat("/way")).mode & 0o777, 0o700);
+  assertEquals(await tree.names("/way"), "b found");
+  const entries = [...await filesystem.readDirectory(way, handle, 0, context) as Iterable<{ name: string }>];
+  assertEquals(entries.map(({ name }) => name), [".", "..", "b"]);
+  await filesystem.releaseDirectory(way, handle, 0, context);
+  around.removeDirectory(node, "found");
+  around.removeDirectory(1, "way");
+  assertEquals(await tree.node("/way"), way);
+  assertEquals(await tree.names("/way"), "b");
+  assert([...filesystem.held.values()].every(({ opened }) => opened === 0));
+});
+
+Deno.test("a file that has the name of a directory on the way is hidden", async () => {
+  const around = memory();
+  around.create(1, "way", 0o644, O_RDWR, context);
+  const tree = new BranchTree([{ path: "/", filesystem: around }, { path: "/way/b", filesystem: memory() }]);
+  assertEquals((await tree.stat("/way")).mode & S_IFMT, S_IFDIR);
+  assertEquals(await tree.names("/way"), "b");
+  assertEquals((await tree.list("/")).filter(({ name }) => name === "way").length, 1);
+});
