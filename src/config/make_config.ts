@@ -64,6 +64,7 @@ export function makeBranch(table: BranchTable, index: number, id: number, paths:
           source: paths.resolve(table.source, ["branch", index, "source"]),
           cache: table.cache,
           writeback: table.writeback,
+          kernelPassthrough: table.kernel_passthrough,
           crossMounts: table.cross_mounts,
           maxDescriptors: table.max_descriptors,
         }),

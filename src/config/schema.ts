@@ -96,6 +96,9 @@ const passthrough = table({
     "What the kernel may trust of what it has seen: nothing, all for a second, or all.",
   ),
   writeback: flag().default(false).describe("Gather writes in the cache and send them later; not with `never`."),
+  kernel_passthrough: flag().default(true).describe(
+    "Let the kernel read and write the source's files itself, where it can.",
+  ),
   cross_mounts: flag().default(true).describe("Show filesystems that are mounted below the source."),
   max_descriptors: count(DESCRIPTORS).optional().describe(
     "How many descriptors to keep for files that nobody has open. Unless said: half of the limit.",

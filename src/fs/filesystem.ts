@@ -104,15 +104,16 @@ export interface Opened {
    * that is not of `O_PATH`, the open file with its locks (flock).
    *
    * All opens of a node agree until the last is released: the file given first is the one that is used, an open without
-   * one gets its reads and writes by `read` and `write` (as with `directIo` beside `backing`, where only mappings are the
-   * file's), and a node that was first opened without one has none. With `backing` neither `keepCache`, `nonSeekable`
-   * nor `stream` is possible.
+   * one gets its reads and writes by `read` and `write` (as with `backingMapsOnly`), and a node that was first opened
+   * without one has none. While a file is passed through, `directIo`, `keepCache`, `nonSeekable` and `stream` mean nothing.
    *
    * The kernel writes with the credentials that the thread has when it answers (and opens the file for every mode, whatever
    * the descriptor's). It does not notice what a mapping changes: give the attributes of a file that may be mapped and
    * written a `timeout` of 0.
    */
   backing?: number;
+  /** Beside `backing`: reads and writes of this open arrive here as with `directIo`, only its mappings are the file's. */
+  backingMapsOnly?: boolean;
 }
 
 /** A file made and opened by one call. */

@@ -252,7 +252,7 @@ function openFlags(opened: Opened): number {
  * fs/fuse/iomode.c). FOPEN_DIRECT_IO beside it: reads and writes are requests, only mappings are the file's.
  */
 function backedFlags(opened: Opened): number {
-  const direct = opened.directIo === true || opened.backing === undefined;
+  const direct = opened.backingMapsOnly === true || opened.backing === undefined;
   return KERNEL.FOPEN_PASSTHROUGH |
     (direct ? KERNEL.FOPEN_DIRECT_IO : 0) |
     (direct && opened.parallelDirectWrites ? KERNEL.FOPEN_PARALLEL_DIRECT_WRITES : 0) |

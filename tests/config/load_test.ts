@@ -39,7 +39,7 @@ Deno.test("the example of the documentation is what it says", async () => {
       index: 1,
       wrappers: { ...WRAPPERS, readOnly: true },
       type: "passthrough",
-      options: { source: "/here/src", cache: "auto", writeback: false, crossMounts: true },
+      options: { source: "/here/src", cache: "auto", writeback: false, kernelPassthrough: true, crossMounts: true },
     },
     {
       id: 2,
@@ -96,6 +96,7 @@ type = "passthrough"
 source = "/"
 cache = "always"
 writeback = true
+kernel_passthrough = false
 cross_mounts = false
 max_descriptors = 4096
 
@@ -151,7 +152,14 @@ env = { HERE = "\${PROJECT}/x", PRICE = "$$1", NONE = "\${EMPTY}" }
       index: 1,
       wrappers: WRAPPERS,
       type: "passthrough",
-      options: { source: "/", cache: "always", writeback: true, crossMounts: false, maxDescriptors: 4096 },
+      options: {
+        source: "/",
+        cache: "always",
+        writeback: true,
+        kernelPassthrough: false,
+        crossMounts: false,
+        maxDescriptors: 4096,
+      },
     },
     {
       id: 3,

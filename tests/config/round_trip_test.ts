@@ -44,6 +44,7 @@ const passthrough = fc.tuple(
   some({
     cache: same(fc.constantFrom("auto", "always")),
     writeback: flag,
+    kernel_passthrough: flag,
     cross_mounts: flag,
     max_descriptors: same(fc.integer({ min: 16, max: 2 ** 24 })),
   }),
@@ -102,7 +103,10 @@ function expected({ own: { type, keys }, wrappers, ownership, path }: Branch): R
       return { ...common, options: { size: half, inodes: 0, mode: 0o755, ...meant(keys) } };
     }
     default:
-      return { ...common, options: { cache: "auto", writeback: false, crossMounts: true, ...meant(keys) } };
+      return {
+        ...common,
+        options: { cache: "auto", writeback: false, kernelPassthrough: true, crossMounts: true, ...meant(keys) },
+      };
   }
 }
 

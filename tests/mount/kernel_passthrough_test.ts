@@ -118,7 +118,7 @@ privileged("all opens of a node agree, whatever the object says of each", async 
   await t.step("first with a descriptor: later ones without read by way of the object", async () => {
     const first = await openAndRead(WITH);
     const second = await openAndRead(WITHOUT);
-    const third = await openAndRead((backing) => ({ backing, directIo: true }));
+    const third = await openAndRead((backing) => ({ backing, backingMapsOnly: true }));
     assertEquals([first.reads, second.reads, third.reads], [0, 1, 1]);
     // Mappings are the backing file's, also of those.
     const mapping = await client.mmap(second.file, 0, PAGE, "PROT_READ|PROT_WRITE", "MAP_SHARED");

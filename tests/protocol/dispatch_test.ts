@@ -195,9 +195,13 @@ class CountedOpens implements OpenFiles {
 Deno.test("an open that is passed through has its backing id and no flag that the kernel refuses beside it", async () => {
   const { FOPEN_DIRECT_IO, FOPEN_KEEP_CACHE, FOPEN_NOFLUSH, FOPEN_PARALLEL_DIRECT_WRITES, FOPEN_PASSTHROUGH } = KERNEL;
   const ways: [opened: Opened, flags: number, id: number][] = [
-    [{ backing: 5, keepCache: true, nonSeekable: true, parallelDirectWrites: true }, FOPEN_PASSTHROUGH, 33],
     [
-      { backing: 5, directIo: true, parallelDirectWrites: true, noFlush: true },
+      { backing: 5, directIo: true, keepCache: true, nonSeekable: true, parallelDirectWrites: true },
+      FOPEN_PASSTHROUGH,
+      33,
+    ],
+    [
+      { backing: 5, backingMapsOnly: true, parallelDirectWrites: true, noFlush: true },
       FOPEN_PASSTHROUGH | FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES | FOPEN_NOFLUSH,
       33,
     ],

@@ -35,7 +35,7 @@ const KEPT_HERE = O_CREAT | O_EXCL | O_NOCTTY | O_NOFOLLOW | O_DIRECT | O_APPEND
 export class FileOpening {
   readonly #loop: PassthroughLoop;
   readonly #plain: Required<Pick<Opened, "handle" | "directIo" | "keepCache" | "parallelDirectWrites">>;
-  readonly #backed = { handle: 0, backing: 0, directIo: false };
+  readonly #backed: Required<Pick<Opened, "handle" | "backing" | "backingMapsOnly">> & Opened;
 
   constructor(loop: PassthroughLoop) {
     this.#loop = loop;
@@ -46,6 +46,7 @@ export class FileOpening {
       keepCache: cache === "always",
       parallelDirectWrites: cache === "never",
     };
+    this.#backed = { ...this.#plain, backing: 0, backingMapsOnly: false };
   }
 
   /** A program's flags as the source gets them. */
@@ -122,7 +123,7 @@ export class FileOpening {
       return this.#plain;
     }
     this.#backed.handle = descriptor;
-    this.#backed.directIo = mode !== "backed";
+    this.#backed.backingMapsOnly = mode !== "backed";
     return this.#backed;
   }
 

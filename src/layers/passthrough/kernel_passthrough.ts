@@ -2,7 +2,7 @@
  * Which opens may be passed through by the kernel itself. Where they are, reads, writes and mappings of the mount and of
  * the source are the same pages, and no request of theirs arrives.
  *
- * What stays the server's, by `directIo` beside the backing file (so that all opens of a node agree):
+ * What stays the server's, by `backingMapsOnly` (so that all opens of a node agree):
  *
  * - `O_DIRECT`: the kernel would open the source so, and fail with EIO where it cannot.
  * - Writing to a file that has setuid or setgid: root's writes keep the bits, everybody else's clear them, and backing
