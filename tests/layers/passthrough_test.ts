@@ -122,7 +122,7 @@ Deno.test("a symbolic link is itself: it is read, linked and given attributes, n
   assertErrno("ENOTDIR", () => filesystem.openDirectory(node, O_RDONLY, context));
   assertEquals(filesystem.link(node, ROOT_NODE, "other", context).node, node);
   assertErrno("EEXIST", () => filesystem.create(ROOT_NODE, "link", 0o644, O_CREAT | O_EXCL | O_WRONLY, context));
-  assertErrno("ENXIO", () => filesystem.create(ROOT_NODE, "link", 0o644, O_CREAT | O_WRONLY, context));
+  assertErrno("ESTALE", () => filesystem.create(ROOT_NODE, "link", 0o644, O_CREAT | O_WRONLY, context));
   const before = Deno.statSync("/etc/passwd");
   filesystem.setAttributes(node, { mtime: { seconds: 1, nanoseconds: 5 } }, undefined, context);
   assertEquals(Deno.statSync("/etc/passwd").mtime, before.mtime);
@@ -135,7 +135,15 @@ Deno.test("fifos and devices are never opened here", () => {
   const fifo = filesystem.makeNode(ROOT_NODE, "fifo", S_IFIFO | 0o644, 0, context);
   assertEquals(fifo.attributes.mode & S_IFMT, S_IFIFO);
   assertErrno("ENXIO", () => filesystem.open(fifo.node, O_WRONLY, context));
-  assertErrno("ENXIO", () => filesystem.create(ROOT_NODE, "fifo", 0o644, O_CREAT | O_WRONLY, context));
+  assertErrno("ESTALE", () => filesystem.create(ROOT_NODE, "fifo", 0o644, O_CREAT | O_WRONLY, context));
+});
+
+Deno.test("a create that finds something else there has the kernel look again, and keeps no node of it", () => {
+  using source = passthroughSource();
+  const { filesystem, context } = source;
+  Deno.mkdirSync(source.path("directory"));
+  assertErrno("ESTALE", () => filesystem.create(ROOT_NODE, "directory", 0o644, O_CREAT | O_WRONLY, context));
+  assertEquals(source.counts(), { nodes: 0, open: 1, evicted: 0 });
 });
 
 Deno.test("a file is made, written, read, truncated, and gone when it is removed and released", () => {

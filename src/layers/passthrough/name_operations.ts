@@ -3,7 +3,7 @@ import type { Created, FileSystem, Name, NodeId, RequestContext } from "../../fs
 import type { Entry } from "../../fs/attributes.ts";
 import { FsError } from "../../fs/errors.ts";
 import { decodeName } from "../../fs/names.ts";
-import { O_CLOEXEC, O_CREAT, O_EXCL, O_NOFOLLOW, O_TMPFILE, RENAME_EXCHANGE } from "../../fs/flags.ts";
+import { O_CLOEXEC, O_CREAT, O_EXCL, O_NOFOLLOW, O_TMPFILE, RENAME_EXCHANGE, S_IFREG } from "../../fs/flags.ts";
 import { FIRST, SECOND } from "./descriptors.ts";
 import type { FileOpening } from "./file_opening.ts";
 import type { PassthroughLoop } from "./passthrough_loop.ts";
@@ -37,6 +37,18 @@ export function nameOperations(loop: PassthroughLoop, opening: FileOpening) {
     const entry = loop.enter(table.cellOf(parent), directory, nameBuffer);
     if (entry === undefined) throw new FsError("ENOENT", "What was just made is gone: somebody removed it");
     return entry;
+  }
+
+  /** Opens what was to be created and was there; the kernel learns of its lookup only with the answer. */
+  function openFound(entry: Entry, flags: number, context: RequestContext): Created {
+    try {
+      // With ESTALE the kernel looks the name up again (do_filp_open in fs/namei.c): links and directories are its own.
+      if (loop.typeOf(entry.node) !== S_IFREG) throw new FsError("ESTALE", "What was made meanwhile is no file");
+      return { entry, opened: opening.open(entry.node, flags, context) };
+    } catch (error) {
+      descriptors.forget(entry.node, 1);
+      throw error;
+    }
   }
 
   function remove(parent: NodeId, name: Name, flags: number, context: RequestContext): void {
@@ -126,8 +138,7 @@ export function nameOperations(loop: PassthroughLoop, opening: FileOpening) {
       if (descriptor >= 0) return opening.made(descriptor, flags, table.cellOf(parent), nameBuffer);
       // Somebody else made it meanwhile; it may be anything, so it is opened like any other file: after a look at it.
       if (calls.errno !== EEXIST || flags & O_EXCL) throw calls.failure(`create "${name}"`);
-      const entry = enterMade(parent, directory);
-      return { entry, opened: opening.open(entry.node, flags, context) };
+      return openFound(enterMade(parent, directory), flags, context);
     },
 
     makeTemporaryFile(parent: NodeId, mode: number, flags: number, context: RequestContext): Created {
