@@ -1,4 +1,5 @@
 /** The torture on directories of this machine: filesystems known to be right must pass. */
+import { checkThatChangingSourceNotices, tortureChangingSource } from "./torture/changing_source.ts";
 import { checkThatFsxNotices, torture, tortureSizes } from "./torture/mod.ts";
 
 async function makeDirectory(parent?: string): Promise<AsyncDisposable & { path: string }> {
@@ -19,4 +20,18 @@ Deno.test("/dev/shm survives the torture", async (t) => {
 Deno.test("the torture of one file notices a byte that a write lost", async () => {
   await using directory = await makeDirectory();
   await checkThatFsxNotices(directory.path);
+});
+
+Deno.test("a directory survives the torture of a mount whose source changes, being both", async (t) => {
+  for (const parent of [undefined, "/dev/shm"]) {
+    await t.step(parent ?? "the temporary directory", async () => {
+      await using directory = await makeDirectory(parent);
+      await tortureChangingSource(directory.path, directory.path, { operations: 10_000, settle: 0 });
+    });
+  }
+});
+
+Deno.test("the torture of a changing source notices a misplaced write, and a mount that is not its source", async () => {
+  await using directory = await makeDirectory();
+  await checkThatChangingSourceNotices(directory.path);
 });
