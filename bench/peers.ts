@@ -22,10 +22,28 @@ export async function compilePrograms(): Promise<Bench> {
   return { directory, [Symbol.asyncDispose]: () => Deno.remove(directory, { recursive: true }) };
 }
 
-/** All peers, in the order of the table. */
+/** The tool's `mount` with `args`. */
+function trellis(args: string[]): string[] {
+  return [Deno.execPath(), "run", "--allow-all", new URL("../cli.ts", import.meta.url).pathname, "mount", ...args];
+}
+
+/** All peers with their default caching, in the order of the table. */
+export function cachingPeers({ directory }: Bench): Peer[] {
+  return [
+    { name: "host", start: () => host(directory) },
+    peer(directory, "C passthrough_ll", (source, mountpoint) => [
+      `${directory}/passthrough_ll`,
+      "-f",
+      "-o",
+      `source=${source},default_permissions`,
+      mountpoint,
+    ]),
+    peer(directory, "passthrough", (source, mountpoint) => trellis([source, mountpoint])),
+  ];
+}
+
+/** All peers with the kernel's caches off, in the order of the table. */
 export function peers({ directory }: Bench): Peer[] {
-  const cli = new URL("../cli.ts", import.meta.url).pathname;
-  const trellis = (args: string[]) => [Deno.execPath(), "run", "--allow-all", cli, "mount", ...args];
   const off = "attr_timeout=0,entry_timeout=0";
   const passthrough = (source: string, mountpoint: string, loops: number) =>
     trellis(["-o", `cache=never,loops=${loops}`, source, mountpoint]);
