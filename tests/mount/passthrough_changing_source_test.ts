@@ -22,6 +22,11 @@ const COMBINATIONS: Record<string, Combination> = {
   "one loop, nothing cached": { options: "loops=1,cache=never", settle: 0 },
   "over tmpfs, four loops, nothing cached": { parent: "/dev/shm", options: "loops=4,cache=never", settle: 0 },
   "over tmpfs, one loop": { parent: "/dev/shm", options: "loops=1", settle: COHERENT_WITHIN },
+  "over tmpfs, four loops, few descriptors": {
+    parent: "/dev/shm",
+    options: "loops=4,max_descriptors=16",
+    settle: COHERENT_WITHIN,
+  },
   // Nothing is promised of a source that others change, but no operation may fail for it, nor read what nobody wrote.
   "over tmpfs, four loops, everything cached": { parent: "/dev/shm", options: "loops=4,cache=always" },
 };
@@ -37,7 +42,7 @@ interface Place {
 /** Tortures a fresh mount, which must live to its end without a word. */
 async function tortureMount({ mountpoint, source, options, invocation, user }: Place, settle?: number): Promise<void> {
   await using mount = await MountProcess.start([source, mountpoint], ["-o", options], invocation);
-  const operations = Math.ceil(tortureSizes().operations / 4);
+  const operations = Math.ceil(tortureSizes().operations / 8);
   await tortureChangingSource(mountpoint, source, {
     operations,
     ...(settle !== undefined && { settle }),
