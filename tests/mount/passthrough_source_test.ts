@@ -125,6 +125,17 @@ Deno.test("with cache=never a change behind the mount is seen at once", async (t
   await makeChanges(t, mounted, 0);
 });
 
+Deno.test("an explicit timeout counts for what a lookup brings too, not that of the caching mode", async () => {
+  await using mounted = await mountSource("cache=always,attr_timeout=0,entry_timeout=0", fillSource);
+  await using client = await PosixClient.start();
+  const mode = async () => ((await client.stat(mounted.shown("changed"))).mode & 0o777).toString(8);
+  assertEquals(await mode(), "644");
+  await Deno.chmod(mounted.source("changed"), 0o600);
+  assertEquals(await mode(), "600");
+  await Deno.rename(mounted.source("linked"), mounted.source("changed"));
+  assertEquals(await mode(), "644");
+});
+
 Deno.test("with cache=never an open file and a held directory show a change at once too", async () => {
   await using mounted = await mountSource("cache=never", fillSource);
   await using client = await PosixClient.start();

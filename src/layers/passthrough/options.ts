@@ -13,7 +13,7 @@ export type CacheMode = "never" | "auto" | "always";
 export interface PassthroughOptions {
   /** The directory to show. */
   source: string;
-  /** Default `auto`. */
+  /** Default `auto`. The mount's timeouts are to be those of `CACHE_TIMEOUTS`, or what the user asked for. */
   cache?: CacheMode;
   /**
    * The kernel gathers writes and sends them later (feature `writeback-cache`). Size and times are then the kernel's

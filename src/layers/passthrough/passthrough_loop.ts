@@ -10,7 +10,7 @@ import { FileStatus, STATX_MASK } from "./file_status.ts";
 import { Identity } from "./identity.ts";
 import { KernelPassthrough } from "./kernel_passthrough.ts";
 import { NodeTable, PINNED, ROOT, STATE, TYPE } from "./node_table.ts";
-import { CACHE_TIMEOUTS, type CheckedOptions } from "./options.ts";
+import type { CheckedOptions } from "./options.ts";
 import { Places } from "./places.ts";
 import type { Source } from "./source.ts";
 import {
@@ -61,10 +61,6 @@ export class PassthroughLoop {
       ...{ identity: this.identity, loop, limit: source.maxDescriptors },
     });
     this.#entry = { node: 0, generation: 0, attributes: this.status.readAttributes() };
-    if (options.cache !== "auto") {
-      this.#entry.entryTimeout = CACHE_TIMEOUTS[options.cache];
-      this.#entry.attributesTimeout = CACHE_TIMEOUTS[options.cache];
-    }
   }
 
   /** The attributes of the node that `status` was filled from; the same object each time. */
