@@ -3,7 +3,18 @@ import type { Created, FileSystem, Name, NodeId, RequestContext } from "../../fs
 import type { Entry } from "../../fs/attributes.ts";
 import { FsError } from "../../fs/errors.ts";
 import { decodeName } from "../../fs/names.ts";
-import { O_CLOEXEC, O_CREAT, O_EXCL, O_NOFOLLOW, O_TMPFILE, RENAME_EXCHANGE, S_IFREG } from "../../fs/flags.ts";
+import {
+  O_CLOEXEC,
+  O_CREAT,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_TMPFILE,
+  RENAME_EXCHANGE,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+} from "../../fs/flags.ts";
 import { FIRST, SECOND } from "./descriptors.ts";
 import type { FileOpening } from "./file_opening.ts";
 import type { PassthroughLoop } from "./passthrough_loop.ts";
@@ -32,15 +43,21 @@ export function nameOperations(loop: PassthroughLoop, opening: FileOpening) {
     return prepare(parent, name, context);
   }
 
-  /** The entry of what was just made under the name in the buffer. */
-  function enterMade(parent: NodeId, directory: number): Entry {
+  /**
+   * The entry of what was just made under the name in the buffer. The kernel answers EIO when it is of another type
+   * (create_new_entry in fs/fuse/dir.c), and does not take that lookup back.
+   */
+  function enterMade(parent: NodeId, directory: number, type: number): Entry {
     const entry = loop.enter(table.cellOf(parent), directory, nameBuffer);
-    if (entry === undefined) throw new FsError("ENOENT", "What was just made is gone: somebody removed it");
-    return entry;
+    if (entry !== undefined && loop.typeOf(entry.node) === type) return entry;
+    if (entry !== undefined) descriptors.forget(entry.node, 1);
+    throw new FsError("ENOENT", "What was just made is gone: somebody removed or replaced it");
   }
 
   /** Opens what was to be created and was there; the kernel learns of its lookup only with the answer. */
-  function openFound(entry: Entry, flags: number, context: RequestContext): Created {
+  function openFound(parent: NodeId, directory: number, flags: number, context: RequestContext): Created {
+    const entry = loop.enter(table.cellOf(parent), directory, nameBuffer);
+    if (entry === undefined) throw new FsError("ENOENT", "What was to be opened is gone: somebody removed it");
     try {
       // With ESTALE the kernel looks the name up again (do_filp_open in fs/namei.c): links and directories are its own.
       if (loop.typeOf(entry.node) !== S_IFREG) throw new FsError("ESTALE", "What was made meanwhile is no file");
@@ -77,20 +94,20 @@ export function nameOperations(loop: PassthroughLoop, opening: FileOpening) {
       const directory = prepareMaking(parent, name, context);
       const result = files.mknodat(directory, nameBuffer.bytes, mode, BigInt(device));
       if (result < 0) throw calls.failure(`make "${name}"`);
-      return enterMade(parent, directory);
+      return enterMade(parent, directory, mode & S_IFMT);
     },
 
     makeDirectory(parent: NodeId, name: Name, mode: number, context: RequestContext): Entry {
       const directory = prepareMaking(parent, name, context);
       if (files.mkdirat(directory, nameBuffer.bytes, mode) < 0) throw calls.failure(`make the directory "${name}"`);
-      return enterMade(parent, directory);
+      return enterMade(parent, directory, S_IFDIR);
     },
 
     makeSymbolicLink(parent: NodeId, name: Name, target: string, context: RequestContext): Entry {
       const directory = prepareMaking(parent, name, context);
       const result = files.symlinkat(targetBuffer.put(target), directory, nameBuffer.bytes);
       if (result < 0) throw calls.failure(`make the symbolic link "${name}"`);
-      return enterMade(parent, directory);
+      return enterMade(parent, directory, S_IFLNK);
     },
 
     link(node: NodeId, newParent: NodeId, newName: Name, context: RequestContext): Entry {
@@ -100,7 +117,7 @@ export function nameOperations(loop: PassthroughLoop, opening: FileOpening) {
       // Following the link of /proc leads to the node's own inode, a symbolic link too, and no further.
       const result = files.linkat(loop.source.proc, from, directory, nameBuffer.bytes, AT_SYMLINK_FOLLOW);
       if (result < 0) throw calls.failure(`link "${newName}"`);
-      return enterMade(newParent, directory);
+      return enterMade(newParent, directory, loop.typeOf(node));
     },
 
     unlink(parent: NodeId, name: Name, context: RequestContext): void {
@@ -138,7 +155,7 @@ export function nameOperations(loop: PassthroughLoop, opening: FileOpening) {
       if (descriptor >= 0) return opening.made(descriptor, flags, table.cellOf(parent), nameBuffer);
       // Somebody else made it meanwhile; it may be anything, so it is opened like any other file: after a look at it.
       if (calls.errno !== EEXIST || flags & O_EXCL) throw calls.failure(`create "${name}"`);
-      return openFound(enterMade(parent, directory), flags, context);
+      return openFound(parent, directory, flags, context);
     },
 
     makeTemporaryFile(parent: NodeId, mode: number, flags: number, context: RequestContext): Created {
