@@ -1,4 +1,5 @@
 /** Types only: all that crosses between the isolate that mounts and the loops. */
+import type { MetricsBlock } from "./metrics/metrics.ts";
 import type { Notification } from "./protocol/notification.ts";
 import type { ReplyDefaults } from "./protocol/reply.ts";
 
@@ -40,6 +41,8 @@ export interface LoopServe {
   readonly settings: ServeSettings;
   /** Where the loop's notifications go: a sender's port of the channel of `Envelope`s. */
   readonly notifications: MessagePort;
+  /** Where the loop counts what it does. */
+  readonly metrics: MetricsBlock;
 }
 
 export type ToLoop = LoopStart | LoopServe;

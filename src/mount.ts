@@ -8,9 +8,9 @@ import type { FileSystem } from "./fs/filesystem.ts";
 import type { FileSystemModule } from "./fs/module.ts";
 import { Handler } from "./handler/handler.ts";
 import { type Bounds, completeLimits, type Deadlines, type LimitOptions, type Limits } from "./handler/limits.ts";
-import { type Metrics, MetricsRecorder, type OperationMetrics } from "./handler/metrics.ts";
 import { Watcher } from "./handler/watcher.ts";
 import type { LoopReady } from "./messages.ts";
+import { type Metrics, MetricsRecorder, type OperationMetrics, readMetrics } from "./metrics/metrics.ts";
 import type { Log } from "./protocol/dispatch.ts";
 import type { ReplyDefaults } from "./protocol/reply.ts";
 import { type Server, Session } from "./session.ts";
@@ -111,8 +111,7 @@ export async function mount(
 /** What serves a mount, and what its filesystem has. */
 interface Servers extends Pick<LoopReady, "methods" | "features"> {
   readonly servers: readonly Server[];
-  /** Undefined where nothing is counted. */
-  readonly readMetrics: () => Metrics | undefined;
+  readonly readMetrics: () => Metrics;
 }
 
 type Logger = (message: string, detail: string) => void;
@@ -160,7 +159,7 @@ async function startLoops(
   underLoops.defer(() => release?.(shared));
   await Promise.all(loops.map((worker, loop) => worker.prepare({ module: href, options, shared, loop, loops: count })));
   const servers = loops.map((loop): Server => (settings) => loop.serve(settings, notifications.openSender()));
-  return { servers, readMetrics: () => undefined, ...loops[0]!.ready };
+  return { servers, readMetrics: () => readMetrics(loops.map(({ metrics }) => metrics)), ...loops[0]!.ready };
 }
 
 function replyDefaults(options: MountOptions): ReplyDefaults {

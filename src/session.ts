@@ -2,8 +2,8 @@
 import { openLibc } from "../ffi/library.ts";
 import type { Connection } from "./connection/connection.ts";
 import type { Feature } from "./connection/features.ts";
-import type { Metrics } from "./handler/metrics.ts";
 import type { EndReason, ServeSettings } from "./messages.ts";
+import type { Metrics } from "./metrics/metrics.ts";
 import { openDevicePoll } from "./transport/device_poll.ts";
 
 /** How long files that are still open after an unmount keep the session alive. */
@@ -23,8 +23,8 @@ export interface SessionParts {
   readonly settings: Omit<ServeSettings, "device" | "poll">;
   /** All that the kernel offers. */
   readonly offer: ReadonlySet<Feature>;
-  /** Reads what the servers have counted; undefined where nothing is counted. */
-  readonly readMetrics: () => Metrics | undefined;
+  /** Reads what the servers have counted. */
+  readonly readMetrics: () => Metrics;
 }
 
 /**
@@ -43,11 +43,8 @@ export class Session implements AsyncDisposable {
   /** Resolves when the mount is gone and everything is closed; rejects when a server failed. */
   readonly finished: Promise<void>;
 
-  /**
-   * What was asked of the filesystem so far, by operation; also after the mount is gone. Undefined for a filesystem that is
-   * served inside the loops, which count nothing.
-   */
-  readonly metrics: () => Metrics | undefined;
+  /** What was asked of the filesystem so far, by operation; also after the mount is gone. */
+  readonly metrics: () => Metrics;
 
   readonly #connection: Connection;
   readonly #stop: number;

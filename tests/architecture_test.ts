@@ -10,7 +10,7 @@ interface SourceFile {
 const ROOT = new URL("../", import.meta.url);
 
 // What the parts that serve a mount share: they know each other through messages only.
-const SHARED = ["ffi", "src/fs", "src/protocol", "src/messages.ts"];
+const SHARED = ["ffi", "src/fs", "src/metrics", "src/protocol", "src/messages.ts"];
 const SERVING = ["src/connection", "src/session", "src/handler", "src/channels"];
 
 /** Which rooms the files of a room may import beside their own. Nobody may import what has no room here. */
@@ -19,7 +19,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/deps.ts": [],
   "src/fs": [],
   "src/threads": [],
-  "src/messages.ts": ["src/fs", "src/protocol"],
+  "src/metrics": ["ffi", "src/fs"],
+  "src/messages.ts": ["src/fs", "src/metrics", "src/protocol"],
   "src/protocol": ["ffi", "src/fs"],
   "src/transport": [...SHARED, "src/threads"],
   "src/connection": SHARED,

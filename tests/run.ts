@@ -25,6 +25,7 @@ const PURE = [
   "tests/handler",
   "tests/layers/branch",
   "tests/layers/memory",
+  "tests/metrics",
   "tests/layers/passthrough_lock_waits_test.ts",
   "tests/layers/union",
   "tests/layers/wrappers",

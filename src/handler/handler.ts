@@ -10,8 +10,10 @@ import { ERRNO } from "../fs/errors.ts";
 import type { FileSystem } from "../fs/filesystem.ts";
 import type { Notifier } from "../fs/notifier.ts";
 import type { EndReason, ServeSettings } from "../messages.ts";
+import type { MetricsRecorder } from "../metrics/metrics.ts";
 import { HeaderContext } from "../protocol/context.ts";
 import { type Answer, Dispatcher, type Log } from "../protocol/dispatch.ts";
+import { WITHOUT_ANSWER } from "../protocol/operations.ts";
 import { ReplyBody } from "../protocol/reply.ts";
 import { RequestView } from "../protocol/request.ts";
 import { traceAnswers } from "../protocol/trace.ts";
@@ -21,11 +23,7 @@ import { DeviceReply } from "../transport/device_reply.ts";
 import { Flight } from "./flight.ts";
 import { InFlight } from "./in_flight.ts";
 import type { Limits } from "./limits.ts";
-import type { MetricsRecorder } from "./metrics.ts";
 import type { Watcher } from "./watcher.ts";
-
-/** What the kernel tells and expects no answer to. */
-const WITHOUT_ANSWER: ReadonlySet<number> = new Set([OPCODE.FORGET, OPCODE.BATCH_FORGET, OPCODE.NOTIFY_REPLY]);
 
 /** After this many requests in a row the isolate's timers and other events get their turn. */
 const REQUESTS_PER_TURN = 64;

@@ -3,11 +3,11 @@
  * answered once. The first answer takes a request out of here; what comes after it finds nothing, and is dropped.
  */
 import { ERRNO } from "../fs/errors.ts";
+import type { MetricsRecorder } from "../metrics/metrics.ts";
 import type { RequestView } from "../protocol/request.ts";
 import { Alarm } from "./alarm.ts";
 import { Flight } from "./flight.ts";
 import type { Limits } from "./limits.ts";
-import type { MetricsRecorder } from "./metrics.ts";
 import { type OperationKind, operationKind } from "./operation_kinds.ts";
 import { RequestQueue } from "./request_queue.ts";
 

@@ -64,3 +64,6 @@ export const OPERATIONS: ReadonlyMap<number, Operation<any>> = new Map<number, O
   [OPCODE.STATX, statx],
   [OPCODE.SYNCFS, syncfs],
 ]);
+
+/** What the kernel tells and expects no answer to. */
+export const WITHOUT_ANSWER: ReadonlySet<number> = new Set([OPCODE.FORGET, OPCODE.BATCH_FORGET, OPCODE.NOTIFY_REPLY]);

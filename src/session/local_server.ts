@@ -4,8 +4,10 @@ import { OPCODE } from "../../ffi/kernel.ts";
 import { STRUCT } from "../../ffi/structs.ts";
 import type { FileSystem } from "../fs/filesystem.ts";
 import type { ServeSettings } from "../messages.ts";
+import type { MetricsRecorder } from "../metrics/metrics.ts";
 import { HeaderContext } from "../protocol/context.ts";
 import { type Answer, Dispatcher, type Log } from "../protocol/dispatch.ts";
+import { WITHOUT_ANSWER } from "../protocol/operations.ts";
 import { ReplyBody } from "../protocol/reply.ts";
 import type { RequestView } from "../protocol/request.ts";
 import { traceAnswers } from "../protocol/trace.ts";
@@ -13,19 +15,32 @@ import { BackingFiles } from "../transport/backing_files.ts";
 import { DeviceReply } from "../transport/device_reply.ts";
 import { WaitingRequests } from "./waiting_requests.ts";
 
+/** What a loop serves, and how. */
+export interface LocalServerOptions {
+  readonly filesystem: FileSystem;
+  readonly settings: ServeSettings;
+  readonly libc: Libc;
+  readonly metrics: MetricsRecorder;
+  readonly log: Log;
+}
+
 /** Serves requests by calling a filesystem whose methods must not return promises. */
 export class LocalServer {
   /** Requests that are to be served again. */
   readonly waiting: WaitingRequests;
   readonly #dispatcher: Dispatcher;
   readonly #context: HeaderContext;
+  readonly #reply: DeviceReply;
+  readonly #metrics: MetricsRecorder;
 
-  constructor(filesystem: FileSystem, settings: ServeSettings, libc: Libc, log: Log) {
+  constructor({ filesystem, settings, libc, metrics, log }: LocalServerOptions) {
     const { maxWrite, defaults, features, debug, interrupts } = settings;
     const reply = new DeviceReply(libc, maxWrite);
+    this.#reply = reply;
+    this.#metrics = metrics;
     const never = new AbortController().signal;
     this.#context = new HeaderContext({ allocate: (size) => reply.body.subarray(0, size), signal: () => never });
-    const send: Answer = (request, length) => reply.send(request, length);
+    const send: Answer = (request, length) => this.#send(request, length);
     const answer = debug ? traceAnswers(send, (line) => log(line, undefined)) : send;
     this.waiting = new WaitingRequests(interrupts, answer);
     this.#dispatcher = new Dispatcher({
@@ -42,8 +57,27 @@ export class LocalServer {
   }
 
   serve(request: RequestView): void {
+    const { opcode } = request;
     // What is being served is answered in a moment; only what waits, here or in another loop, can be interrupted.
-    if (request.opcode === OPCODE.INTERRUPT) this.waiting.interrupt(request.u32(STRUCT.fuse_interrupt_in.unique));
-    else void this.#dispatcher.dispatch(request, this.#context);
+    if (opcode === OPCODE.INTERRUPT) return this.waiting.interrupt(request.u32(STRUCT.fuse_interrupt_in.unique));
+    if (!WITHOUT_ANSWER.has(opcode)) {
+      request.begun = performance.now();
+      this.#metrics.begin(opcode);
+    }
+    this.serveAgain(request);
+  }
+
+  /** Serves a request of `waiting`, which was counted when it came. */
+  serveAgain(request: RequestView): void {
+    void this.#dispatcher.dispatch(request, this.#context);
+  }
+
+  #send(request: RequestView, length: number): boolean {
+    try {
+      return this.#reply.send(request, length);
+    } finally {
+      // Counted only now: the caller goes on meanwhile.
+      this.#metrics.end(request.opcode, length, performance.now() - request.begun);
+    }
   }
 }

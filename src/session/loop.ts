@@ -20,7 +20,7 @@ export interface LoopParts {
 export function runLoop({ reader, poll, spin, server }: LoopParts): EndReason {
   const { waiting } = server;
   for (let empty = 0;;) {
-    if (waiting.size > 0) waiting.serveDue((request) => server.serve(request));
+    if (waiting.size > 0) waiting.serveDue((request) => server.serveAgain(request));
     const found = reader.read();
     if (found === "request") {
       empty = 0;

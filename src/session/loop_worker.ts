@@ -1,5 +1,6 @@
 /** A loop as the mounting side sees it: a worker that gets ready, serves, and ends. */
 import type { EndReason, FromLoop, LogRecord, LoopReady, LoopStart, ServeSettings, ToLoop } from "../messages.ts";
+import { makeMetricsBlock, type MetricsBlock } from "../metrics/metrics.ts";
 
 export class LoopWorker implements Disposable {
   readonly #worker: Worker;
@@ -7,6 +8,8 @@ export class LoopWorker implements Disposable {
   readonly #ended = Promise.withResolvers<EndReason>();
   #facts: LoopReady | undefined;
 
+  /** What the loop counts; readable also after its end. */
+  readonly metrics: MetricsBlock = makeMetricsBlock();
   /** Where the loop's log lines go. */
   onLog: (record: LogRecord) => void = () => {};
 
@@ -41,7 +44,9 @@ export class LoopWorker implements Disposable {
 
   /** Serves until the end and says why it ended; its notifications go to the port. @throws when the loop fails. */
   serve(settings: ServeSettings, notifications: MessagePort): Promise<EndReason> {
-    this.#worker.postMessage({ kind: "serve", settings, notifications } satisfies ToLoop, [notifications]);
+    this.#worker.postMessage({ kind: "serve", settings, notifications, metrics: this.metrics } satisfies ToLoop, [
+      notifications,
+    ]);
     return this.#ended.promise;
   }
 

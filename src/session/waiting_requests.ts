@@ -44,6 +44,7 @@ export class WaitingRequests {
   add(request: RequestView, milliseconds: number): void {
     const copy = RequestView.over(request.payload.slice(0, (request.length + 7) & ~7) as Uint8Array<ArrayBuffer>);
     copy.device = request.device;
+    copy.begun = request.begun;
     this.#waiting.push({ request: copy, due: performance.now() + milliseconds, delay: milliseconds });
   }
 

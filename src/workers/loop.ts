@@ -5,6 +5,7 @@ import { describeThrown } from "../fs/errors.ts";
 import type { FileSystem } from "../fs/filesystem.ts";
 import type { FileSystemModule } from "../fs/module.ts";
 import type { FromLoop, LoopServe, LoopStart, ToLoop } from "../messages.ts";
+import { MetricsRecorder } from "../metrics/metrics.ts";
 import type { Log } from "../protocol/dispatch.ts";
 import { LocalServer } from "../session/local_server.ts";
 import { runLoop } from "../session/loop.ts";
@@ -40,14 +41,15 @@ async function prepare({ module, options, loop, loops, shared }: LoopStart): Pro
 }
 
 /** Blocks this thread from here on, but for `destroy`. */
-async function serve({ settings, notifications }: LoopServe): Promise<void> {
+async function serve({ settings, notifications, metrics: block }: LoopServe): Promise<void> {
   const { minor, features, maxWrite } = settings;
   const libc = openLibc();
   filesystem!.initialize?.({ minor, features, maxWrite, notifier: loopNotifier(notifications) });
   const log: Log = (message, error) => self.postMessage({ kind: "log", message, detail: describeThrown(error) });
   const reader = new DeviceReader({ libc, ...settings });
   const poll = new DevicePoll(libc, settings.poll);
-  const server = new LocalServer(filesystem!, settings, libc, log);
+  const metrics = new MetricsRecorder(block);
+  const server = new LocalServer({ filesystem: filesystem!, settings, libc, metrics, log });
   const reason = runLoop({ reader, poll, spin: new SpinToken(settings.spinning), server });
   await filesystem!.destroy?.();
   self.postMessage({ kind: "ended", reason });

@@ -5,7 +5,7 @@ import { STRUCT } from "../../ffi/structs.ts";
 import type { Flight } from "../../src/handler/flight.ts";
 import { InFlight } from "../../src/handler/in_flight.ts";
 import { completeLimits, type LimitOptions } from "../../src/handler/limits.ts";
-import { MetricsRecorder } from "../../src/handler/metrics.ts";
+import { MetricsRecorder } from "../../src/metrics/metrics.ts";
 import { RequestView } from "../../src/protocol/request.ts";
 import { waitFor } from "../support/mounted.ts";
 
