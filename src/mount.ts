@@ -4,6 +4,7 @@ import { Connection } from "./connection/connection.ts";
 import { type Feature, wantedFeatures } from "./connection/features.ts";
 import { deviceDescriptor, prepareMountpoint } from "./connection/mountpoint.ts";
 import { describeThrown } from "./fs/errors.ts";
+import type { StatusReport } from "./control/messages.ts";
 import type { FileSystem } from "./fs/filesystem.ts";
 import type { FileSystemModule } from "./fs/module.ts";
 import { Handler } from "./handler/handler.ts";
@@ -53,6 +54,11 @@ export interface MountOptions extends LimitOptions {
   readonly defaultPermissions?: boolean;
   /** The largest read in bytes. */
   readonly maxRead?: number;
+  /**
+   * Answer `cli.ts status` of this user, on a control socket in the user's runtime directory. Default false. Where there
+   * can be no such socket, the log says why and the mount does without.
+   */
+  readonly control?: boolean;
   /** Log every request and its answer. */
   readonly debug?: boolean;
   /** Told what goes wrong inside the filesystem. Default: standard error. */
@@ -91,7 +97,7 @@ export async function mount(
   await using resources = new AsyncDisposableStack();
   // Disposed of after the connection: what it waits for in the kernel ends with the servers' descriptors.
   const notifications = resources.use(new NotifyHandler());
-  const { servers, methods, features, readMetrics } = "module" in filesystem
+  const { placement, servers, methods, features, readMetrics } = "module" in filesystem
     ? await startLoops(filesystem, notifications, log, resources)
     : makeHandler(filesystem, notifications, limits, log, resources);
 
@@ -103,6 +109,10 @@ export async function mount(
   const shared = { interrupts: makeInterrupts(), spinning, openNodes };
   const settings = { ...agreement, ...shared, defaults: replyDefaults(options), debug };
   notifications.open(() => connection.attach());
+  if (options.control === true) {
+    const facts = { placement, servers: servers.length, minor: agreement.minor, features: [...agreement.features] };
+    await openControl(connection, () => ({ ...facts, operations: readMetrics() }), log, resources);
+  }
   const session = new Session({ connection, servers, settings, offer: offer.features, readMetrics });
   session.own(resources.move());
   return session;
@@ -110,6 +120,7 @@ export async function mount(
 
 /** What serves a mount, and what its filesystem has. */
 interface Servers extends Pick<LoopReady, "methods" | "features"> {
+  readonly placement: StatusReport["placement"];
   readonly servers: readonly Server[];
   readonly readMetrics: () => Metrics;
 }
@@ -131,6 +142,7 @@ function makeHandler(
   const retrieved = (unique: number, data: Uint8Array) => notifications.retrieved(unique, data.slice());
   const parts = { filesystem, watcher, limits, metrics, notifier, retrieved, log };
   return {
+    placement: "handler",
     servers: [(settings) => new Handler({ ...parts, settings }).serve()],
     readMetrics: () => metrics.read(),
     methods: methodsOf(filesystem),
@@ -159,7 +171,28 @@ async function startLoops(
   underLoops.defer(() => release?.(shared));
   await Promise.all(loops.map((worker, loop) => worker.prepare({ module: href, options, shared, loop, loops: count })));
   const servers = loops.map((loop): Server => (settings) => loop.serve(settings, notifications.openSender()));
-  return { servers, readMetrics: () => readMetrics(loops.map(({ metrics }) => metrics)), ...loops[0]!.ready };
+  const blocks = loops.map(({ metrics }) => metrics);
+  return { placement: "loop", servers, readMetrics: () => readMetrics(blocks), ...loops[0]!.ready };
+}
+
+/** Serves the mount's control socket. The mount is worth having without, so what fails is a log line. */
+async function openControl(
+  connection: Connection,
+  describe: () => Omit<StatusReport, "mountpoint" | "pid" | "uptimeSeconds">,
+  log: Logger,
+  resources: AsyncDisposableStack,
+): Promise<void> {
+  const { mountpoint, mountedDevice } = connection;
+  const begun = performance.now();
+  const uptimeSeconds = () => (performance.now() - begun) / 1000;
+  const status = () => ({ mountpoint, pid: Deno.pid, uptimeSeconds: uptimeSeconds(), ...describe() });
+  try {
+    // Loaded only here: it brings in Node's sockets, which a mount without it need not wait for.
+    const { listenForMount } = await import("./control/listen.ts");
+    resources.use(await listenForMount(mountpoint, mountedDevice, { status }));
+  } catch (error) {
+    log(`There is no control socket for ${mountpoint}, so "status" will not know it`, String(error));
+  }
 }
 
 function replyDefaults(options: MountOptions): ReplyDefaults {

@@ -27,6 +27,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/session": [...SHARED, "src/transport"],
   "src/handler": [...SHARED, "src/transport"],
   "src/channels": SHARED,
+  "src/control": ["ffi", "src/connection", "src/metrics"],
   "src/layers/support": ["src/fs"],
   "src/layers/branch": ["src/fs", "src/layers/support"],
   "src/layers/wrappers": ["src/fs", "src/layers/support"],
@@ -35,7 +36,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/layers/passthrough": ["ffi", "src/fs", "src/threads", "src/layers/support"],
   "src/workers": [...SHARED, ...SERVING, "src/transport"],
   "src/session.ts": [...SHARED, ...SERVING, "src/transport"],
-  "src/mount.ts": [...SHARED, ...SERVING, "src/transport", "src/session.ts"],
+  "src/mount.ts": [...SHARED, ...SERVING, "src/control", "src/transport", "src/session.ts"],
   "src/container": [],
   "src/config": [
     "src/deps.ts",
@@ -53,8 +54,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/fs",
     "src/config",
     "src/connection",
+    "src/control",
     "src/layers/memory",
     "src/layers/passthrough",
+    "src/metrics",
     "src/mount.ts",
   ],
   "mod.ts": [

@@ -19,6 +19,8 @@ const PURE = [
   "tests/channels",
   "tests/config",
   "tests/connection",
+  "tests/control/frames_test.ts",
+  "tests/control/messages_test.ts",
   "tests/container/sandbox_test.ts",
   "tests/fs/attributes_test.ts",
   "tests/fs/names_test.ts",

@@ -36,6 +36,8 @@ export const LIBC = {
   memfd_create: { parameters: ["buffer", "u32"], result: "i32" },
   /** off_t lseek(int fd, off_t offset, int whence) */
   lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
+  /** int getsockopt(int sockfd, int level, int optname, void *optval, socklen_t *optlen) */
+  getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
   /** int umount2(const char *target, int flags); nonblocking: it may wait for a server in this very isolate */
   umount2: { parameters: ["buffer", "i32"], result: "i32", nonblocking: true },
   /** int *__errno_location(void): the calling thread's errno */

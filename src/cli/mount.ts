@@ -69,6 +69,7 @@ async function startSession(plan: MountPlan, mountpoint: string, given: MountSet
     return await mount(plan.placement, mountpoint, {
       filesystemName: plan.name,
       subtype: "trellis",
+      control: true,
       ...plan.settings,
       ...given,
     });

@@ -39,7 +39,7 @@ export class Connection implements Disposable {
   readonly device: number;
   readonly #clones: number[] = [];
   /** `st_dev` of the mount as the mount table writes it; undefined when somebody else mounted. */
-  readonly #mountedDevice: string | undefined;
+  readonly mountedDevice: string | undefined;
   #unmounting: Promise<void> | undefined;
 
   private constructor(mountpoint: string, session: Deno.PointerObject, device: number) {
@@ -47,7 +47,7 @@ export class Connection implements Disposable {
     this.mountpoint = mountpoint;
     this.#session = session;
     this.device = device;
-    this.#mountedDevice = findMountNow(mountpoint)?.device;
+    this.mountedDevice = findMountNow(mountpoint)?.device;
   }
 
   /**
@@ -128,7 +128,7 @@ export class Connection implements Disposable {
   async #unmount(): Promise<void> {
     await openLibfuse().symbols.fuse_session_unmount(this.#session);
     const left = await findMount(this.mountpoint);
-    if (left !== undefined && left.device === this.#mountedDevice) {
+    if (left !== undefined && left.device === this.mountedDevice) {
       throw new UnmountError(`Cannot unmount "${this.mountpoint}": libfuse did not take it away; its words are above`);
     }
   }

@@ -1,0 +1,134 @@
+/**
+ * Answers on a mount's control socket, in the process that serves the mount. Only its own user and root are answered.
+ * Every wait has a deadline, so that a peer that says half a word, or reads nothing, is cut off.
+ */
+import { createServer, type Server, type Socket } from "node:net";
+import { basename, dirname } from "node:path";
+import { encodeFrame, FrameDecoder, FrameError } from "./frames.ts";
+import { type CommandName, type Commands, ControlError, type ErrorCode, readRequest, VERSION } from "./messages.ts";
+import { peerUid } from "./peer_credentials.ts";
+
+/** What a server can do. */
+export type CommandTable = { readonly [Name in CommandName]: () => Commands[Name] | Promise<Commands[Name]> };
+
+export interface ControlServerOptions {
+  readonly path: string;
+  readonly commands: CommandTable;
+  /** How long a request may take from its first wait to its sent answer, in milliseconds. Default 5,000. */
+  readonly deadline?: number;
+}
+
+const DEADLINE = 5_000;
+
+/** Peers beyond this many at once are turned away. */
+const MAX_PEERS = 64;
+
+export class ControlServer implements AsyncDisposable {
+  readonly #options: ControlServerOptions;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  /** Tells our file from one that another server has put in its place. */
+  #inode: number | null = null;
+
+  private constructor(options: ControlServerOptions) {
+    this.#options = options;
+    // Half open: what is wrong with a frame that was cut short can still be said.
+    this.#server = createServer({ allowHalfOpen: true }, (socket) => void this.#serve(socket));
+  }
+
+  /**
+   * Listens at `path`. What lies there is replaced: the name is that of a connection which the kernel has given to this
+   * mount, so it is a dead server's.
+   *
+   * @throws {Error} as the system refuses, such as for a path that is too long.
+   */
+  static async listen(options: ControlServerOptions): Promise<ControlServer> {
+    const control = new ControlServer(options);
+    // Put in place only when it listens and has its mode, so that nobody finds it earlier and takes it for a dead one.
+    const hidden = `${dirname(options.path)}/.${basename(options.path)}`;
+    await new Promise<void>((resolve, reject) => {
+      control.#server.once("error", reject);
+      control.#server.listen(hidden, () => resolve());
+    });
+    try {
+      await Deno.chmod(hidden, 0o600);
+      control.#inode = (await Deno.lstat(hidden)).ino;
+      await Deno.rename(hidden, options.path);
+    } catch (error) {
+      await control[Symbol.asyncDispose]();
+      throw error;
+    }
+    return control;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+    const status = await Deno.lstat(this.#options.path).catch(() => undefined);
+    if (status !== undefined && status.ino === this.#inode) await Deno.remove(this.#options.path);
+  }
+
+  async #serve(socket: Socket): Promise<void> {
+    if (this.#sockets.size === MAX_PEERS) return void socket.destroy();
+    this.#sockets.add(socket);
+    socket.once("close", () => this.#sockets.delete(socket));
+    const timer = setTimeout(() => socket.destroy(), this.#options.deadline ?? DEADLINE);
+    try {
+      await this.#converse(socket, () => timer.refresh());
+    } catch {
+      // The peer is gone, or was cut off: there is nobody to tell.
+    } finally {
+      clearTimeout(timer);
+      socket.destroy();
+    }
+  }
+
+  /** Answers one request after the other until the peer has no more, or what comes cannot be understood. */
+  async #converse(socket: Socket, refresh: () => void): Promise<void> {
+    const decoder = new FrameDecoder();
+    try {
+      // Without this, an error inside the loop would destroy the socket before the refusal is sent.
+      for await (const piece of socket.iterator({ destroyOnReturn: false })) {
+        for (const value of decoder.push(piece)) {
+          await send(socket, await this.#answer(socket, value));
+          refresh();
+        }
+      }
+      decoder.end();
+    } catch (error) {
+      const code = error instanceof FrameError ? "malformed" : error instanceof ControlError ? error.code : undefined;
+      if (code === undefined) throw error;
+      await send(socket, refusal(code, error));
+    }
+    await new Promise<void>((resolve) => socket.end(resolve));
+  }
+
+  async #answer(socket: Socket, value: unknown): Promise<Uint8Array> {
+    const { commands } = this.#options;
+    try {
+      admit(socket);
+      const { command } = readRequest(value, Object.keys(commands));
+      return encodeFrame({ version: VERSION, result: await commands[command]() });
+    } catch (error) {
+      return refusal(error instanceof ControlError ? error.code : "failed", error);
+    }
+  }
+}
+
+/** Not when a peer connects, but when it asks: one that is still writing would miss the refusal. */
+function admit(socket: Socket): void {
+  const uid = peerUid(socket);
+  if (uid !== Deno.uid() && uid !== 0) {
+    throw new ControlError("forbidden", `User ${uid ?? "unknown"} may not ask: this is user ${Deno.uid()}'s mount`);
+  }
+}
+
+function refusal(code: ErrorCode, error: unknown): Uint8Array {
+  const message = error instanceof Error ? error.message : String(error);
+  return encodeFrame({ version: VERSION, error: { code, message } });
+}
+
+function send(socket: Socket, frame: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => socket.write(frame, (error) => error ? reject(error) : resolve()));
+}
