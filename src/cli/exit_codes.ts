@@ -12,6 +12,7 @@ export const EXIT_CODES = {
   BUSY: 7,
   SOURCE: 8,
   CONFIG: 9,
+  NO_ANSWER: 10,
 } as const;
 
 /** A kind of failure. */
@@ -24,16 +25,17 @@ const MEANINGS: Record<keyof typeof EXIT_CODES, string> = {
   ENVIRONMENT: "this machine cannot mount: no libfuse3, or no usable /dev/fuse (see doctor)",
   MOUNTPOINT: "the mountpoint cannot be used: missing, not a directory, not permitted, already a mountpoint",
   MOUNT: "mounting or unmounting failed",
-  NOT_MOUNTED: "umount: nothing of FUSE is mounted there",
+  NOT_MOUNTED: "umount, status: nothing of FUSE is mounted there",
   BUSY: "umount: the filesystem is in use",
   SOURCE: "the source cannot be used: missing, not a directory, not readable, one inside the other with the mountpoint",
   CONFIG: "the configuration has problems, all of which are printed",
+  NO_ANSWER: "status: a mount's server hangs, is gone, or has no control socket",
 };
 
 /** The part of the help that lists the exit codes. */
 export function describeExitCodes(): string {
   const lines = Object.entries(EXIT_CODES).map(([name, code]) =>
-    `  ${code}  ${MEANINGS[name as keyof typeof MEANINGS]}`
+    `${String(code).padStart(3)}  ${MEANINGS[name as keyof typeof MEANINGS]}`
   );
   return ["", "Exit codes:", ...lines].join("\n");
 }

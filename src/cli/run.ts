@@ -8,6 +8,7 @@ import { explainCommand } from "./explain.ts";
 import { Failure } from "./failure.ts";
 import { initCommand } from "./init.ts";
 import { mountCommand } from "./mount.ts";
+import { statusCommand } from "./status.ts";
 import { umountCommand } from "./umount.ts";
 
 /** Runs the tool with `args`, those after the program's name, and returns its exit code. */
@@ -36,6 +37,7 @@ function makeProgram(): Command {
   const commands = [
     mountCommand(),
     umountCommand(),
+    statusCommand(),
     doctorCommand(),
     initCommand(),
     checkCommand(),

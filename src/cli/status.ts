@@ -1,0 +1,96 @@
+/** `status`: how this user's mounts are, by what their servers and the kernel say. */
+import { Command, InvalidArgumentError } from "../deps.ts";
+import { Failure } from "./failure.ts";
+import { examineMounts, locateMountpoint, type MountStatus } from "./mount_status.ts";
+import { awaitSignal } from "./signals.ts";
+import { describeMounts } from "./status_table.ts";
+
+/** The command. */
+export function statusCommand(): Command {
+  return new Command("status")
+    .summary("show how mounts are, and what was asked of them")
+    .description(
+      "Show the mount at MOUNTPOINT, or all mounts of this user: what its server says on its control socket, checked " +
+        "against the kernel's mount table. The mountpoint itself is not touched, so a server that hangs holds up nothing.",
+    )
+    .argument("[mountpoint]", "where it is mounted")
+    .option("--json", "print JSON, for programs; with --watch a line each time")
+    .option("-w, --watch [seconds]", "show it again and again, until Ctrl-C", readSeconds)
+    .addHelpText(
+      "after",
+      "\nLatencies are upper bounds, by powers of two. Ends with 10 when a mount does not answer, with 6 when it is not " +
+        "mounted.",
+    )
+    .action((path: string | undefined, options: StatusOptions) => status(path, options));
+}
+
+interface StatusOptions {
+  json?: boolean;
+  /** True without a number. */
+  watch?: number | true;
+}
+
+const EVERY_SECONDS = 2;
+
+function readSeconds(text: string): number {
+  const seconds = Number(text);
+  if (!(seconds >= 0.1 && seconds <= 86400)) {
+    throw new InvalidArgumentError("It takes seconds, from 0.1 to 86400; write a mountpoint before it.");
+  }
+  return seconds;
+}
+
+async function status(path: string | undefined, { json = false, watch }: StatusOptions): Promise<void> {
+  if (path === "") throw new Failure("USAGE", "Cannot show the mount at an empty path: name a folder");
+  const mountpoint = path === undefined ? undefined : await locateMountpoint(path);
+  if (watch !== undefined) return await watchMounts(mountpoint, json, watch === true ? EVERY_SECONDS : watch);
+  const mounts = await examineMounts(mountpoint);
+  if (mounts.length === 0 && mountpoint !== undefined) {
+    throw new Failure("NOT_MOUNTED", `Cannot show ${path}: no FUSE filesystem is mounted there, and no server says so`);
+  }
+  console.log(json ? toJson(mounts, 2) : describeMounts(mounts, new Map()));
+  refuse(mounts);
+}
+
+/** What is not as it should be decides the exit code. */
+function refuse(mounts: readonly MountStatus[]): void {
+  const names = (wanted: (mount: MountStatus) => boolean) =>
+    mounts.filter(wanted).map(({ mountpoint }) => mountpoint).join(", ");
+  const silent = names(({ state }) => state !== "answering" && state !== "not mounted");
+  if (silent !== "") throw new Failure("NO_ANSWER", `No status of ${silent}`);
+  const unmounted = names(({ state }) => state === "not mounted");
+  if (unmounted !== "") throw new Failure("NOT_MOUNTED", `Not mounted: ${unmounted}`);
+}
+
+async function watchMounts(mountpoint: string | undefined, json: boolean, seconds: number): Promise<void> {
+  using ended = awaitSignal("SIGINT", "SIGTERM");
+  const lastAnswers = new Map<number, Date>();
+  // Home, and clear from there: the screen does not flicker as it would when it is cleared first.
+  const before = Deno.stdout.isTerminal() && !json ? "\x1b[H\x1b[J" : "";
+  const after = json || before !== "" ? "\n" : "\n\n";
+  for (let goesOn = true; goesOn;) {
+    const mounts = await Promise.race([examineMounts(mountpoint), ended.signal]);
+    if (typeof mounts === "string") return;
+    mounts.filter(({ report }) => report).forEach(({ connection }) => lastAnswers.set(connection, new Date()));
+    await print(before + (json ? toJson(mounts) : describeMounts(mounts, lastAnswers)) + after);
+    goesOn = await pause(seconds, ended.signal);
+  }
+}
+
+async function print(text: string): Promise<void> {
+  const bytes = new TextEncoder().encode(text);
+  for (let written = 0; written < bytes.length;) written += await Deno.stdout.write(bytes.subarray(written));
+}
+
+/** False when it was cut short. */
+async function pause(seconds: number, end: Promise<unknown>): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => resolve(true), seconds * 1000);
+  const goesOn = await Promise.race([promise, end.then(() => false)]);
+  clearTimeout(timer);
+  return goesOn;
+}
+
+function toJson(mounts: readonly MountStatus[], indentation?: number): string {
+  return JSON.stringify(mounts, (_key, value) => value ?? null, indentation);
+}
