@@ -10,6 +10,7 @@ import {
   type SocketFile,
   socketName,
 } from "../control/socket_files.ts";
+import { isFuse } from "./findings.ts";
 
 /**
  * - `answering`: its server says how it is.
@@ -68,14 +69,13 @@ export async function locateMountpoint(path: string): Promise<string> {
 }
 
 function topmost(table: readonly MountEntry[], mountpoint: string): MountEntry | undefined {
-  return table.findLast((entry) => entry.mountpoint === mountpoint);
+  const entry = table.findLast((entry) => entry.mountpoint === mountpoint);
+  return entry !== undefined && isFuse(entry) ? entry : undefined;
 }
 
 /** A connection's place in the table; of several (bind mounts) the one asked for. */
 function entryOf(table: readonly MountEntry[], connection: number, mountpoint?: string): MountEntry | undefined {
-  const entries = table.filter(({ device, type }) =>
-    type.startsWith("fuse") && connectionNumber(device) === connection
-  );
+  const entries = table.filter((entry) => isFuse(entry) && connectionNumber(entry.device) === connection);
   return entries.find((entry) => entry.mountpoint === mountpoint) ?? entries[0];
 }
 

@@ -72,6 +72,8 @@ export class ControlServer implements AsyncDisposable {
   async #serve(socket: Socket): Promise<void> {
     if (this.#sockets.size === MAX_PEERS) return void socket.destroy();
     this.#sockets.add(socket);
+    // What goes wrong is seen by whoever reads or writes; without a listener it would end the process.
+    socket.on("error", () => {});
     socket.once("close", () => this.#sockets.delete(socket));
     const timer = setTimeout(() => socket.destroy(), this.#options.deadline ?? DEADLINE);
     try {

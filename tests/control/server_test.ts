@@ -110,6 +110,23 @@ Deno.test("a peer that sends and never reads is cut off", async () => {
   });
 });
 
+Deno.test("a peer that is gone before its answer harms nobody", async () => {
+  const asked = Promise.withResolvers<void>();
+  const gone = Promise.withResolvers<void>();
+  await using server = await listen(async () => {
+    asked.resolve();
+    await gone.promise;
+    return REPORT;
+  });
+  {
+    using connection = await Deno.connect({ transport: "unix", path: server.path });
+    await connection.write(encodeFrame({ version: 1, command: "status" }));
+    await asked.promise;
+  }
+  gone.resolve();
+  assertEquals(await ask(server.path, "status"), REPORT);
+});
+
 Deno.test("nobody there, and a dead server's socket, are known as such", async () => {
   const folder = await Deno.makeTempDir({ prefix: "control-" });
   const path = `${folder}/1.sock`;
