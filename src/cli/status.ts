@@ -19,7 +19,7 @@ export function statusCommand(): Command {
     .addHelpText(
       "after",
       "\nLatencies are upper bounds, by powers of two. Ends with 10 when a mount does not answer, with 6 when it is not " +
-        "mounted.",
+        "mounted. With OTEL_DENO=true, --watch also sends what it shows to an OpenTelemetry collector.",
     )
     .action((path: string | undefined, options: StatusOptions) => status(path, options));
 }
@@ -65,16 +65,29 @@ function refuse(mounts: readonly MountStatus[]): void {
 async function watchMounts(mountpoint: string | undefined, json: boolean, seconds: number): Promise<void> {
   using ended = awaitSignal("SIGINT", "SIGTERM");
   const lastAnswers = new Map<number, Date>();
+  let mounts: readonly MountStatus[] = [];
+  using _telemetry = await startTelemetry(() => mounts);
   // Home, and clear from there: the screen does not flicker as it would when it is cleared first.
   const before = Deno.stdout.isTerminal() && !json ? "\x1b[H\x1b[J" : "";
   const after = json || before !== "" ? "\n" : "\n\n";
   for (let goesOn = true; goesOn;) {
-    const mounts = await Promise.race([examineMounts(mountpoint), ended.signal]);
-    if (typeof mounts === "string") return;
+    const found = await Promise.race([examineMounts(mountpoint), ended.signal]);
+    if (typeof found === "string") return;
+    mounts = found;
     mounts.filter(({ report }) => report).forEach(({ connection }) => lastAnswers.set(connection, new Date()));
     await print(before + (json ? toJson(mounts) : describeMounts(mounts, lastAnswers)) + after);
     goesOn = await pause(seconds, ended.signal);
   }
+}
+
+/** Hands what is watched to Deno's OpenTelemetry when that is on; loaded only then. */
+async function startTelemetry(watched: () => readonly MountStatus[]): Promise<Disposable | undefined> {
+  if (!["true", "1"].includes(Deno.env.get("OTEL_DENO") ?? "")) return undefined;
+  const { exportMetrics } = await import("../telemetry/mod.ts");
+  const reports = () => watched().flatMap(({ report }) => report ?? []);
+  return exportMetrics(() =>
+    reports().map(({ mountpoint, operations }) => ({ mountpoint, metrics: () => operations }))
+  );
 }
 
 async function print(text: string): Promise<void> {
