@@ -36,6 +36,7 @@ const PURE = [
   "tests/cli/configuration_test.ts",
   "tests/transport",
   "tests/cli/mount_options_test.ts",
+  "tests/cli/status_table_test.ts",
   "tests/cli/usage_test.ts",
 ];
 

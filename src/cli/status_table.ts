@@ -11,8 +11,7 @@ export function describeMounts(mounts: readonly MountStatus[], lastAnswers: Read
 }
 
 function describeMount({ mountpoint, state, waiting, report, problem }: MountStatus, lastAnswer?: Date): string {
-  const title = state === "answering" || state === "not mounted" ? [] : [state.toUpperCase()];
-  if (state === "not mounted") title.push("NOT MOUNTED");
+  const title = state === "answering" ? [] : [state.toUpperCase()];
   const since = state === "not answering" && lastAnswer !== undefined
     ? [`last answer at ${lastAnswer.toTimeString().slice(0, 8)}`]
     : [];
@@ -25,8 +24,12 @@ function describeMount({ mountpoint, state, waiting, report, problem }: MountSta
 }
 
 function describeServer({ placement, servers, pid, uptimeSeconds, minor }: StatusReport): string[] {
-  const served = placement === "loop" ? `${servers} loop${servers === 1 ? "" : "s"}` : "handler";
-  return [served, `pid ${pid}`, `up ${describeDuration(uptimeSeconds)}`, `FUSE 7.${minor}`];
+  return [
+    `${servers} ${placement}${servers === 1 ? "" : "s"}`,
+    `pid ${pid}`,
+    `up ${describeDuration(uptimeSeconds)}`,
+    `FUSE 7.${minor}`,
+  ];
 }
 
 function describeWaiting(waiting: number | undefined): string[] {
@@ -60,6 +63,7 @@ function align(rows: readonly string[][]): string[] {
 
 function describeMicroseconds(limit: number | undefined): string {
   if (limit === undefined) return "-";
+  if (limit === Infinity) return "∞";
   if (limit < 1000) return `${limit} µs`;
   return limit < 1_000_000 ? `${round(limit / 1000)} ms` : `${round(limit / 1_000_000)} s`;
 }
