@@ -75,8 +75,8 @@ async function watchMounts(mountpoint: string | undefined, json: boolean, second
     if (typeof found === "string") return;
     mounts = found;
     mounts.filter(({ report }) => report).forEach(({ connection }) => lastAnswers.set(connection, new Date()));
-    await print(before + (json ? toJson(mounts) : describeMounts(mounts, lastAnswers)) + after);
-    goesOn = await pause(seconds, ended.signal);
+    const text = json ? toJson(mounts) : describeMounts(mounts, lastAnswers);
+    goesOn = await print(before + text + after) && await pause(seconds, ended.signal);
   }
 }
 
@@ -90,9 +90,16 @@ async function startTelemetry(watched: () => readonly MountStatus[]): Promise<Di
   );
 }
 
-async function print(text: string): Promise<void> {
+/** False when nobody reads any more, as behind `| head`. */
+async function print(text: string): Promise<boolean> {
   const bytes = new TextEncoder().encode(text);
-  for (let written = 0; written < bytes.length;) written += await Deno.stdout.write(bytes.subarray(written));
+  try {
+    for (let written = 0; written < bytes.length;) written += await Deno.stdout.write(bytes.subarray(written));
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.BrokenPipe) return false;
+    throw error;
+  }
 }
 
 /** False when it was cut short. */

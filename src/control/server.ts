@@ -46,6 +46,8 @@ export class ControlServer implements AsyncDisposable {
     const control = new ControlServer(options);
     // Put in place only when it listens and has its mode, so that nobody finds it earlier and takes it for a dead one.
     const hidden = `${dirname(options.path)}/.${basename(options.path)}`;
+    // A server that died between the two steps below left it.
+    await Deno.remove(hidden).catch(() => {});
     await new Promise<void>((resolve, reject) => {
       control.#server.once("error", reject);
       control.#server.listen(hidden, () => resolve());

@@ -132,6 +132,7 @@ Deno.test("nobody there, and a dead server's socket, are known as such", async (
   const path = `${folder}/1.sock`;
   assertEquals(await codeOf(ask(path, "status")), "gone");
   Deno.listen({ transport: "unix", path }).close();
+  Deno.listen({ transport: "unix", path: `${folder}/.1.sock` }).close();
   assertEquals(await codeOf(ask(path, "status")), "gone");
   {
     await using _ = await ControlServer.listen({ path, commands: { status: () => REPORT } });

@@ -194,6 +194,13 @@ Deno.test("--watch shows it again until a signal ends it with 0", async (t) => {
     while (!(await reader.read()).done);
     assertEquals((await child.status).code, 0);
   });
+  await t.step("a reader that has had enough ends it, too", async () => {
+    const child = watch(["status", mountpoint, "-w", "0.1"], invocation);
+    const reader = child.stdout.getReader();
+    await reader.read();
+    await reader.cancel();
+    assertEquals((await child.status).code, 0);
+  });
   await t.step("a number that is none", async () => {
     assertEquals((await runCli(["status", "--watch", mountpoint], invocation)).code, 2);
   });
