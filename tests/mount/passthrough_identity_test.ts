@@ -136,7 +136,7 @@ async function compareWithHost(t: Deno.TestContext, mounted: MountedSource): Pro
   });
 }
 
-for (const options of ["loops=1", "loops=4,cache=never"]) {
+for (const options of ["loops=1", "loops=4,cache=never", "loops=2,no_kernel_passthrough"]) {
   Deno.test({
     name: `each caller acts as itself through a mount by root (${options})` +
       (NO_ORDINARY_USER ? ` (skipped: ${NO_ORDINARY_USER})` : ""),

@@ -19,7 +19,11 @@ const AS_ROOT: Record<string, Combination> = {
     options: "loops=1,cache=never",
     only: ["conformance", "model"],
   },
-  "over tmpfs, one loop": { parent: "/dev/shm", options: "loops=1", only: ["conformance"] },
+  "over tmpfs, one loop, without the kernel's passthrough": {
+    parent: "/dev/shm",
+    options: "loops=1,no_kernel_passthrough",
+    only: ["conformance"],
+  },
   "over tmpfs, four loops, writeback": {
     parent: "/dev/shm",
     options: "loops=4,writeback",
