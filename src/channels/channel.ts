@@ -4,21 +4,22 @@
  *
  * Sending never blocks and the queue has no bound: it is for events, which must not be lost. A receiver may be cut off
  * and another joined at any time. What a receiver was given stays with the channel until the receiver says that it took
- * it, and goes to another when it never does: nothing is lost and nothing taken twice.
+ * it, and goes to another when it never does: nothing is lost and nothing taken twice. The ends are in `channel_ends.ts`.
  */
 import { receiveMessageOnPort } from "node:worker_threads";
+import { SenderPorts } from "./channel_ends.ts";
 
 /** To a receiver: a message, or the wish that it take no more. */
-type ToReceiver<Message> = { readonly number: number; readonly message: Message } | "cut";
+export type ToReceiver<Message> = { readonly number: number; readonly message: Message } | "cut";
 
-/** From a receiver: the number of a message that it took, or that it takes no more. */
-type FromReceiver = number | "left";
+/** From a receiver: that it took a message and what it answers, or that it takes no more. */
+export type FromReceiver<Answer> = { readonly number: number; readonly answer: Answer } | "left";
 
 /** How many messages a receiver is given before it has taken the first; the rest waits for whoever is free. */
 const GIVEN_AHEAD = 32;
 
 /** How a channel treats messages that wait. All of it is optional. */
-export interface ChannelOptions<Message> {
+export interface ChannelOptions<Message, Answer> {
   /** Called when a message waits and no receiver is joined. */
   wanted?(): void;
   /**
@@ -28,26 +29,35 @@ export interface ChannelOptions<Message> {
   merge?(waiting: Message, message: Message): boolean;
   /** What messages may not overtake each other. Default: all are of one lane. */
   lane?(message: Message): unknown;
+  /** Told, once for each message, that it was taken, and what the receiver's callback returned. */
+  taken?(message: Message, answer: Answer): void;
+}
+
+/** What a channel is told by its joints. */
+interface JointEvents<Message, Answer> {
+  /** The receiver took a message, and has room for one more. */
+  taken(message: Message, answer: Answer): void;
+  /** The receiver has left and gives back what it did not take. */
+  left(joint: Joint<Message, Answer>, returned: readonly Message[]): void;
 }
 
 /** One receiver as the channel sees it. */
-export class Joint<Message> {
-  /** The receiver's end: to be wrapped in a {@linkcode Receiver}, here or where it was transferred to. */
+export class Joint<Message, Answer = void> {
+  /** The receiver's end: to be wrapped in a `Receiver`, here or where it was transferred to. */
   readonly port: MessagePort;
   readonly #own: MessagePort;
   readonly #given = new Map<number, Message>();
   readonly #left = Promise.withResolvers<void>();
-  readonly #changed: (joint: Joint<Message>, returned: Message[] | undefined) => void;
+  readonly #events: JointEvents<Message, Answer>;
   #next = 0;
   #open = true;
 
-  /** `changed` is told when the receiver has room, and what it gave back when it has left. */
-  constructor(changed: (joint: Joint<Message>, returned: Message[] | undefined) => void) {
+  constructor(events: JointEvents<Message, Answer>) {
     const { port1, port2 } = new MessageChannel();
     this.#own = port1;
     this.port = port2;
-    this.#changed = changed;
-    port1.onmessage = ({ data }: MessageEvent<FromReceiver>) => this.#receive(data);
+    this.#events = events;
+    port1.onmessage = ({ data }: MessageEvent<FromReceiver<Answer>>) => this.#receive(data);
     port1.addEventListener("close", () => this.#leave());
   }
 
@@ -74,15 +84,16 @@ export class Joint<Message> {
       // Deno's node:worker_threads takes the web's ports, which its types keep apart.
       const said = receiveMessageOnPort(this.#own as unknown as Parameters<typeof receiveMessageOnPort>[0]);
       if (said === undefined) break;
-      this.#receive(said.message as FromReceiver);
+      this.#receive(said.message as FromReceiver<Answer>);
     }
     this.#leave();
   }
 
-  #receive(said: FromReceiver): void {
+  #receive(said: FromReceiver<Answer>): void {
     if (said === "left") return this.#leave();
-    this.#given.delete(said);
-    if (this.#open) this.#changed(this, undefined);
+    const message = this.#given.get(said.number)!;
+    this.#given.delete(said.number);
+    this.#events.taken(message, said.answer);
   }
 
   #leave(): void {
@@ -90,27 +101,29 @@ export class Joint<Message> {
     this.#open = false;
     this.#own.close();
     this.#left.resolve();
-    this.#changed(this, [...this.#given.values()]);
+    this.#events.left(this, [...this.#given.values()]);
   }
 }
 
 /** The queue, and who is joined to it. Disposing cuts everybody off and forgets what waits. */
-export class Channel<Message> implements Disposable {
-  readonly #options: ChannelOptions<Message>;
-  readonly #waiting: Message[] = [];
+export class Channel<Message, Answer = void> implements Disposable {
+  readonly #options: ChannelOptions<Message, Answer>;
+  /** The queue is what lies from `#first` on: taking from the front of a long array would move all the rest. */
+  readonly #queue: Message[] = [];
+  #first = 0;
   /** The last waiting message of each lane. */
   readonly #last = new Map<unknown, Message>();
-  readonly #joints = new Set<Joint<Message>>();
-  readonly #senders = new Set<MessagePort>();
+  readonly #joints = new Set<Joint<Message, Answer>>();
+  readonly #senders = new SenderPorts<Message>((message) => this.send(message));
   #closed = false;
 
-  constructor(options: ChannelOptions<Message> = {}) {
+  constructor(options: ChannelOptions<Message, Answer> = {}) {
     this.#options = options;
   }
 
   /** How many messages no receiver was given yet. */
   get waiting(): number {
-    return this.#waiting.length;
+    return this.#queue.length - this.#first;
   }
 
   /** Sends from the channel's own isolate. After the channel was disposed of: nothing. */
@@ -119,23 +132,30 @@ export class Channel<Message> implements Disposable {
     const lane = this.#options.lane?.(message);
     const last = this.#last.get(lane);
     if (last !== undefined && this.#options.merge?.(last, message)) return;
-    this.#waiting.push(message);
+    this.#queue.push(message);
     this.#last.set(lane, message);
     this.#distribute();
   }
 
-  /** The port of one more sender: transfer it and send with {@linkcode Sender}. */
+  /** The port of one more sender: transfer it and send with `Sender`. */
   openSender(): MessagePort {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = ({ data }: MessageEvent<Message>) => this.send(data);
-    port1.addEventListener("close", () => this.#senders.delete(port1));
-    this.#senders.add(port1);
-    return port2;
+    return this.#senders.open();
   }
 
-  /** Joins one more receiver, whose port is to be transferred and wrapped in {@linkcode Receiver}. */
-  join(): Joint<Message> {
-    const joint = new Joint<Message>((changed, returned) => this.#change(changed, returned));
+  /** Joins one more receiver, whose port is to be transferred and wrapped in `Receiver`. */
+  join(): Joint<Message, Answer> {
+    const joint = new Joint<Message, Answer>({
+      taken: (message, answer) => {
+        this.#options.taken?.(message, answer);
+        this.#distribute();
+      },
+      left: (joint, returned) => {
+        this.#joints.delete(joint);
+        // In front, in the order in which they were sent.
+        if (!this.#closed) this.#queue.splice(this.#first, 0, ...returned);
+        this.#distribute();
+      },
+    });
     this.#joints.add(joint);
     this.#distribute();
     return joint;
@@ -143,141 +163,31 @@ export class Channel<Message> implements Disposable {
 
   [Symbol.dispose](): void {
     this.#closed = true;
-    this.#waiting.length = 0;
-    for (const sender of this.#senders) sender.close();
+    this.#queue.length = this.#first = 0;
+    this.#senders[Symbol.dispose]();
     for (const joint of this.#joints) joint.lost();
-  }
-
-  #change(joint: Joint<Message>, returned: Message[] | undefined): void {
-    if (returned !== undefined) {
-      this.#joints.delete(joint);
-      // In front, in the order in which they were sent.
-      if (!this.#closed) this.#waiting.unshift(...returned);
-    }
-    this.#distribute();
   }
 
   /** Gives what waits to those who have room, to the emptiest first. */
   #distribute(): void {
-    while (this.#waiting.length > 0) {
-      const joint = [...this.#joints].reduce<Joint<Message> | undefined>(
-        (best, next) => next.room > (best?.room ?? 0) ? next : best,
-        undefined,
-      );
+    while (this.waiting > 0) {
+      let joint: Joint<Message, Answer> | undefined;
+      for (const next of this.#joints) if (next.room > (joint?.room ?? 0)) joint = next;
       if (joint === undefined) break;
-      const message = this.#waiting.shift()!;
-      const lane = this.#options.lane?.(message);
-      if (this.#last.get(lane) === message) this.#last.delete(lane);
-      joint.give(message);
+      joint.give(this.#shift());
     }
-    if (this.#waiting.length > 0 && this.#joints.size === 0) this.#options.wanted?.();
-  }
-}
-
-/** The far end of `openSender`. Works in isolates that never run an event loop. */
-export class Sender<Message> implements Disposable {
-  readonly #port: MessagePort;
-
-  constructor(port: MessagePort) {
-    this.#port = port;
+    if (this.waiting > 0 && this.#joints.size === 0) this.#options.wanted?.();
   }
 
-  send(message: Message): void {
-    this.#port.postMessage(message);
-  }
-
-  [Symbol.dispose](): void {
-    this.#port.close();
-  }
-}
-
-/**
- * The far end of `join`. Messages are pushed to `onMessage`, iterated with `for await`, or pulled with `tryReceive`; a
- * message counts as taken when one of these hands it out.
- */
-export class Receiver<Message> implements Disposable, AsyncIterable<Message> {
-  readonly #port: MessagePort;
-  readonly #arrived: { number: number; message: Message }[] = [];
-  readonly #hungry: (() => void)[] = [];
-  #onMessage: ((message: Message) => void) | undefined;
-  #open = true;
-
-  constructor(port: MessagePort) {
-    this.#port = port;
-    port.onmessage = ({ data }: MessageEvent<ToReceiver<Message>>) => this.#receive(data);
-    port.addEventListener("close", () => this.#leave());
-  }
-
-  /** Takes each message as it comes. */
-  set onMessage(callback: (message: Message) => void) {
-    this.#onMessage = callback;
-    this.#push();
-  }
-
-  /** Takes the next message; undefined when none has come within `milliseconds`, or the receiver was cut off. */
-  async tryReceive(milliseconds = 0): Promise<Message | undefined> {
-    const deadline = performance.now() + milliseconds;
-    while (this.#arrived.length === 0 && this.#open) {
-      const left = deadline - performance.now();
-      if (left <= 0) return undefined;
-      await this.#arrival(left);
+  #shift(): Message {
+    const message = this.#queue[this.#first++]!;
+    // Now and then what has gone is cut off, at a cost that the messages share.
+    if (this.#first > 1024 && this.#first * 2 > this.#queue.length) {
+      this.#queue.splice(0, this.#first);
+      this.#first = 0;
     }
-    return this.#take();
-  }
-
-  /** Takes one message after another until the receiver is cut off; breaking out of the loop leaves. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Message> {
-    try {
-      while (this.#open) {
-        if (this.#arrived.length === 0) await this.#arrival(undefined);
-        else yield this.#take()!;
-      }
-    } finally {
-      this.#leave();
-    }
-  }
-
-  /** Leaves: what was not taken goes to another. */
-  [Symbol.dispose](): void {
-    this.#leave();
-  }
-
-  #receive(data: ToReceiver<Message>): void {
-    if (data === "cut") return this.#leave();
-    if (!this.#open) return;
-    this.#arrived.push(data);
-    this.#push();
-    this.#hungry.splice(0).forEach((wake) => wake());
-  }
-
-  #push(): void {
-    while (this.#onMessage !== undefined && this.#arrived.length > 0) this.#onMessage(this.#take()!);
-  }
-
-  #take(): Message | undefined {
-    const next = this.#arrived.shift();
-    if (next === undefined) return undefined;
-    this.#port.postMessage(next.number satisfies FromReceiver);
-    return next.message;
-  }
-
-  #leave(): void {
-    if (!this.#open) return;
-    this.#open = false;
-    this.#arrived.length = 0;
-    this.#port.postMessage("left" satisfies FromReceiver);
-    this.#port.close();
-    this.#hungry.splice(0).forEach((wake) => wake());
-  }
-
-  /** Resolves when something has changed, or after `milliseconds`. */
-  #arrival(milliseconds: number | undefined): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = milliseconds === undefined ? undefined : setTimeout(resolve, milliseconds);
-      this.#hungry.push(() => {
-        clearTimeout(timer);
-        resolve();
-      });
-    });
+    const lane = this.#options.lane?.(message);
+    if (this.#last.get(lane) === message) this.#last.delete(lane);
+    return message;
   }
 }

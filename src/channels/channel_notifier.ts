@@ -3,7 +3,7 @@ import type { Name, NodeId, PollHandle } from "../fs/filesystem.ts";
 import type { Notifier, NotifyOutcome } from "../fs/notifier.ts";
 import type { Envelope } from "../messages.ts";
 import type { Notification } from "../protocol/notification.ts";
-import { Sender } from "./channel.ts";
+import { Sender } from "./channel_ends.ts";
 
 /** Where a notifier's messages go. */
 export interface NotificationDelivery {

@@ -3,7 +3,7 @@
  * may wait for locks that the kernel holds until a request is answered.
  */
 import { openLibc } from "../../ffi/library.ts";
-import { Receiver } from "../channels/channel.ts";
+import { Receiver } from "../channels/channel_ends.ts";
 import type { Envelope, FromNotifier, NotifierStart, ToNotifier } from "../messages.ts";
 import { encodeNotification } from "../protocol/notification.ts";
 

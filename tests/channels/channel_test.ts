@@ -1,6 +1,7 @@
 /** Channels: each message is taken once, whatever happens to those at the ends. */
 import { assert, assertEquals } from "../deps.ts";
-import { Channel, Receiver, Sender } from "../../src/channels/channel.ts";
+import { Channel } from "../../src/channels/channel.ts";
+import { Receiver, Sender } from "../../src/channels/channel_ends.ts";
 
 /** Resolves when `condition` holds, after as many turns of the event loop as that takes. */
 async function until(condition: () => boolean): Promise<void> {
@@ -89,7 +90,7 @@ Deno.test("a worker that is ended in the middle: what it said it took is counted
   using channel = new Channel<number>();
   for (const number of count(50)) channel.send(number);
   const joint = channel.join();
-  const url = new URL("../../src/channels/channel.ts", import.meta.url).href;
+  const url = new URL("../../src/channels/channel_ends.ts", import.meta.url).href;
   const source = `
     import { Receiver } from ${JSON.stringify(url)};
     self.onmessage = async ({ data: port }) => {
@@ -140,4 +141,38 @@ Deno.test("a channel says that it wants a receiver when a message waits for one"
   assertEquals(wanted, 0);
   channel.send(1);
   assertEquals([wanted, channel.waiting], [1, 1]);
+});
+
+Deno.test("what the receiver's callback returns comes back with the message; one that leaves still takes its own", async () => {
+  const answers: [number, number][] = [];
+  using channel = new Channel<number, number>({ taken: (message, answer) => void answers.push([message, answer]) });
+  for (const number of count(5)) channel.send(number);
+  const first = new Receiver<number, number>(channel.join().port);
+  first.onMessage = (message) => {
+    if (message === 1) first[Symbol.dispose]();
+    return message * 10;
+  };
+  await until(() => channel.waiting === 3);
+  assertEquals(answers, [[0, 0], [1, 10]]);
+  using second = new Receiver<number, number>(channel.join().port);
+  second.onMessage = (message) => message * 100;
+  await until(() => answers.length >= 5);
+  assertEquals(answers.slice(2), [[2, 200], [3, 300], [4, 400]]);
+});
+
+Deno.test("a callback that throws has not taken its message", async () => {
+  using channel = new Channel<string>();
+  channel.send("hot");
+  const joint = channel.join();
+  const source = `
+    import { Receiver } from ${JSON.stringify(new URL("../../src/channels/channel_ends.ts", import.meta.url).href)};
+    self.onmessage = ({ data: port }) => new Receiver(port).onMessage = () => { throw new Error("too hot"); };`;
+  const worker = new Worker(`data:text/javascript,${encodeURIComponent(source)}`, { type: "module" });
+  const failed = Promise.withResolvers<string>();
+  worker.onerror = (event) => (event.preventDefault(), failed.resolve(event.message));
+  worker.postMessage(joint.port, [joint.port]);
+  assert((await failed.promise).includes("too hot"));
+  joint.lost();
+  using receiver = new Receiver<string>(channel.join().port);
+  assertEquals(await receiver.tryReceive(5000), "hot");
 });
