@@ -39,7 +39,7 @@ export interface ServeSettings {
 export interface LoopServe {
   readonly kind: "serve";
   readonly settings: ServeSettings;
-  /** Where the loop's notifications go: a sender's port of the channel of `Envelope`s. */
+  /** Where the loop's notifications go: a sender's port. */
   readonly notifications: MessagePort;
   /** Where the loop counts what it does. */
   readonly metrics: MetricsBlock;
@@ -80,33 +80,30 @@ export interface LogRecord {
 
 export type FromLoop = LoopReady | LoopEnded | LoopFailed | LogRecord;
 
-/** A notification on its way to the kernel, and who waits for the outcome: with a loop's notifications, nobody. */
+/** A notification on its way to the kernel, and who waits for the outcome: with another isolate's, nobody. */
 export interface Envelope {
   readonly tickets: number[];
   readonly notification: Notification;
 }
 
-/** To a new notify handler: a descriptor of the connection, the handler's own from now on, and where `Envelope`s come. */
+/** To a new notify worker: a descriptor of the connection, the worker's own from now on, and where `Envelope`s come. */
 export interface NotifierStart {
   readonly kind: "start";
   readonly device: number;
   readonly port: MessagePort;
 }
 
-/** To a notify handler: close the descriptor and end. Answered with "ended". */
+/** To a notify worker: close the descriptor and end. Answered with "ended". */
 export interface NotifierEnd {
   readonly kind: "end";
 }
 
 export type ToNotifier = NotifierStart | NotifierEnd;
 
-/** What came of a notification: 0 or the kernel's errno. */
-export interface Notified {
-  readonly tickets: readonly number[];
-  readonly errno: number;
-}
+/** What came of a notification: 0, the kernel's errno, or why there was nothing to send. */
+export type NotifyAnswer = number | string;
 
-export type FromNotifier = Notified | "ended";
+export type FromNotifier = "ended";
 
 /** To a new watcher: what to watch, and the flag that says when. Each time it finds something it answers with `Watched`. */
 export interface WatcherStart {

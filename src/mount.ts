@@ -96,7 +96,7 @@ export async function mount(
   const path = deviceDescriptor(mountpoint) === undefined ? await prepareMountpoint(mountpoint) : mountpoint;
   await using resources = new AsyncDisposableStack();
   // Disposed of after the connection: what it waits for in the kernel ends with the servers' descriptors.
-  const notifications = resources.use(new NotifyHandler());
+  const notifications = resources.use(new NotifyHandler(log));
   const { placement, servers, methods, features, readMetrics } = "module" in filesystem
     ? await startLoops(filesystem, notifications, log, resources)
     : makeHandler(filesystem, notifications, limits, log, resources);
@@ -113,7 +113,8 @@ export async function mount(
     const facts = { placement, servers: servers.length, minor: agreement.minor, features: [...agreement.features] };
     await openControl(connection, () => ({ ...facts, operations: readMetrics() }), log, resources);
   }
-  const session = new Session({ connection, servers, settings, offer: offer.features, readMetrics });
+  const { notifier } = notifications;
+  const session = new Session({ connection, servers, settings, offer: offer.features, notifier, readMetrics });
   session.own(resources.move());
   return session;
 }

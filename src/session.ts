@@ -2,6 +2,7 @@
 import { openLibc } from "../ffi/library.ts";
 import type { Connection } from "./connection/connection.ts";
 import type { Feature } from "./connection/features.ts";
+import type { Notifier } from "./fs/notifier.ts";
 import type { EndReason, ServeSettings } from "./messages.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import { openDevicePoll } from "./transport/device_poll.ts";
@@ -23,6 +24,7 @@ export interface SessionParts {
   readonly settings: Omit<ServeSettings, "device" | "poll">;
   /** All that the kernel offers. */
   readonly offer: ReadonlySet<Feature>;
+  readonly notifier: Notifier;
   /** Reads what the servers have counted. */
   readonly readMetrics: () => Metrics;
 }
@@ -40,6 +42,11 @@ export class Session implements AsyncDisposable {
   readonly kernelFeatures: ReadonlySet<Feature>;
   /** The kernel's FUSE protocol is 7.`minor`. */
   readonly minor: number;
+  /**
+   * Tells the kernel what changed and wakes who waits in poll, as the filesystem's own notifier does; also for a filesystem
+   * that is served inside the loops, whose promises resolve here.
+   */
+  readonly notifier: Notifier;
   /** Resolves when the mount is gone and everything is closed; rejects when a server failed. */
   readonly finished: Promise<void>;
 
@@ -50,11 +57,12 @@ export class Session implements AsyncDisposable {
   readonly #stop: number;
   readonly #resources = new AsyncDisposableStack();
 
-  constructor({ connection, servers, settings, offer, readMetrics }: SessionParts) {
+  constructor({ connection, servers, settings, offer, notifier, readMetrics }: SessionParts) {
     this.mountpoint = connection.mountpoint;
     this.features = settings.features;
     this.kernelFeatures = offer;
     this.metrics = readMetrics;
+    this.notifier = notifier;
     this.minor = settings.minor;
     this.#connection = connection;
     this.#stop = openLibc().symbols.eventfd(0, EFD_CLOEXEC);

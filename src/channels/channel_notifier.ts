@@ -1,7 +1,6 @@
 /** The notifier that filesystems see: each method is a message for whoever delivers it. */
 import type { Name, NodeId, PollHandle } from "../fs/filesystem.ts";
 import type { Notifier, NotifyOutcome } from "../fs/notifier.ts";
-import type { Envelope } from "../messages.ts";
 import type { Notification } from "../protocol/notification.ts";
 import { Sender } from "./channel_ends.ts";
 
@@ -63,10 +62,10 @@ export class ChannelNotifier implements Notifier {
 
 /** The notifier of a loop, which sends over `port` and never hears what came of it. */
 export function loopNotifier(port: MessagePort): Notifier {
-  const sender = new Sender<Envelope>(port);
+  const sender = new Sender<Notification>(port);
   return new ChannelNotifier({
     deliver(notification) {
-      sender.send({ tickets: [], notification });
+      sender.send(notification);
       return new Promise(() => {});
     },
     retrieve: () => new Promise(() => {}),

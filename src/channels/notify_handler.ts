@@ -1,78 +1,71 @@
 /**
- * The notify handler as the mounting side sees it: the channel that notifications of a mount wait in, and the worker that
- * takes them to the kernel. The worker starts when the first notification is sent, so that a mount that sends none pays
- * nothing for it.
+ * The notifications of one mount as the mounting side sees them: two lines to the kernel. Wake-ups of those who wait in
+ * poll have one of their own, whose worker is the poll handler: a wake-up never waits in the kernel, and so must not wait
+ * behind a notification that does, for a page that a request has locked.
  */
 import { openLibc } from "../../ffi/library.ts";
-import { ERRNO, errnoName, FsError } from "../fs/errors.ts";
 import type { NodeId } from "../fs/filesystem.ts";
 import type { NotifyOutcome } from "../fs/notifier.ts";
-import type { Envelope, FromNotifier, ToNotifier } from "../messages.ts";
-import { isDuplicate, laneOf, type Notification } from "../protocol/notification.ts";
-import { Channel } from "./channel.ts";
-import { refuseRequests } from "./refuse_requests.ts";
+import type { Notification } from "../protocol/notification.ts";
+import { SenderPorts } from "./channel_ends.ts";
 import { ChannelNotifier, type NotificationDelivery } from "./channel_notifier.ts";
-
-/** How long the end of a session waits for a notification that the kernel is working on. */
-const GRACE_MILLISECONDS = 1_000;
+import { NotificationLine } from "./notification_line.ts";
+import { refuseRequests } from "./refuse_requests.ts";
 
 // fcntl.h
 const F_DUPFD_CLOEXEC = 1030;
 
-/** What somebody waits for: the outcome of one notification. */
-interface Pending {
-  readonly kind: Notification["kind"];
-  resolve(outcome: NotifyOutcome): void;
-  reject(error: Error): void;
-}
+/** How often what asks of a mount that ends is refused. */
+const REFUSING_MILLISECONDS = 10;
 
 /** Delivers the notifications of one mount. Before `open` and after disposal it delivers nothing. */
 export class NotifyHandler implements NotificationDelivery, AsyncDisposable {
-  /** For a filesystem that is served in this isolate. */
+  /** For everybody in this isolate. */
   readonly notifier = new ChannelNotifier(this);
-  readonly #channel = new Channel<Envelope>({
-    wanted: () => this.#start(),
-    lane: ({ notification }) => laneOf(notification),
-    merge(waiting, { tickets, notification }) {
-      if (!isDuplicate(waiting.notification, notification)) return false;
-      waiting.tickets.push(...tickets);
-      return true;
-    },
+  readonly #changes: NotificationLine;
+  readonly #wakeUps: NotificationLine;
+  readonly #senders = new SenderPorts<Notification>((notification) => {
+    if (this.#attach !== undefined) this.#lineOf(notification).send(notification);
   });
-  readonly #pending = new Map<number, Pending>();
   /** Who waits for the contents of the page cache, by the number that the kernel's answer carries. */
   readonly #retrievals = new Map<number, (data: Uint8Array) => void>();
-  #ticket = 0;
-  #worker: Worker | undefined;
-  readonly #ended = Promise.withResolvers<void>();
-  /** The handler's own descriptor of the connection, which the worker has a duplicate of. */
+  #retrieval = 0;
+  /** The handler's own descriptor of the connection, which the workers have duplicates of. */
   #device = -1;
   /** Opens that descriptor; undefined while there is no mount. */
   #attach: (() => number) | undefined;
+
+  /** `log` is told of workers that crash. */
+  constructor(log: (message: string, detail: string) => void = () => {}) {
+    const openDevice = () => this.#openDevice();
+    this.#changes = new NotificationLine({ name: "trellis-notifier", openDevice, log });
+    this.#wakeUps = new NotificationLine({ name: "trellis-poll", openDevice, log });
+  }
 
   /** The mount is live. */
   open(attach: () => number): void {
     this.#attach = attach;
   }
 
-  /** The port of a loop's notifier. */
+  /** The port of a notifier in another isolate. */
   openSender(): MessagePort {
-    return this.#channel.openSender();
+    return this.#senders.open();
   }
 
   deliver(notification: Notification): Promise<NotifyOutcome> {
-    return this.#deliver(++this.#ticket, notification);
+    if (this.#attach === undefined) return Promise.resolve("not mounted");
+    return this.#lineOf(notification).deliver(notification);
   }
 
   retrieve(node: NodeId, offset: number, size: number): Promise<Uint8Array> {
-    const ticket = ++this.#ticket;
+    const unique = ++this.#retrieval;
     const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
     promise.catch(() => {});
-    this.#retrievals.set(ticket, resolve);
-    this.#deliver(ticket, { kind: "retrieve", node, offset, size }).then(
-      (outcome) => void (outcome !== "delivered" && this.retrieved(ticket, new Uint8Array())),
+    this.#retrievals.set(unique, resolve);
+    this.deliver({ kind: "retrieve", unique, node, offset, size }).then(
+      (outcome) => void (outcome !== "delivered" && this.retrieved(unique, new Uint8Array())),
       (error) => {
-        this.#retrievals.delete(ticket);
+        this.#retrievals.delete(unique);
         reject(error);
       },
     );
@@ -80,106 +73,39 @@ export class NotifyHandler implements NotificationDelivery, AsyncDisposable {
   }
 
   /** The kernel's answer to a `retrieve` (NOTIFY_REPLY); it may come before the outcome does. */
-  retrieved(ticket: number, data: Uint8Array): void {
-    this.#retrievals.get(ticket)?.(data);
-    this.#retrievals.delete(ticket);
-  }
-
-  /** Ends the worker. What waits is not sent any more. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#attach = undefined;
-    this.#channel[Symbol.dispose]();
-    if (this.#worker !== undefined) {
-      this.#worker.postMessage({ kind: "end" } satisfies ToNotifier);
-      await this.#waitForEnd();
-      this.#worker.terminate();
-      openLibc().symbols.close(this.#device);
-    }
-    for (const { resolve } of this.#pending.values()) resolve("not mounted");
-    for (const resolve of this.#retrievals.values()) resolve(new Uint8Array());
-    this.#pending.clear();
-    this.#retrievals.clear();
+  retrieved(unique: number, data: Uint8Array): void {
+    this.#retrievals.get(unique)?.(data);
+    this.#retrievals.delete(unique);
   }
 
   /**
-   * The worker may be in the kernel, waiting for a page that a request has locked. What was read ended with its servers'
-   * descriptors; what comes after is refused here, since this connection lives for as long as the worker's descriptor.
+   * Ends the workers. One may be in the kernel, waiting for a page that a request has locked. What was read ended with its
+   * servers' descriptors; what comes after is refused here, since this connection lives for as long as their descriptors.
    */
-  async #waitForEnd(): Promise<void> {
-    const refusing = setInterval(() => refuseRequests(openLibc(), this.#device), 10);
-    const grace = setTimeout(() => this.#ended.resolve(), GRACE_MILLISECONDS);
-    await this.#ended.promise;
-    clearInterval(refusing);
-    clearTimeout(grace);
-  }
-
-  #deliver(ticket: number, notification: Notification): Promise<NotifyOutcome> {
-    if (this.#attach === undefined) return Promise.resolve("not mounted");
-    const { promise, resolve, reject } = Promise.withResolvers<NotifyOutcome>();
-    // Who does not look at a promise does not want to know.
-    promise.catch(() => {});
-    this.#pending.set(ticket, { kind: notification.kind, resolve, reject });
-    this.#channel.send({ tickets: [ticket], notification });
-    return promise;
-  }
-
-  #start(): void {
-    if (this.#worker !== undefined || this.#attach === undefined) return;
-    try {
-      this.#device = this.#attach();
-    } catch (error) {
-      return this.#fail(
-        new FsError("EIO", "Cannot notify the kernel: no descriptor for the notify handler", { cause: error }),
-      );
-    }
-    this.#worker = new Worker(new URL("../workers/notifier.ts", import.meta.url), {
-      type: "module",
-      name: "trellis-notifier",
-    });
-    this.#worker.onmessage = ({ data }: MessageEvent<FromNotifier>) => {
-      if (data === "ended") this.#ended.resolve();
-      else this.#settle(data.tickets, data.errno);
-    };
-    this.#worker.onerror = (event) => {
-      event.preventDefault();
-      this.#fail(new FsError("EIO", `Cannot notify the kernel: the notify handler failed: ${event.message}`));
-    };
-    const { port } = this.#channel.join();
-    const device = openLibc().symbols.fcntl(this.#device, F_DUPFD_CLOEXEC, 3);
-    this.#worker.postMessage({ kind: "start", device, port } satisfies ToNotifier, [port]);
-  }
-
-  #settle(tickets: readonly number[], errno: number): void {
-    for (const ticket of tickets) {
-      const pending = this.#pending.get(ticket);
-      this.#pending.delete(ticket);
-      if (errno === 0) pending?.resolve("delivered");
-      else if (errno === ERRNO.ENOENT) pending?.resolve("not cached");
-      else if (errno === ERRNO.ENODEV || errno === ERRNO.ECONNABORTED) pending?.resolve("not mounted");
-      else pending?.reject(refusal(pending.kind, errno));
-    }
-  }
-
-  /** The worker is gone, and with it what it was given: nobody is to wait for that. */
-  #fail(error: FsError): void {
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#attach = undefined;
-    this.#ended.resolve();
-    for (const { reject } of this.#pending.values()) reject(error);
-    this.#pending.clear();
-    this.#channel[Symbol.dispose]();
+    this.#senders[Symbol.dispose]();
+    const { symbols } = openLibc();
+    const refusing = this.#device < 0
+      ? undefined
+      : setInterval(() => refuseRequests(openLibc(), this.#device), REFUSING_MILLISECONDS);
+    await Promise.all([this.#changes[Symbol.asyncDispose](), this.#wakeUps[Symbol.asyncDispose]()]);
+    clearInterval(refusing);
+    if (this.#device >= 0) symbols.close(this.#device);
+    for (const resolve of this.#retrievals.values()) resolve(new Uint8Array());
+    this.#retrievals.clear();
   }
-}
 
-/** The Linux that brought what an older kernel answers with EINVAL. */
-const SINCE: Partial<Record<Notification["kind"], string>> = {
-  resend: "6.9",
-  incrementEpoch: "6.16",
-  prune: "6.18",
-};
+  #lineOf({ kind }: Notification): NotificationLine {
+    return kind === "wakePoll" ? this.#wakeUps : this.#changes;
+  }
 
-function refusal(kind: Notification["kind"], errno: number): FsError {
-  const name = errnoName(errno) ?? "EIO";
-  const since = name === "EINVAL" ? SINCE[kind] : undefined;
-  const hint = since === undefined ? "" : `; it needs Linux ${since} or newer`;
-  return new FsError(name, `Cannot notify the kernel (${kind}): it answers ${name}${hint}`);
+  /** A duplicate for a worker. @throws when the connection cannot be attached to. */
+  #openDevice(): number | undefined {
+    if (this.#attach === undefined) return undefined;
+    if (this.#device < 0) this.#device = this.#attach();
+    const duplicate = openLibc().symbols.fcntl(this.#device, F_DUPFD_CLOEXEC, 3);
+    if (duplicate < 0) throw new Error("Cannot duplicate the descriptor of the mount: too many open files");
+    return duplicate;
+  }
 }

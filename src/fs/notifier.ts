@@ -39,7 +39,8 @@ export interface Notifier {
   expireEntry(parent: NodeId, name: Name): Promise<NotifyOutcome>;
 
   /**
-   * `name` in `parent`, which was `node`, was deleted: programs that watch with inotify are told. Rejects with
+   * `name` in `parent`, which was `node`, was deleted: programs that watch the file itself with inotify are told
+   * (`IN_DELETE_SELF`; those that watch its directory are not). Rejects with
    * `ENOTEMPTY` or `EBUSY` when the kernel sees something in it or mounted on it.
    */
   deleteEntry(parent: NodeId, node: NodeId, name: Name): Promise<NotifyOutcome>;

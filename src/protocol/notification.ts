@@ -12,15 +12,22 @@ export type Notification =
   | { readonly kind: "invalidateEntry" | "expireEntry"; readonly parent: number; readonly name: string }
   | { readonly kind: "deleteEntry"; readonly parent: number; readonly node: number; readonly name: string }
   | { readonly kind: "store"; readonly node: number; readonly offset: number; readonly data: Uint8Array }
-  | { readonly kind: "retrieve"; readonly node: number; readonly offset: number; readonly size: number }
+  | {
+    readonly kind: "retrieve";
+    /** What the kernel's answer will carry. */
+    readonly unique: number;
+    readonly node: number;
+    readonly offset: number;
+    readonly size: number;
+  }
   | { readonly kind: "incrementEpoch" | "resend" }
   | { readonly kind: "prune"; readonly nodes: readonly number[] }
   | { readonly kind: "wakePoll"; readonly handle: number };
 
 const OUT = STRUCT.fuse_out_header;
 
-/** The message for write(2) on the device. `unique` is what the answer to a `retrieve` will carry. */
-export function encodeNotification(notification: Notification, unique: number): Uint8Array<ArrayBuffer> {
+/** The message for write(2) on the device. @throws for node ids and offsets that are not whole numbers. */
+export function encodeNotification(notification: Notification): Uint8Array<ArrayBuffer> {
   switch (notification.kind) {
     case "invalidateNode": {
       const { SIZE, ino, off, len } = STRUCT.fuse_notify_inval_inode_out;
@@ -50,7 +57,8 @@ export function encodeNotification(notification: Notification, unique: number): 
     }
     case "retrieve": {
       const { SIZE, notify_unique, nodeid, offset, size } = STRUCT.fuse_notify_retrieve_out;
-      const message = new Message(NOTIFY.RETRIEVE, SIZE).put64(notify_unique, unique).put64(nodeid, notification.node);
+      const message = new Message(NOTIFY.RETRIEVE, SIZE).put64(notify_unique, notification.unique);
+      message.put64(nodeid, notification.node);
       return message.put64(offset, notification.offset).put32(size, notification.size).bytes;
     }
     case "incrementEpoch":

@@ -1,11 +1,12 @@
 /**
- * Entry point of a notify handler: takes notifications to the kernel, one after another. It never serves requests, so it
- * may wait for locks that the kernel holds until a request is answered.
+ * Entry point of a notify worker: takes notifications to the kernel, one after another. It never serves requests, so it
+ * may wait for locks that the kernel holds until a request is answered. Another of its kind is the poll handler, which
+ * takes wake-ups only.
  */
 import { openLibc } from "../../ffi/library.ts";
 import { Receiver } from "../channels/channel_ends.ts";
-import type { Envelope, FromNotifier, NotifierStart, ToNotifier } from "../messages.ts";
-import { encodeNotification } from "../protocol/notification.ts";
+import type { Envelope, FromNotifier, NotifierStart, NotifyAnswer, ToNotifier } from "../messages.ts";
+import { encodeNotification, type Notification } from "../protocol/notification.ts";
 
 declare const self: {
   onmessage: (event: MessageEvent<ToNotifier>) => void;
@@ -25,15 +26,24 @@ self.onmessage = ({ data }) => {
 
 function start({ device, port }: NotifierStart): void {
   const { symbols, errno } = openLibc();
-  const receiver = new Receiver<Envelope>(port);
+  const receiver = new Receiver<Envelope, NotifyAnswer>(port);
   end = () => {
     receiver[Symbol.dispose]();
-    // Closed here and nowhere else: its number may not be another file's while a notification is on its way.
+    // Closed here and nowhere else while this thread lives: its number may not be another file's in the middle of a write.
     symbols.close(device);
   };
-  receiver.onMessage = ({ tickets, notification }) => {
-    const message = encodeNotification(notification, tickets[0] ?? 0);
-    const failed = symbols.write(device, message, message.length) < 0;
-    if (tickets.length > 0) self.postMessage({ tickets, errno: failed ? errno[0]! : 0 });
+  receiver.onMessage = ({ notification }) => {
+    const message = encodeOrExplain(notification);
+    if (typeof message === "string") return message;
+    return symbols.write(device, message, message.length) < 0 ? errno[0]! : 0;
   };
+}
+
+/** The message, or why there is none: its sender is to hear of that, and everybody else's are to be sent. */
+function encodeOrExplain(notification: Notification): Uint8Array<ArrayBuffer> | string {
+  try {
+    return encodeNotification(notification);
+  } catch (error) {
+    return String(error);
+  }
 }

@@ -2,6 +2,7 @@
 import { assert, assertEquals } from "../deps.ts";
 import { type FileSystem, PollHandles, POLLIN } from "../../mod.ts";
 import { mountTemporarily, waitFor } from "../support/mounted.ts";
+import { PythonClient } from "../support/python_client.ts";
 
 /** Files by number, each with some bytes in it that reading takes out. */
 class Pipes {
@@ -40,56 +41,6 @@ class Pipes {
   }
 }
 
-/** A python program in the mountpoint: it prints lines, and gets one for each that it asks for. */
-class Client implements AsyncDisposable {
-  readonly #child: Deno.ChildProcess;
-  #output = "";
-  readonly #errors: Promise<string>;
-  readonly #reading: Promise<void>;
-
-  constructor(directory: string, program: string) {
-    this.#child = new Deno.Command("python3", {
-      // Not with `cwd`: this isolate would wait for the spawn, and the spawn for this isolate, which serves the mount.
-      args: ["-u", "-c", `import os, select, sys\nos.chdir(sys.argv[1])\n${program}`, directory],
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
-    this.#errors = new Response(this.#child.stderr).text();
-    this.#reading = this.#read();
-  }
-
-  get lines(): string[] {
-    return this.#output.split("\n").slice(0, -1);
-  }
-
-  /** Waits until it has printed this many lines. */
-  async printed(count: number): Promise<string[]> {
-    await waitFor(`${count} lines; so far ${JSON.stringify(this.lines)}`, () => this.lines.length >= count);
-    return this.lines;
-  }
-
-  /** Waits for its end, which must be a good one. */
-  async end(): Promise<void> {
-    await this.#reading;
-    assertEquals([await this.#errors, (await this.#child.status).code], ["", 0]);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      this.#child.kill("SIGKILL");
-    } catch {
-      // It has ended by itself.
-    }
-    await this.#child.status;
-    await Promise.all([this.#reading, this.#errors]);
-  }
-
-  async #read(): Promise<void> {
-    for await (const text of this.#child.stdout.pipeThrough(new TextDecoderStream())) this.#output += text;
-  }
-}
-
 const WAITS: Record<string, string> = {
   poll: `
 poll = select.poll()
@@ -112,7 +63,7 @@ Deno.test("one who waits is woken for each change", async (t) => {
     await t.step(name, async () => {
       const pipes = new Pipes();
       await using mounted = await mountTemporarily(pipes.fileSystem());
-      await using client = new Client(
+      await using client = new PythonClient(
         mounted.path,
         `
 fd = os.open("0", os.O_RDONLY)
@@ -137,7 +88,7 @@ Deno.test("what is ready already is said at once; level-triggered again and agai
   const pipes = new Pipes();
   await using mounted = await mountTemporarily(pipes.fileSystem());
   pipes.ready.set(2, 3);
-  await using client = new Client(
+  await using client = new PythonClient(
     mounted.path,
     `
 fd = os.open("0", os.O_RDONLY)
@@ -155,7 +106,7 @@ print(len(select.select([fd], [], [], 0)[0]), len(os.read(fd, 100)), len(select.
 Deno.test("an edge is reported again when more comes, though nothing was read", async () => {
   const pipes = new Pipes();
   await using mounted = await mountTemporarily(pipes.fileSystem());
-  await using client = new Client(
+  await using client = new PythonClient(
     mounted.path,
     `
 fd = os.open("0", os.O_RDONLY)
@@ -187,8 +138,8 @@ for child in range(children):
         os._exit(0)
 for child in range(children):
     os.wait()`;
-  await using one = new Client(mounted.path, program);
-  await using other = new Client(mounted.path, program);
+  await using one = new PythonClient(mounted.path, program);
+  await using other = new PythonClient(mounted.path, program);
   // Each of the six asks once before it sleeps.
   await waitFor("six to wait", () => pipes.asked >= 6 && pipes.polls.size === 2);
   pipes.fill(0);
@@ -203,7 +154,7 @@ Deno.test("two hundred files, filled in any order: no byte is missed", async () 
   const ROUNDS = 5;
   const pipes = new Pipes();
   await using mounted = await mountTemporarily(pipes.fileSystem());
-  await using client = new Client(
+  await using client = new PythonClient(
     mounted.path,
     `
 poll = select.epoll()
@@ -234,7 +185,7 @@ Deno.test("a program that is killed while it waits leaves no handle behind", asy
   const pipes = new Pipes();
   await using mounted = await mountTemporarily(pipes.fileSystem());
   {
-    await using _client = new Client(
+    await using _client = new PythonClient(
       mounted.path,
       `
 fd = os.open("0", os.O_RDONLY)
@@ -273,7 +224,7 @@ Deno.test("loops wake too: a write in one loop ends a wait in any", async () => 
     };`;
   const module = `data:text/javascript,${encodeURIComponent(source)}`;
   await using mounted = await mountTemporarily({ module, loops: 2 });
-  await using client = new Client(
+  await using client = new PythonClient(
     mounted.path,
     `
 fd = os.open("file", os.O_RDONLY)

@@ -4,8 +4,8 @@ import { NOTIFY } from "../../ffi/kernel.ts";
 import { encodeNotification, isDuplicate, laneOf, type Notification } from "../../src/protocol/notification.ts";
 
 /** The header's three fields and the rest as 32-bit words, or bytes from `at` on. */
-function decode(notification: Notification, unique = 0): { code: number; words: number[]; bytes: Uint8Array } {
-  const bytes = encodeNotification(notification, unique);
+function decode(notification: Notification): { code: number; words: number[]; bytes: Uint8Array } {
+  const bytes = encodeNotification(notification);
   const view = new DataView(bytes.buffer);
   assertEquals(view.getUint32(0, true), bytes.length);
   assertEquals(view.getBigUint64(8, true), 0n);
@@ -16,7 +16,7 @@ function decode(notification: Notification, unique = 0): { code: number; words: 
 Deno.test("each notification has its code and its struct", () => {
   const cases: [Notification, number, number[]][] = [
     [{ kind: "invalidateNode", node: 2 ** 32 + 5, offset: -1, length: 7 }, NOTIFY.INVAL_INODE, [5, 1, -1, -1, 7, 0]],
-    [{ kind: "retrieve", node: 5, offset: 4096, size: 10 }, NOTIFY.RETRIEVE, [77, 0, 5, 0, 4096, 0, 10, 0]],
+    [{ kind: "retrieve", unique: 77, node: 5, offset: 4096, size: 10 }, NOTIFY.RETRIEVE, [77, 0, 5, 0, 4096, 0, 10, 0]],
     [{ kind: "wakePoll", handle: 9 }, NOTIFY.POLL, [9, 0]],
     [{ kind: "incrementEpoch" }, NOTIFY.INC_EPOCH, []],
     [{ kind: "resend" }, NOTIFY.RESEND, []],
@@ -27,7 +27,7 @@ Deno.test("each notification has its code and its struct", () => {
     [{ kind: "deleteEntry", parent: 5, node: 6, name: "abc" }, NOTIFY.DELETE, [5, 0, 6, 0, 3, 0, 0x636261]],
   ];
   for (const [notification, code, words] of cases) {
-    const decoded = decode(notification, 77);
+    const decoded = decode(notification);
     assertEquals([decoded.code, decoded.words], [code, words], notification.kind);
   }
 });
