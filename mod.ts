@@ -15,6 +15,7 @@ export * from "./src/fs/notifier.ts";
 export * from "./src/fs/attributes.ts";
 export * from "./src/fs/module.ts";
 export * from "./src/fs/flags.ts";
+export { mapNotifier } from "./src/layers/support/map_notifier.ts";
 export { PollHandles } from "./src/layers/support/poll_handles.ts";
 export { type BranchDefinition, BranchFileSystem, type BranchOptions } from "./src/layers/branch/mod.ts";
 export type { BranchTable, Place } from "./src/layers/branch/mod.ts";
