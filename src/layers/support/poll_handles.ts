@@ -1,40 +1,48 @@
 /** Who waits in poll for a file: the kernel's handles, by open file, and how they are woken. */
 import type { Handle, NodeId, PollHandle } from "../../fs/filesystem.ts";
 import type { Notifier } from "../../fs/notifier.ts";
+import { allocatePollMemory, type PollMemory, PollTable } from "./poll_table.ts";
 
 /**
  * The poll handles of a filesystem. Each open file has at most one, however many programs wait on it; it is good for one
  * wake-up, after which the kernel asks again. Register first and then look whether the file is ready, or answer at once:
  * then no change falls between the two.
+ *
+ * With several loops each has its own `PollHandles` over memory that they share: whichever loop was polled, any isolate
+ * that has the memory and a notifier wakes.
  */
 export class PollHandles {
   readonly #notifier: Notifier;
-  readonly #waiting = new Map<NodeId, Map<Handle, PollHandle>>();
+  readonly #table: PollTable;
 
-  constructor(notifier: Notifier) {
+  /** `memory` is what `PollHandles.allocate` returned, in `prepare` of a module with several loops. */
+  constructor(notifier: Notifier, memory: PollMemory = allocatePollMemory()) {
     this.#notifier = notifier;
+    this.#table = new PollTable(memory);
+  }
+
+  /** Memory for the handles of a filesystem that several isolates serve. */
+  static allocate(): PollMemory {
+    return allocatePollMemory();
   }
 
   /** How many open files have somebody who waits. */
   get size(): number {
-    return this.#waiting.values().reduce((sum, files) => sum + files.size, 0);
+    return this.#table.size;
   }
 
   /** What `poll` was given for an open file of `node`: takes the place of what it had. Undefined: nobody waits. */
   register(node: NodeId, handle: Handle, wakeup: PollHandle | undefined): void {
-    if (wakeup !== undefined) this.#waiting.getOrInsertComputed(node, () => new Map()).set(handle, wakeup);
+    if (wakeup !== undefined) this.#table.set(node, handle, wakeup);
   }
 
   /** Wakes, once, all who wait for `node`: something about it is ready now. */
   wake(node: NodeId): void {
-    const files = this.#waiting.get(node);
-    this.#waiting.delete(node);
-    for (const wakeup of files?.values() ?? []) void this.#notifier.wakePoll(wakeup);
+    for (const wakeup of this.#table.take(node)) void this.#notifier.wakePoll(wakeup);
   }
 
   /** The open file is released: nobody waits on it any more. */
   release(node: NodeId, handle: Handle): void {
-    const files = this.#waiting.get(node);
-    if (files?.delete(handle) && files.size === 0) this.#waiting.delete(node);
+    this.#table.delete(node, handle);
   }
 }
