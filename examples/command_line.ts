@@ -116,7 +116,8 @@ function usage(own: Readonly<Record<string, string>>): string {
   ].join("\n");
 }
 
-function exit(code: number, text: string): never {
+/** Prints, on standard error when it is a failure, and exits. */
+export function exit(code: number, text: string): never {
   // deno-lint-ignore no-console -- what a program prints before it exits
   (code === 0 ? console.log : console.error)(text);
   Deno.exit(code);

@@ -30,13 +30,30 @@ export function clock(): string[] {
 /** One file whose name and contents may change. */
 export class ClockFile {
   name = "current_time";
+  /** Permissions. */
+  mode = 0o444;
   content: Uint8Array<ArrayBuffer> = new Uint8Array();
+
+  /** Called when the kernel has let go of the file. */
+  forgotten: () => void = () => {};
 
   /** "The current time is 12:34:56". */
   showTime(): void {
     this.content = new TextEncoder().encode(`The current time is ${clock().join(":")}\n`);
   }
 }
+
+/** For a notification that the running Linux may not have: says so, once, and not on standard error. */
+export function sayWhenUnsupported(outcome: Promise<unknown> | undefined, what: string): void {
+  outcome?.catch((error: unknown) => {
+    if (!(error instanceof FsError) || error.code !== "EINVAL" || unsupported.has(what)) return;
+    unsupported.add(what);
+    // deno-lint-ignore no-console -- the original says so too
+    console.log(`${what} is not supported by kernel`);
+  });
+}
+
+const unsupported = new Set<string>();
 
 /** Serves `file`, and calls `update` for every tick of the clock, with a notifier while the kernel knows the file. */
 export async function serveClock(
@@ -48,7 +65,7 @@ export async function serveClock(
   let known = false;
   let notifier: Notifier | undefined;
   const attributes = (node: number) =>
-    node === 1 ? { mode: S_IFDIR | 0o755, links: 1 } : { mode: S_IFREG | 0o444, size: file.content.length };
+    node === 1 ? { mode: S_IFDIR | 0o755, links: 1 } : { mode: S_IFREG | file.mode, size: file.content.length };
   const filesystem: FileSystem = {
     initialize: (connection) => void (notifier = connection.notifier),
     lookup(parent, name) {
@@ -56,7 +73,10 @@ export async function serveClock(
       known = true;
       return { node: FILE_NODE, attributes: attributes(FILE_NODE) };
     },
-    forget: () => void (known = false),
+    forget() {
+      known = false;
+      file.forgotten();
+    },
     getAttributes: (node) => attributes(node),
     *readDirectory(node, _handle, offset) {
       if (node !== 1) throw new FsError("ENOTDIR");

@@ -36,6 +36,13 @@ async function run(command: string, args: readonly string[]): Promise<string> {
   return new TextDecoder().decode(output.stdout);
 }
 
+/** Whether to skip, with the reason on the screen. */
+function skip(condition: boolean, reason: string): boolean {
+  // deno-lint-ignore no-console -- a test that is skipped says why
+  if (condition) console.log(`skipped: ${reason}`);
+  return condition;
+}
+
 Deno.test("examples", async (t) => {
   const directory = await Deno.makeTempDir({ prefix: "trellis-examples-" });
   const mountpoint = `${directory}/mnt`;
@@ -106,18 +113,23 @@ Deno.test("examples", async (t) => {
     });
   });
 
-  const clocks = ["notify_inval_inode.ts", "notify_store_retrieve.ts"];
+  const release = (await run("uname", ["-r"])).split(".").map((part) => parseInt(part));
+  const canPrune = release[0]! > 6 || (release[0] === 6 && release[1]! >= 18);
+  const canIncrementEpoch = release[0]! > 6 || (release[0] === 6 && release[1]! >= 16);
+
+  const clocks = ["notify_inval_inode.ts", "notify_store_retrieve.ts", "notify_prune.ts"];
   for (const name of clocks) {
-    await t.step(
-      `${name}: a file that is cached without end shows the time`,
-      () =>
+    await t.step({
+      name: `${name}: a file that is cached without end shows the time`,
+      fn: () =>
         withExample(name, mountpoint, ["-f", "--update-interval=1"], async () => {
           const read = () => run("cat", [`${mountpoint}/current_time`]);
           const first = await read();
           assert(/^The current time is \d\d:\d\d:\d\d\n$/.test(first), first);
           await waitFor("the time to go on", async () => await read() !== first);
         }),
-    );
+      ignore: skip(name === "notify_prune.ts" && !canPrune, `${name}: prune needs Linux 6.18`),
+    });
 
     await t.step(
       `${name}: with --no-notify the time stands still`,
@@ -143,12 +155,17 @@ Deno.test("examples", async (t) => {
         .output();
       return success;
     };
-    for (const how of [[], ["--only-expire"], ["--no-notify"]]) {
+    const epoch = skip(!canIncrementEpoch, "--inc-epoch needs Linux 6.16") ? [] : [["--inc-epoch"]];
+    for (const how of [[], ["--only-expire"], ...epoch, ["--no-notify"]]) {
       const args = ["-f", "-s", "--timeout=1000", "--update-interval=1", ...how];
       await withExample("notify_inval_entry.ts", mountpoint, args, async () => {
         let name = "";
         await waitFor("a name to be looked up", async () => await known(name = await names()));
         assert(/^Time_is_\d\dh_\d\dm_\d\ds$/.test(name), name);
+        assertEquals(
+          await run("ls", ["-ld", "--time-style=+", mountpoint]).then((line) => line.slice(0, 10)),
+          "drwxr-xr-x",
+        );
         await waitFor("another name", async () => await names() !== name);
         if (how[0] === "--no-notify") assert(await known(name));
         else await waitFor(`${name} to be gone`, async () => !await known(name));
@@ -166,7 +183,40 @@ Deno.test("examples", async (t) => {
       assertEquals(code, 1, args.join(" "));
       assert(stderr.length > 0, args.join(" "));
     }
+    const exclusive = ["run", "-A", new URL("notify_inval_entry.ts", EXAMPLES).href, "--only-expire", "--inc-epoch"];
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), { args: [...exclusive, mountpoint] }).output();
+    assertEquals([code, new TextDecoder().decode(stderr).includes("exclude each other")], [1, true]);
     assertEquals(await findMount(mountpoint), undefined);
+  });
+
+  const allOptions: Readonly<Record<string, readonly string[]>> = {
+    "notify_inval_inode.ts": ["--update-interval=2", "--no-notify"],
+    "notify_inval_entry.ts": ["--update-interval=2", "--no-notify", "--timeout=1.5", "--only-expire"],
+    "notify_store_retrieve.ts": ["--update-interval=2", "--no-notify"],
+    "notify_prune.ts": ["--update-interval=2", "--no-notify"],
+  };
+  await t.step("the notify examples take all of their options at once, and end well", async () => {
+    for (const [name, own] of Object.entries(allOptions)) {
+      await withExample(name, mountpoint, [...own, "-f", "-s", "-o", "fsname=clock,noatime"], async () => {
+        assertEquals((await findMount(mountpoint))!.source, "clock");
+        assertEquals((await run("ls", [mountpoint])).trim().split("\n").length, 1);
+      });
+    }
+  });
+
+  await t.step("notify_inval_inode.ts says every request with -d", async () => {
+    const program = new Deno.Command(Deno.execPath(), {
+      args: ["run", "--allow-all", new URL("notify_inval_inode.ts", EXAMPLES).href, "-d", mountpoint],
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    const stderr = new Response(program.stderr).text();
+    await waitFor("it to mount", async () => await findMount(mountpoint) !== undefined);
+    await run("cat", [`${mountpoint}/current_time`]);
+    await run("fusermount3", ["-u", mountpoint]);
+    assertEquals((await program.status).code, 0);
+    assert(/LOOKUP/i.test(await stderr), await stderr);
   });
   await Deno.remove(directory, { recursive: true });
 });

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertRejects } from "../deps.ts";
 import { type FileSystem, FsError, type Notifier, type NotifyOutcome, POLLIN, ROOT_NODE } from "../../mod.ts";
 import { mountTemporarily, waitFor } from "../support/mounted.ts";
-import { PythonClient } from "../support/python_client.ts";
+import { PythonClient } from "../support/client.ts";
 import { WatchedWorkers } from "../support/watched_workers.ts";
 
 const FOREVER = { entryTimeout: 10_000, attributesTimeout: 10_000 };

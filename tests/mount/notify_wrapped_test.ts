@@ -2,7 +2,7 @@
 import { assertEquals } from "../deps.ts";
 import { type FileSystem, mapNotifier, type NodeId, type Notifier, PollHandles, POLLIN, ROOT_NODE } from "../../mod.ts";
 import { mountTemporarily, waitFor } from "../support/mounted.ts";
-import { PythonClient } from "../support/python_client.ts";
+import { PythonClient } from "../support/client.ts";
 
 type Methods = Required<FileSystem>;
 

@@ -2,7 +2,7 @@
 import { assertEquals } from "../deps.ts";
 import { PollHandles } from "../../mod.ts";
 import { mountTemporarily, waitFor } from "../support/mounted.ts";
-import { PythonClient } from "../support/python_client.ts";
+import { PythonClient } from "../support/client.ts";
 
 const FILES = 40;
 
