@@ -14,6 +14,8 @@ const INTERVAL_MILLISECONDS = 250;
 const counts = new Array<number>(NAMES.length).fill(0);
 /** Each file can be open once. */
 const open = new Set<number>();
+/** How often in a row a file that was asked for was empty. */
+let polledEmpty = 0;
 let polls: PollHandles | undefined;
 
 /** Files are the nodes from 2 on. */
@@ -61,7 +63,14 @@ const fsel: FileSystem = {
   },
   poll(node, handle, _events, wakeup) {
     polls?.register(node, handle, wakeup);
-    return counts[indexOf(node)]! > 0 ? POLLIN : 0;
+    const index = indexOf(node);
+    if (counts[index] === 0) {
+      polledEmpty++;
+      return 0;
+    }
+    print(`POLL   ${NAMES[index]} cnt=${counts[index]} polled_zero=${polledEmpty}`);
+    polledEmpty = 0;
+    return POLLIN;
   },
 };
 
@@ -78,7 +87,7 @@ function* produce(): Generator<void> {
 function fill(index: number): void {
   if (counts[index] === MOST) return;
   counts[index]!++;
-  polls?.wake(index + 2);
+  if (polls !== undefined && polls.wake(index + 2) > 0) print(`NOTIFY ${NAMES[index]}`);
 }
 
 const line = parseCommandLine(Deno.args);

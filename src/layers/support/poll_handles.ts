@@ -36,9 +36,11 @@ export class PollHandles {
     if (wakeup !== undefined) this.#table.set(node, handle, wakeup);
   }
 
-  /** Wakes, once, all who wait for `node`: something about it is ready now. */
-  wake(node: NodeId): void {
-    for (const wakeup of this.#table.take(node)) void this.#notifier.wakePoll(wakeup);
+  /** Wakes, once, all who wait for `node`: something about it is ready now. Returns on how many open files they wait. */
+  wake(node: NodeId): number {
+    const wakeups = this.#table.take(node);
+    for (const wakeup of wakeups) void this.#notifier.wakePoll(wakeup);
+    return wakeups.length;
   }
 
   /** The open file is released: nobody waits on it any more. */
