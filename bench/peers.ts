@@ -16,10 +16,15 @@ export interface Peer {
 /** Compiles the client and libfuse's example. @throws with the compiler's words. */
 export async function compilePrograms(): Promise<Bench> {
   const directory = await Deno.makeTempDir({ prefix: "trellis-bench-", dir: "/dev/shm" });
-  await run("gcc", ["-O2", "-o", `${directory}/client`, new URL("client.c", import.meta.url).pathname]);
-  const flags = (await run("pkg-config", ["fuse3", "--cflags", "--libs"])).trim().split(/\s+/);
-  await run("gcc", ["-O2", "-o", `${directory}/passthrough_ll`, `${SOURCES}/passthrough_ll.c`, ...flags]);
+  await compile(`${directory}/client`, new URL("client.c", import.meta.url));
+  await compile(`${directory}/passthrough_ll`, new URL(`file://${SOURCES}/passthrough_ll.c`), "fuse3");
   return { directory, [Symbol.asyncDispose]: () => Deno.remove(directory, { recursive: true }) };
+}
+
+/** Compiles one C source, with a library that pkg-config knows. @throws with the compiler's words. */
+export async function compile(program: string, source: URL, library?: string): Promise<void> {
+  const flags = library === undefined ? "" : await run("pkg-config", [library, "--cflags", "--libs"]);
+  await run("gcc", ["-O2", "-o", program, source.pathname, ...flags.trim().split(/\s+/).filter(Boolean)]);
 }
 
 /** The tool's `mount` with `args`. */
@@ -91,7 +96,8 @@ export function peer(directory: string, name: string, command: (source: string, 
   };
 }
 
-async function waitForMount(path: string): Promise<void> {
+/** Resolves when something is mounted on `path`. @throws after ten seconds. */
+export async function waitForMount(path: string): Promise<void> {
   for (const deadline = Date.now() + 10_000; Date.now() < deadline;) {
     if ((await Deno.readTextFile("/proc/self/mountinfo")).includes(` ${path} `)) return;
     await new Promise((resolve) => setTimeout(resolve, 10));
