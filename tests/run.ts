@@ -28,6 +28,7 @@ const PURE = [
   "tests/layers/branch",
   "tests/layers/memory",
   "tests/metrics",
+  "tests/layers/support",
   "tests/layers/passthrough_lock_waits_test.ts",
   "tests/layers/union",
   "tests/layers/wrappers",

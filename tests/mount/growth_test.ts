@@ -51,7 +51,7 @@ for turn in range(${Math.ceil(requests / 2)}):
         os.close(fd)`,
     );
     let served = false;
-    const ended = client.end().finally(() => served = true);
+    const ended = client.end(600).finally(() => served = true);
     for (let sent = 0; sent < requests / 10 && !served; sent += 100) {
       await Promise.all(Array.from({ length: 50 }, () => [notifier.invalidateNode(2), notifier.wakePoll(1)]).flat());
     }

@@ -32,10 +32,7 @@ for number in range(10000):
 print("watching")
 deleted = 0
 while deleted < 10000:
-    ready = select.select(queues, [], [], 20)[0]
-    if not ready:
-        sys.exit(f"only {deleted} were deleted")
-    for queue in ready:
+    for queue in select.select(queues, [], [])[0]:
         events = os.read(queue, 1 << 16)
         at = 0
         while at < len(events):
@@ -96,7 +93,7 @@ Deno.test("a poll handler that crashes under 10,000 wake-ups: each is heard of, 
     }),
     { log: () => {} },
   );
-  await using client = new PythonClient(mounted.path, `print(len(select.select([os.open("0", 0)], [], [], 20)[0]))`);
+  await using client = new PythonClient(mounted.path, `print(len(select.select([os.open("0", 0)], [], [])[0]))`);
   await waitFor("the client to wait", () => handle !== undefined);
   const { notifier } = mounted.session;
   // Different handles, so that none is merged with another; those that nobody waits on do nothing.
@@ -161,7 +158,7 @@ Deno.test("a wake-up arrives while a notification waits in the kernel for a page
     },
   });
   await using mounted = await mountTemporarily(filesystem, FOREVER);
-  await using poller = new PythonClient(mounted.path, `print(len(select.select([os.open("1", 0)], [], [], 20)[0]))`);
+  await using poller = new PythonClient(mounted.path, `print(len(select.select([os.open("1", 0)], [], [])[0]))`);
   await waitFor("the client to wait", () => handle !== undefined);
   await using reader = new PythonClient(mounted.path, `print(len(os.read(os.open("0", 0), 4096)))`);
   await asked.promise;
@@ -170,6 +167,8 @@ Deno.test("a wake-up arrives while a notification waits in the kernel for a page
   const behind = notifier.invalidateNode(3).finally(() => settled++);
   ready = true;
   const woken = notifier.wakePoll(handle!);
+  // A test that fails here must not leave a read that is never answered.
+  using _ = { [Symbol.dispose]: () => answer.resolve(new Uint8Array(4096)) };
   await poller.end();
   assertEquals([poller.lines, settled], [["1"], 0]);
   answer.resolve(new Uint8Array(4096));

@@ -43,9 +43,7 @@ for number in range(${FILES}):
 print("ready")
 left = ${bytes}
 while left > 0:
-    events = poll.poll(20)
-    if not events:
-        sys.exit(f"{left} bytes never came")
+    events = poll.poll()
     for fd, _ in events:
         left -= len(os.read(fd, 1000))
 print("done")`;

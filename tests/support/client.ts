@@ -7,6 +7,7 @@ export class Client implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
   #output = "";
+  #late = false;
   readonly #errors: Promise<string>;
   readonly #reading: Promise<void>;
 
@@ -32,11 +33,21 @@ export class Client implements AsyncDisposable {
     await this.#input.write(new TextEncoder().encode(`${line}\n`));
   }
 
-  /** Closes its standard input and waits for its end, which must be a good one. */
-  async end(): Promise<void> {
+  /** Closes its standard input and waits for its end, which must be a good one, and come within so many seconds. */
+  async end(deadline = 30): Promise<void> {
     await this.#input.close().catch(() => {});
-    await this.#reading;
-    assertEquals([await this.#errors, (await this.#child.status).code], ["", 0]);
+    const late = setTimeout(() => {
+      this.#late = true;
+      this.#child.kill("SIGKILL");
+    }, deadline * 1000);
+    try {
+      await this.#reading;
+      const { code } = await this.#child.status;
+      if (this.#late) throw new Error(`The program had not ended after ${deadline} s; it had printed: ${this.#output}`);
+      assertEquals([await this.#errors, code], ["", 0]);
+    } finally {
+      clearTimeout(late);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -55,7 +66,10 @@ export class Client implements AsyncDisposable {
   }
 }
 
-/** A python program in the mountpoint. */
+/**
+ * A python program in the mountpoint. Let it wait for readiness without a time limit: when poll and select have waited
+ * for long enough they ask once more, so that a wake-up that never came would look as if it had.
+ */
 export class PythonClient extends Client {
   constructor(directory: string, program: string) {
     // Not with `cwd`: this isolate would wait for the spawn, and the spawn for this isolate, which serves the mount.
