@@ -29,7 +29,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/channels": SHARED,
   "src/telemetry": ["src/metrics"],
   "src/control": ["ffi", "src/connection", "src/metrics"],
-  "src/layers/support": ["src/fs"],
+  "src/layers/support": ["src/fs", "src/threads"],
   "src/layers/branch": ["src/fs", "src/layers/support"],
   "src/layers/wrappers": ["src/fs", "src/layers/support"],
   "src/layers/memory": ["src/fs", "src/layers/support"],
