@@ -6,6 +6,7 @@ import type { Attributes, Entry, ExtendedStatus } from "../../fs/attributes.ts";
 import type { Awaitable, ConnectionInfo, Created, FileSystem, NodeId, Opened } from "../../fs/filesystem.ts";
 import { ROOT_NODE } from "../../fs/filesystem.ts";
 import { LookupCounts } from "../../fs/lookup_counts.ts";
+import { copyAttributes, type Unfilled } from "../support/copy_attributes.ts";
 import { boundMethods } from "../support/methods.ts";
 import { ADAPTED, adaptMethods } from "./features.ts";
 import { type AllMethods, completeMethods } from "./missing_methods.ts";
@@ -14,9 +15,6 @@ import { staleMethods } from "./stale_methods.ts";
 
 /** `live`; `lazy`: no name leads to it any more, open files live; `gone`: nothing leads to it. */
 type State = "live" | "lazy" | "gone";
-
-/** To be filled in. Who reads attributes and entries takes an undefined field for a missing one. */
-type Mutable<T> = { [key in keyof T]?: T[key] | undefined };
 
 export class Branch {
   readonly id: number;
@@ -40,7 +38,7 @@ export class Branch {
   #state: State = "live";
   // The answers of methods that answer at once: read before the next method is called.
   readonly #attributes: Attributes = { mode: 0 };
-  readonly #entry: Mutable<Entry> = {};
+  readonly #entry: Unfilled<Entry> = {};
   readonly #created: Created = { entry: { node: 0, attributes: this.#attributes }, opened: {} };
 
   constructor(id: number, path: string, filesystem: FileSystem, generation = 0) {
@@ -222,7 +220,7 @@ export class Branch {
   }
 
   /** Counts `found` and fills `entry` in; attributes that have to be copied go into `attributes`. */
-  #enter(found: Entry, entry: Mutable<Entry>, attributes: Attributes): Entry {
+  #enter(found: Entry, entry: Unfilled<Entry>, attributes: Attributes): Entry {
     const inner = found.node;
     if (!(inner >= 1 && inner < SPAN)) this.discard(found);
     const node = outerNode(this.id, inner);
@@ -242,19 +240,8 @@ export class Branch {
     if (isPlace && inode !== undefined) this.placeInodes.set(this.inode(inode), node);
     const shown = isPlace ? node : inode === undefined ? undefined : this.inode(inode);
     if (shown === inode) return attributes;
-    const copy = target as Mutable<Attributes>;
-    copy.mode = attributes.mode;
+    const copy: Unfilled<Attributes> = copyAttributes(attributes, target);
     copy.inode = shown;
-    copy.size = attributes.size;
-    copy.blocks = attributes.blocks;
-    copy.blockSize = attributes.blockSize;
-    copy.links = attributes.links;
-    copy.uid = attributes.uid;
-    copy.gid = attributes.gid;
-    copy.device = attributes.device;
-    copy.atime = attributes.atime;
-    copy.mtime = attributes.mtime;
-    copy.ctime = attributes.ctime;
     return target;
   }
 }

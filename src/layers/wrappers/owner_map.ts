@@ -4,6 +4,7 @@ import { FsError } from "../../fs/errors.ts";
 import type { AttributeChanges, Awaitable, DirectoryEntry, FileSystem, RequestContext } from "../../fs/filesystem.ts";
 import { S_IFDIR, S_IFLNK, S_IFMT } from "../../fs/flags.ts";
 import { after } from "../support/awaitable.ts";
+import { copyAttributes } from "../support/copy_attributes.ts";
 import { METHOD_NAMES, type Methods } from "../support/methods.ts";
 import { wrapFileSystem } from "../support/wrapping.ts";
 
@@ -106,7 +107,7 @@ export function mapOwners(filesystem: FileSystem, map: OwnerMap): FileSystem {
   const showMode = (mode: number) => (mode & S_IFMT) | ((fixedMode(mode) ?? mode) & 0o7777);
 
   const show = (attributes: Attributes): Attributes => ({
-    ...plain(attributes),
+    ...copyAttributes(attributes, {}),
     mode: showMode(attributes.mode),
     uid: users.show(attributes.uid ?? ownUser),
     gid: groups.show(attributes.gid ?? ownGroup),
@@ -193,13 +194,6 @@ export function mapOwners(filesystem: FileSystem, map: OwnerMap): FileSystem {
     }
     return changes as Methods;
   });
-}
-
-/** The attributes alone: a filesystem's own object may be more than that, and have accessors. */
-function plain(attributes: Attributes): Attributes {
-  const { mode, inode, size, blocks, blockSize, links, device, atime, mtime, ctime } = attributes;
-  // An undefined field is a missing one to who reads attributes.
-  return { mode, inode, size, blocks, blockSize, links, device, atime, mtime, ctime } as Attributes;
 }
 
 function* mapNow<Value>(values: Iterable<Value>, change: (value: Value) => Value) {

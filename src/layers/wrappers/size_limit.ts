@@ -6,12 +6,15 @@
  */
 import type { Attributes } from "../../fs/attributes.ts";
 import { FsError } from "../../fs/errors.ts";
-import type { Awaitable, FileSystem, Handle, NodeId, RequestContext } from "../../fs/filesystem.ts";
+import type { Awaitable, ConnectionInfo, FileSystem, Handle, NodeId, RequestContext } from "../../fs/filesystem.ts";
 import { FALLOC_FL_KEEP_SIZE, S_IFMT, S_IFREG } from "../../fs/flags.ts";
 import { after, orElse } from "../support/awaitable.ts";
 import { onlyWith, wrapFileSystem } from "../support/wrapping.ts";
 
 const PAGE = 4096;
+
+/** Features under which files change their length without a request: `open` empties them, the kernel writes by itself. */
+const UNSEEN: ReadonlySet<string> = new Set(["atomic-o-trunc", "passthrough"]);
 
 /** Who asks when nobody does. */
 const SERVER: RequestContext = {
@@ -189,6 +192,12 @@ export function limitSize(filesystem: FileSystem, { size, used = 0, usage = make
         }),
     };
   });
-  // With it `open` would empty files unseen.
-  return { ...limited, features: (filesystem.features ?? []).filter((feature) => feature !== "atomic-o-trunc") };
+  return {
+    ...limited,
+    features: (filesystem.features ?? []).filter((feature) => !UNSEEN.has(feature)),
+    initialize(connection: ConnectionInfo) {
+      // Another branch of a tree may have asked for them.
+      filesystem.initialize?.({ ...connection, features: connection.features.difference(UNSEEN) });
+    },
+  };
 }

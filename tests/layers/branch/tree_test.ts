@@ -1,5 +1,6 @@
 /** A tree of branches, without a kernel: branches in memory, answering at once and late. */
 import { assert, assertEquals, assertNotEquals } from "../../deps.ts";
+import type { Attributes, Entry } from "../../../src/fs/attributes.ts";
 import type { FileSystem } from "../../../src/fs/filesystem.ts";
 import { O_RDWR, RENAME_EXCHANGE, S_IFDIR, S_IFMT } from "../../../src/fs/flags.ts";
 import { BranchFileSystem } from "../../../src/layers/branch/mod.ts";
@@ -358,6 +359,23 @@ Deno.test("an answer that is there at once is not made a promise, nor a new obje
   assert(tree.filesystem.lookup(directory, "file", context) === first);
   assert(!(tree.filesystem.getAttributes(directory, undefined, context) instanceof Promise));
   assertNotEquals(directory, 1);
+});
+
+Deno.test("all that a branch says of a file arrives, but for its numbers", async () => {
+  const time = (seconds: number) => ({ seconds, nanoseconds: 1 });
+  const attributes: Required<Attributes> = {
+    ...{ mode: 0o100644, inode: 7, size: 8, blocks: 9, blockSize: 10, links: 11, uid: 12, gid: 13, device: 14 },
+    ...{ atime: time(15), mtime: time(16), ctime: time(17), timeout: 18 },
+  };
+  const entry: Required<Entry> = { node: 5, generation: 6, attributes, entryTimeout: 19, attributesTimeout: 20 };
+  const speaking: FileSystem = { lookup: () => entry, getAttributes: () => attributes };
+  for (const filesystem of [speaking, late(speaking)]) {
+    const tree = new BranchTree([{ path: "/a", filesystem }]);
+    const branch = 2 ** 40;
+    const shown = { ...attributes, inode: branch + 7 };
+    assertEquals(await tree.entry("/a/file"), { ...entry, node: branch + 5, attributes: shown });
+    assertEquals({ ...await tree.filesystem.getAttributes(branch + 5, undefined, context) }, shown);
+  }
 });
 
 Deno.test("notifications of a branch name the tree's nodes", async () => {

@@ -5,7 +5,7 @@ import { O_NOATIME, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY, R_OK, W_OK } from "../.
 import { FsError } from "../../../src/fs/errors.ts";
 import { MemoryFileSystem } from "../../../src/layers/memory/mod.ts";
 import { hideNames, limitSize, mapOwners, readOnly } from "../../../src/layers/wrappers/mod.ts";
-import { assertRefused, context, late } from "../branch/branch_tree.ts";
+import { assertRefused, context, late, recordingConnection } from "../branch/branch_tree.ts";
 
 type Whole = Required<FileSystem>;
 const WRITE = { cached: false, killPrivileges: false };
@@ -225,6 +225,18 @@ Deno.test("wrappers of what answers at once answer at once", () => {
       ]
     ) assert(!(result instanceof Promise), name);
   }
+});
+
+Deno.test("limitSize lets no feature be used under which files grow unseen", () => {
+  let told: ReadonlySet<string> | undefined;
+  const filesystem = limitSize({
+    features: ["passthrough", "atomic-o-trunc", "posix-acl"],
+    initialize: ({ features }) => void (told = features),
+    getAttributes: () => ({ mode: 0o40755 }),
+  }, { size: 1e6 });
+  assertEquals(filesystem.features, ["posix-acl"]);
+  filesystem.initialize!(recordingConnection(["passthrough", "posix-acl"]));
+  assertEquals([...told!], ["posix-acl"]);
 });
 
 Deno.test("readOnly asks for O_NOATIME, and does without where only the owner may", async () => {
