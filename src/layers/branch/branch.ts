@@ -180,23 +180,27 @@ export class Branch {
     // What the kernel only remembers does not count: it may do so for as long as it likes.
     const unused = this.#running === 0 && (this.#state === "gone" || this.opened <= 0);
     if (this.#state === "live" || !unused || this.#left) return;
-    this.#left = true;
     this.methods = staleMethods(this.id, this.path);
     this.#state = "gone";
+    this.#end();
+    // The branch itself stays until its id is another's; what it held in memory should not.
+    this.filesystem = {};
+  }
+
+  /** At the end of the mount. What was removed before reports its end to who removed it, but is waited for. */
+  destroy(): Promise<void> {
+    if (this.#left) return this.#destroyed.promise.catch(() => {});
+    this.#end();
+    return this.#destroyed.promise;
+  }
+
+  #end(): void {
+    this.#left = true;
     try {
       this.#destroyed.resolve(this.filesystem.destroy?.());
     } catch (error) {
       this.#destroyed.reject(error);
     }
-    // The branch itself stays until its id is another's; what it held in memory should not.
-    this.filesystem = {};
-  }
-
-  /** At the end of the mount. */
-  destroy(): Awaitable<void> {
-    if (this.#left) return;
-    this.#left = true;
-    return this.filesystem.destroy?.();
   }
 
   /** Counts a method that is under way. */

@@ -14,7 +14,7 @@
  * @module
  */
 import { type ErrnoName, FsError } from "../../fs/errors.ts";
-import type { Awaitable, ConnectionInfo, FileSystem } from "../../fs/filesystem.ts";
+import type { ConnectionInfo, FileSystem } from "../../fs/filesystem.ts";
 import { METHOD_NAMES, type MethodName } from "../support/methods.ts";
 import { Branch } from "./branch.ts";
 import { BranchNotifier } from "./branch_notifier.ts";
@@ -134,22 +134,11 @@ export class BranchFileSystem implements FileSystem {
   }
 
   /** Ends all branches, also when one throws. */
-  destroy(): Awaitable<void> {
-    const errors: unknown[] = [];
-    const endings: Promise<void>[] = [];
-    for (const branch of this.#tree.branches) {
-      try {
-        const ending = branch.destroy();
-        if (ending instanceof Promise) endings.push(ending.catch((error) => void errors.push(error)));
-      } catch (error) {
-        errors.push(error);
-      }
-    }
-    const report = () => {
-      if (errors.length === 1) throw errors[0];
-      if (errors.length > 1) throw new AggregateError(errors, `${errors.length} branches did not end well`);
-    };
-    return endings.length === 0 ? report() : Promise.all(endings).then(report);
+  async destroy(): Promise<void> {
+    const endings = await Promise.allSettled(this.#tree.branches.map((branch) => branch.destroy()));
+    const errors = endings.filter((ending) => ending.status === "rejected").map(({ reason }) => reason);
+    if (errors.length === 1) throw errors[0];
+    if (errors.length > 1) throw new AggregateError(errors, `${errors.length} branches did not end well`);
   }
 
   /**

@@ -75,6 +75,17 @@ Deno.test("a branch that is pruned lazily lives until its last file is closed", 
   await assertRefused("ESTALE", () => tree.filesystem.getAttributes(file, undefined, context));
 });
 
+Deno.test("a branch whose files are open when the mount ends ends with it", async () => {
+  const filesystem = mortal();
+  const tree = new BranchTree([{ path: "/a", filesystem }], growing);
+  await tree.filesystem.open(await tree.write("/a/file", "text"), O_RDWR, context);
+  const pruned = tree.filesystem.prune("/a", { lazy: true });
+  assert(!filesystem.ended);
+  await tree.filesystem.destroy();
+  assert(filesystem.ended);
+  await pruned;
+});
+
 Deno.test("what runs in a branch when it is pruned runs to its end before the filesystem is destroyed", async () => {
   const { promise, resolve } = Promise.withResolvers<Uint8Array>();
   const order: string[] = [];
