@@ -15,9 +15,9 @@
  */
 import { type ErrnoName, FsError } from "../../fs/errors.ts";
 import type { ConnectionInfo, FileSystem } from "../../fs/filesystem.ts";
+import { mapNotifier } from "../support/map_notifier.ts";
 import { METHOD_NAMES, type MethodName } from "../support/methods.ts";
 import { Branch } from "./branch.ts";
-import { BranchNotifier } from "./branch_notifier.ts";
 import {
   type BranchTable,
   changedNames,
@@ -129,7 +129,7 @@ export class BranchFileSystem implements FileSystem {
   }
 
   #initializeBranch(branch: Branch, connection: ConnectionInfo): void {
-    const notifier = new BranchNotifier(connection.notifier, (inner) => this.#tree.outerNode(branch, inner));
+    const notifier = mapNotifier(connection.notifier, (inner) => this.#tree.outerNode(branch, inner));
     branch.initialize({ ...connection, notifier });
   }
 

@@ -4,6 +4,7 @@ import { EPOCH } from "../../fs/attributes.ts";
 import { FsError } from "../../fs/errors.ts";
 import type { NodeId, RequestContext } from "../../fs/filesystem.ts";
 import { O_RDONLY, O_RDWR, S_IFLNK, S_IFMT, S_IFREG } from "../../fs/flags.ts";
+import { copyAttributes } from "../support/copy_attributes.ts";
 import { isReservedAttribute, makeOpaque, temporaryName } from "./marks.ts";
 import type { Member } from "./member.ts";
 import type { Place, UnionNode, UnionNodes } from "./nodes.ts";
@@ -68,7 +69,7 @@ export class CopyUp {
     const server = asServer(context);
     const source = this.#members[node.top]!;
     const from = node.topPart;
-    const attributes = { ...yield* wait(source.getAttributes(from, undefined, server)) };
+    const attributes = copyAttributes(yield* wait(source.getAttributes(from, undefined, server)), {});
     const times = yield* this.#timesOf(target, parentPart, server);
     const made = yield* wait(target.makeDirectory(parentPart, name, attributes.mode & PERMISSIONS, server));
     const { node: part, attributes: { inode } } = made;
@@ -110,7 +111,7 @@ export class CopyUp {
     const source = this.#members[node.top]!;
     const from = node.topPart;
     const parentPart = yield* this.directory(parent, target, server);
-    const attributes = { ...yield* wait(source.getAttributes(from, undefined, server)) };
+    const attributes = copyAttributes(yield* wait(source.getAttributes(from, undefined, server)), {});
     const times = yield* this.#timesOf(target, parentPart, server);
     const temporary = temporaryName();
     const part = yield* this.#make(source, from, target, parentPart, temporary, attributes, server);

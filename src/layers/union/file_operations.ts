@@ -9,6 +9,7 @@ import type {
   IoctlRequest,
   NodeId,
   Opened,
+  PollHandle,
   RequestContext,
   WriteDetails,
 } from "../../fs/filesystem.ts";
@@ -101,6 +102,21 @@ export function fileOperations(union: Union) {
         if (filesystem.ioctl === undefined) throw new FsError("ENOTTY", "The branch of the file has no ioctl");
         return filesystem.ioctl(node, handle, request, context);
       });
+    },
+
+    poll(
+      _node: NodeId,
+      handle: Handle,
+      events: number,
+      wakeup: PollHandle | undefined,
+      context: RequestContext,
+    ): Awaitable<number> {
+      return on(
+        handle,
+        context,
+        ({ member: { filesystem }, node, handle }) =>
+          filesystem.poll?.(node, handle, events, wakeup, context) ?? events,
+      );
     },
 
     allocate(

@@ -6,6 +6,7 @@
  * are merged. The union answers at once when they do.
  */
 import type { ConnectionInfo, FileSystem, NodeId } from "../../fs/filesystem.ts";
+import { mapNotifier } from "../support/map_notifier.ts";
 import { attributeOperations } from "./attribute_operations.ts";
 import { directoryOperations } from "./directory_operations.ts";
 import { fileOperations } from "./file_operations.ts";
@@ -37,7 +38,11 @@ export function makeUnion(branches: readonly UnionBranch[], options: UnionOption
 
     initialize(connection: ConnectionInfo): void {
       const features = new Set([...connection.features].filter((feature) => feature !== PASSTHROUGH));
-      for (const { filesystem } of union.members) filesystem.initialize?.({ ...connection, features });
+      for (const { index, filesystem } of union.members) {
+        // What is changed behind a part that nobody sees need not be told.
+        const notifier = mapNotifier(connection.notifier, (part) => union.nodes.find(index, part)?.id);
+        filesystem.initialize?.({ ...connection, features, notifier });
+      }
     },
 
     async destroy(): Promise<void> {

@@ -2,6 +2,7 @@
 import type { Entry } from "../../fs/attributes.ts";
 import { FsError } from "../../fs/errors.ts";
 import type { Awaitable, Created, FileSystem, NodeId, RequestContext } from "../../fs/filesystem.ts";
+import { copyAttributes } from "../support/copy_attributes.ts";
 import { isWhiteout } from "./marks.ts";
 import type { Member } from "./member.ts";
 import type { UnionNode } from "./nodes.ts";
@@ -37,7 +38,7 @@ export function nameOperations(union: Union) {
   ): Steps<Created> {
     const make = function* (member: Member, directory: NodeId) {
       const { entry, opened } = yield* wait(member.create(directory, name, mode, flags, context));
-      return { entry: { ...entry, attributes: { ...entry.attributes } }, opened: { ...opened } };
+      return { entry: { ...entry, attributes: copyAttributes(entry.attributes, {}) }, opened: { ...opened } };
     };
     const { found, made } = yield* union.names.make(union.nodes.get(parent), name, context, make);
     return { entry: union.entry(found), opened: union.opened(found.node, flags, made.opened) };
@@ -47,7 +48,7 @@ export function nameOperations(union: Union) {
     const { member, directory } = yield* union.names.choose(parent, context);
     const made = yield* wait(member.makeTemporaryFile(directory, mode, flags, context));
     const opened = { ...made.opened };
-    const attributes = { ...made.entry.attributes };
+    const attributes = copyAttributes(made.entry.attributes, {});
     const node = union.nodes.add(member.index, made.entry.node, attributes, member.index + 1);
     return { entry: union.entry({ node, attributes }), opened: union.opened(node, flags, opened) };
   }

@@ -3,6 +3,7 @@ import type { Entry } from "../../fs/attributes.ts";
 import { FsError } from "../../fs/errors.ts";
 import type { NodeId, RequestContext } from "../../fs/filesystem.ts";
 import { RENAME_EXCHANGE, RENAME_NOREPLACE } from "../../fs/flags.ts";
+import { copyAttributes } from "../support/copy_attributes.ts";
 import type { CopyUp } from "./copy_up.ts";
 import { isReservedName, makeOpaque, makeWhiteout } from "./marks.ts";
 import type { Member } from "./member.ts";
@@ -86,7 +87,7 @@ export class Names {
     const directory = yield* copyUp.directory(parent, member, context);
     yield* this.#removeWhiteouts(parent, name, findings, member, context);
     const entry = yield* wait(member.link(node.parts[member.index]!, directory, name, context));
-    const attributes = { ...entry.attributes };
+    const attributes = copyAttributes(entry.attributes, {});
     // The node has a part on this branch already, whose lookup is counted.
     member.forget(entry.node);
     node.moveTo(parent, name);
@@ -312,7 +313,7 @@ export class Names {
     hidden: boolean,
     context: RequestContext,
   ): Steps<Found> {
-    const attributes = { ...entry.attributes };
+    const attributes = copyAttributes(entry.attributes, {});
     const node = this.#options.nodes.add(member.index, entry.node, attributes, member.index + 1);
     node.moveTo(parent, name);
     if (node.isDirectory) {

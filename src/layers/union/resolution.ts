@@ -2,10 +2,11 @@
 import type { Attributes } from "../../fs/attributes.ts";
 import type { DirectoryEntry, NodeId, RequestContext } from "../../fs/filesystem.ts";
 import { S_IFCHR, S_IFDIR, S_IFMT } from "../../fs/flags.ts";
-import { asServer } from "./server_context.ts";
+import { copyAttributes } from "../support/copy_attributes.ts";
 import { isOpaque, isReservedName, isWhiteout } from "./marks.ts";
 import type { Member } from "./member.ts";
 import type { UnionNode, UnionNodes } from "./nodes.ts";
+import { asServer } from "./server_context.ts";
 import { type Steps, wait } from "./steps.ts";
 
 /** What a branch has under a name. */
@@ -57,7 +58,7 @@ export class Resolution {
     if (found.top === first.member.index) return { node: found, attributes: first.attributes };
     // Another name of a file that was copied up: its copy is what counts.
     const copy = this.#members[found.top]!;
-    const attributes = { ...yield* wait(copy.getAttributes(found.topPart, undefined, context)) };
+    const attributes = copyAttributes(yield* wait(copy.getAttributes(found.topPart, undefined, context)), {});
     return { node: found, attributes, lacksName: true };
   }
 
@@ -136,7 +137,7 @@ export class Resolution {
     for (const [member, directory] of this.partsOf(parent)) {
       const entry = yield* wait(member.lookup(directory, name, context));
       if (entry === undefined) continue;
-      const part = { member, node: entry.node, attributes: { ...entry.attributes } };
+      const part = { member, node: entry.node, attributes: copyAttributes(entry.attributes, {}) };
       const isDirectory = (part.attributes.mode & S_IFMT) === S_IFDIR;
       if (isWhiteout(part.attributes) || parts.length > 0 && !isDirectory) {
         member.forget(part.node);

@@ -2,6 +2,7 @@
 import type { Attributes, Entry } from "../../fs/attributes.ts";
 import type { Handle, NodeId, Opened, RequestContext } from "../../fs/filesystem.ts";
 import { O_CREAT, O_EXCL, O_TRUNC } from "../../fs/flags.ts";
+import { copyAttributes } from "../support/copy_attributes.ts";
 import { HandleTable } from "../support/handle_table.ts";
 import { CopyUp } from "./copy_up.ts";
 import { Member, type UnionBranch } from "./member.ts";
@@ -52,7 +53,8 @@ export class Union {
 
   /** A merged directory has the link count 1, as in overlayfs: nobody can tell how many directories are in it. */
   attributes(node: UnionNode, inner: Attributes): Attributes {
-    const attributes: Attributes = { ...inner, inode: node.inode };
+    const attributes = copyAttributes(inner, {});
+    attributes.inode = node.inode;
     if (node.isMerged) attributes.links = 1;
     return attributes;
   }
