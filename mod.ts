@@ -4,6 +4,7 @@
  * @module
  */
 export { type ModulePlacement, mount, type MountOptions } from "./src/mount.ts";
+export type { HandlerPlacement, LoopPlacement } from "./src/mount.ts";
 export type { Bounds, Deadlines, Metrics, OperationMetrics } from "./src/mount.ts";
 export type { Session } from "./src/session.ts";
 export { MountError } from "./src/connection/connection.ts";

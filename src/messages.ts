@@ -21,6 +21,8 @@ export interface ServeSettings {
   readonly device: number;
   /** An epoll descriptor that waits for the device, and for the wish to stop; see `src/transport/device_poll.ts`. */
   readonly poll: number;
+  /** The wish to stop by itself: an eventfd of the session that is readable from then on. */
+  readonly stop: number;
   readonly minor: number;
   readonly features: ReadonlySet<string>;
   readonly maxWrite: number;
@@ -52,6 +54,8 @@ export interface LoopReady {
   readonly kind: "ready";
   readonly methods: readonly string[];
   readonly features: readonly string[];
+  /** Whether it leaves the counting of lookups to the library, which can count for one isolate only. */
+  readonly needsCounts: boolean;
 }
 
 /** Why a server has come to its end. */

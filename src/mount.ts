@@ -3,36 +3,25 @@ import { NotifyHandler } from "./channels/notify_handler.ts";
 import { Connection } from "./connection/connection.ts";
 import { type Feature, wantedFeatures } from "./connection/features.ts";
 import { deviceDescriptor, prepareMountpoint } from "./connection/mountpoint.ts";
-import { describeThrown } from "./fs/errors.ts";
 import type { StatusReport } from "./control/messages.ts";
 import type { FileSystem } from "./fs/filesystem.ts";
-import type { FileSystemModule } from "./fs/module.ts";
-import { Handler } from "./handler/handler.ts";
 import { type Bounds, completeLimits, type Deadlines, type LimitOptions, type Limits } from "./handler/limits.ts";
-import { Watcher } from "./handler/watcher.ts";
-import type { LoopReady } from "./messages.ts";
-import { type Metrics, MetricsRecorder, type OperationMetrics, readMetrics } from "./metrics/metrics.ts";
-import type { Log } from "./protocol/dispatch.ts";
+import type { Metrics, OperationMetrics } from "./metrics/metrics.ts";
+import { type LoopPlacement, startLoops } from "./placements/loops.ts";
+import { serveObject } from "./placements/object.ts";
+import type { Logger, Servers } from "./placements/placement.ts";
+import { type HandlerPlacement, startWorkers } from "./placements/workers.ts";
 import type { ReplyDefaults } from "./protocol/reply.ts";
-import { type Server, Session } from "./session.ts";
-import { LoopWorker } from "./session/loop_worker.ts";
+import { Session } from "./session.ts";
 import { makeInterrupts } from "./session/waiting_requests.ts";
-import { methodsOf } from "./session/methods.ts";
 import { makeOpenNodes } from "./transport/open_nodes.ts";
 
-/** A filesystem that every loop loads for itself (placement "loop"); see {@linkcode FileSystemModule}. */
-export interface ModulePlacement {
-  /** The module's URL. */
-  readonly module: URL | string;
-  /** For the module's functions; must survive a structured clone. */
-  readonly options?: unknown;
-  /** How many loops serve the mount, from 1 to 16. Default 1. */
-  readonly loops?: number;
-}
+/** A filesystem that is a module, and where it is served. */
+export type ModulePlacement = LoopPlacement | HandlerPlacement;
 
 /**
- * How to mount. Timeouts are in seconds. `deadlines` and `bounds`, in milliseconds and requests, are for a filesystem that
- * is an object: methods inside a loop answer at once.
+ * How to mount. Timeouts are in seconds. `deadlines` and `bounds`, in milliseconds and requests, are for placement
+ * "handler": methods inside a loop answer at once.
  */
 export interface MountOptions extends LimitOptions {
   /** Further options of mount.fuse3(8), each as `name` or `name=value`; commas in a value are escaped with `\`. */
@@ -65,20 +54,18 @@ export interface MountOptions extends LimitOptions {
   readonly log?: (message: string, detail: string) => void;
 }
 
-/** How many loops a mount may have: more cores than this were never seen to help. */
-const MOST_LOOPS = 16;
-
 /**
  * Mounts `filesystem` at `mountpoint` and returns when it is live.
  *
  * An object is served from the isolate that calls this (placement "handler"): its methods may be async, and this isolate
- * must not touch the mount with synchronous calls, which would wait for themselves. A module is served inside the loops.
+ * must not touch the mount with synchronous calls, which would wait for themselves. A module is served by threads
+ * of its own: inside the loops, or by async handler workers.
  *
  * @throws {MountpointError} when the mountpoint cannot be used.
  * @throws {MountError} when the kernel or libfuse refuses.
  * @throws {LibraryError} when there is no libfuse3.
- * @throws {RangeError} for `loops`, `deadlines` or `bounds` that make no sense.
- * @throws {TypeError} for `deadlines` or `bounds` of a module.
+ * @throws {RangeError} for `loops`, `workers`, `deadlines` or `bounds` that make no sense.
+ * @throws {TypeError} for `deadlines` or `bounds` of loops, and for several servers of a filesystem that has `forget`.
  */
 export async function mount(
   filesystem: FileSystem | ModulePlacement,
@@ -86,20 +73,13 @@ export async function mount(
   options: MountOptions = {},
 ): Promise<Session> {
   const { debug = false, log = logToStandardError } = options;
-  const { deadlines, bounds } = options;
-  if ("module" in filesystem && (deadlines ?? bounds) !== undefined) {
-    throw new TypeError(
-      "deadlines and bounds are for a filesystem that is an object: a module's methods answer at once",
-    );
-  }
-  const limits = completeLimits({ ...deadlines && { deadlines }, ...bounds && { bounds } });
+  const limits = limitsFor(filesystem, options);
   const path = deviceDescriptor(mountpoint) === undefined ? await prepareMountpoint(mountpoint) : mountpoint;
   await using resources = new AsyncDisposableStack();
   // Disposed of after the connection: what it waits for in the kernel ends with the servers' descriptors.
   const notifications = resources.use(new NotifyHandler(log));
-  const { placement, servers, methods, features, readMetrics } = "module" in filesystem
-    ? await startLoops(filesystem, notifications, log, resources)
-    : makeHandler(filesystem, notifications, limits, log, resources);
+  const placed = await place(filesystem, limits, notifications, log, resources);
+  const { placement, servers, methods, features, readMetrics } = placed;
 
   const connection = resources.use(Connection.mount(path, libfuseOptions(options)));
   resources.defer(() => connection.unmount());
@@ -109,6 +89,7 @@ export async function mount(
   const shared = { interrupts: makeInterrupts(), spinning, openNodes };
   const settings = { ...agreement, ...shared, defaults: replyDefaults(options), debug };
   notifications.open(() => connection.attach());
+  placed.open?.(() => connection.attach());
   if (options.control === true) {
     const facts = { placement, servers: servers.length, minor: agreement.minor, features: [...agreement.features] };
     await openControl(connection, () => ({ ...facts, operations: readMetrics() }), log, resources);
@@ -119,61 +100,27 @@ export async function mount(
   return session;
 }
 
-/** What serves a mount, and what its filesystem has. */
-interface Servers extends Pick<LoopReady, "methods" | "features"> {
-  readonly placement: StatusReport["placement"];
-  readonly servers: readonly Server[];
-  readonly readMetrics: () => Metrics;
-}
-
-type Logger = (message: string, detail: string) => void;
-
-/** Placement "handler": this isolate serves. */
-function makeHandler(
-  filesystem: FileSystem,
-  notifications: NotifyHandler,
+/** Starts what serves, where the filesystem is to be placed. @throws what its module throws. */
+function place(
+  filesystem: FileSystem | ModulePlacement,
   limits: Limits,
-  logger: Logger,
-  resources: AsyncDisposableStack,
-): Servers {
-  const watcher = resources.use(new Watcher());
-  const metrics = new MetricsRecorder();
-  const log: Log = (message, error) => logger(message, describeThrown(error));
-  const { notifier } = notifications;
-  const retrieved = (unique: number, data: Uint8Array) => notifications.retrieved(unique, data.slice());
-  const parts = { filesystem, watcher, limits, metrics, notifier, retrieved, log };
-  return {
-    placement: "handler",
-    servers: [(settings) => new Handler({ ...parts, settings }).serve()],
-    readMetrics: () => metrics.read(),
-    methods: methodsOf(filesystem),
-    features: filesystem.features ?? [],
-  };
-}
-
-/** Placement "loop": starts the workers and waits until each has made its filesystem. */
-async function startLoops(
-  { module, options, loops: count = 1 }: ModulePlacement,
   notifications: NotifyHandler,
   log: Logger,
   resources: AsyncDisposableStack,
-): Promise<Servers> {
-  if (!Number.isInteger(count) || count < 1 || count > MOST_LOOPS) {
-    throw new RangeError(`Cannot mount with ${count} loops: from 1 to ${MOST_LOOPS} can serve a mount`);
+): Servers | Promise<Servers> {
+  if (!("module" in filesystem)) return serveObject(filesystem, notifications, limits, log, resources);
+  if (filesystem.placement === "handler") return startWorkers(filesystem, notifications, limits, log, resources);
+  return startLoops(filesystem, notifications, log, resources);
+}
+
+/** @throws as `mount` does for limits. */
+function limitsFor(filesystem: FileSystem | ModulePlacement, { deadlines, bounds }: LimitOptions): Limits {
+  if ("module" in filesystem && filesystem.placement !== "handler" && (deadlines ?? bounds) !== undefined) {
+    throw new TypeError(
+      'deadlines and bounds are for an object and for placement "handler": in a loop methods answer at once',
+    );
   }
-  // Disposed of in the reverse order: what the loops share goes after the loops.
-  const underLoops = resources.use(new AsyncDisposableStack());
-  // Starting a thread takes longer than all else here, so that comes first.
-  const loops = Array.from({ length: count }, (_, loop) => resources.use(new LoopWorker(loop)));
-  loops.forEach((loop) => loop.onLog = ({ message, detail }) => log(message, detail));
-  const href = String(module);
-  const { prepare, release } = await import(href) as FileSystemModule;
-  const shared = await prepare?.(options, count);
-  underLoops.defer(() => release?.(shared));
-  await Promise.all(loops.map((worker, loop) => worker.prepare({ module: href, options, shared, loop, loops: count })));
-  const servers = loops.map((loop): Server => (settings) => loop.serve(settings, notifications.openSender()));
-  const blocks = loops.map(({ metrics }) => metrics);
-  return { placement: "loop", servers, readMetrics: () => readMetrics(blocks), ...loops[0]!.ready };
+  return completeLimits({ ...deadlines && { deadlines }, ...bounds && { bounds } });
 }
 
 /** Serves the mount's control socket. The mount is worth having without, so what fails is a log line. */
@@ -224,4 +171,4 @@ function logToStandardError(message: string, detail: string): void {
   Deno.stderr.writeSync(new TextEncoder().encode(`trellis: ${message}\n${detail === "" ? "" : `${detail}\n`}`));
 }
 
-export type { Bounds, Deadlines, Feature, Metrics, OperationMetrics, Session };
+export type { Bounds, Deadlines, Feature, HandlerPlacement, LoopPlacement, Metrics, OperationMetrics, Session };

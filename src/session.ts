@@ -21,7 +21,7 @@ export interface SessionParts {
   readonly connection: Connection;
   /** Each gets a descriptor of its own. */
   readonly servers: readonly Server[];
-  readonly settings: Omit<ServeSettings, "device" | "poll">;
+  readonly settings: Omit<ServeSettings, "device" | "poll" | "stop">;
   /** All that the kernel offers. */
   readonly offer: ReadonlySet<Feature>;
   readonly notifier: Notifier;
@@ -71,7 +71,9 @@ export class Session implements AsyncDisposable {
     const devices = servers.map((_, index) => index === 0 ? connection.device : connection.clone());
     const polls = devices.map((device) => openDevicePoll(openLibc(), device, this.#stop));
     this.#resources.defer(() => polls.forEach((poll) => openLibc().symbols.close(poll)));
-    const ends = servers.map((serve, index) => serve({ ...settings, device: devices[index]!, poll: polls[index]! }));
+    const ends = servers.map((serve, index) =>
+      serve({ ...settings, device: devices[index]!, poll: polls[index]!, stop: this.#stop })
+    );
     this.finished = this.#finish(ends);
     // Awaiting `finished` is the caller's choice.
     this.finished.catch(() => {});

@@ -12,6 +12,8 @@ export class Flight implements ContextHost {
   readonly queue: RequestQueue<Flight> | undefined;
   /** Whether it waits in the queue. */
   queued = false;
+  /** Where it is written down for the mounting isolate; see `taken_requests.ts`. */
+  slot = 0;
   #controller: AbortController | undefined;
   #reason: DOMException | undefined;
 

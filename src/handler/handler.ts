@@ -23,6 +23,7 @@ import { DeviceReply } from "../transport/device_reply.ts";
 import { Flight } from "./flight.ts";
 import { InFlight } from "./in_flight.ts";
 import type { Limits } from "./limits.ts";
+import type { TakenRequests } from "./taken_requests.ts";
 import type { Watcher } from "./watcher.ts";
 
 /** After this many requests in a row the isolate's timers and other events get their turn. */
@@ -38,10 +39,16 @@ export interface HandlerOptions {
   readonly watcher: Watcher;
   readonly limits: Limits;
   readonly metrics: MetricsRecorder;
-  readonly notifier: Notifier;
+  /** For `initialize`; undefined for a filesystem without it. */
+  readonly notifier: Notifier | undefined;
   /** Told what the kernel answers to the notifier's `retrieve`. The bytes are valid until it returns. */
   readonly retrieved: (unique: number, data: Uint8Array) => void;
   readonly log: Log;
+  /** For a worker: what outlives it, see `taken_requests.ts`. */
+  readonly taken?: TakenRequests;
+  readonly buffer?: SharedArrayBuffer;
+  /** Told of an interrupt whose request may be another handler's. Without it there is no other. */
+  readonly interruptElsewhere?: ((uniqueLower: number, uniqueUpper: number) => void) | undefined;
 }
 
 /** Serves one mount from `serve` to its end. */
@@ -51,25 +58,34 @@ export class Handler {
   readonly #dispatcher: Dispatcher;
   readonly #reader: DeviceReader;
   readonly #watcher: Watcher;
-  readonly #notifier: Notifier;
+  readonly #notifier: Notifier | undefined;
   readonly #reply: DeviceReply;
   readonly #inFlight: InFlight;
+  readonly #interruptElsewhere: HandlerOptions["interruptElsewhere"];
   #ended = false;
   /** Called when nothing is in flight any more after the end. */
   #drained: () => void = () => {};
 
-  constructor({ filesystem, settings, watcher, limits, metrics, notifier, retrieved, log }: HandlerOptions) {
+  constructor(options: HandlerOptions) {
+    const { filesystem, settings, watcher, limits, metrics, notifier, retrieved, log, taken, buffer } = options;
     const libc = openLibc();
     const { device, maxWrite, defaults, features, debug } = settings;
     this.#watcher = watcher;
     this.#notifier = notifier;
     this.#filesystem = filesystem;
     this.#settings = settings;
-    this.#reader = new DeviceReader({ libc, device, maxWrite });
+    this.#reader = new DeviceReader({ libc, device, maxWrite, buffer });
     this.#reply = new DeviceReply(libc, maxWrite);
     const send: Answer = (request, length) => this.#answer(request, length);
     const answer = debug ? traceAnswers(send, (line) => log(line, undefined)) : send;
-    this.#inFlight = new InFlight({ limits, metrics, start: (flight) => this.#dispatch(flight), refuse: answer });
+    this.#interruptElsewhere = options.interruptElsewhere;
+    this.#inFlight = new InFlight({
+      limits,
+      metrics,
+      taken,
+      start: (flight) => this.#dispatch(flight),
+      refuse: answer,
+    });
     this.#dispatcher = new Dispatcher({
       filesystem,
       body: new ReplyBody(this.#reply.body, defaults),
@@ -91,7 +107,9 @@ export class Handler {
   async serve(): Promise<EndReason> {
     const { poll, minor, features, maxWrite } = this.#settings;
     this.#watcher.watch(poll);
-    this.#filesystem.initialize?.({ minor, features, maxWrite, notifier: this.#notifier });
+    if (this.#notifier !== undefined) {
+      this.#filesystem.initialize?.({ minor, features, maxWrite, notifier: this.#notifier });
+    }
     using _ = this.#inFlight;
     try {
       const reason = await this.#serve();
@@ -169,14 +187,22 @@ export class Handler {
     }
   }
 
+  /** Fires the signal of a request whose interrupt came to another handler, if it is in flight here. */
+  interrupt(uniqueLower: number, uniqueUpper: number): void {
+    this.#inFlight.interrupt(uniqueLower, uniqueUpper);
+  }
+
   /**
    * An interrupt for a request that is not in flight was overtaken by the answer: EAGAIN, which the protocol wants for
-   * what is not known, then reaches nobody (fuse_dev_do_write).
+   * what is not known, then reaches nobody (fuse_dev_do_write). Or the request is another handler's.
    */
   #interrupt(request: RequestView): void {
     const { unique } = STRUCT.fuse_interrupt_in;
-    if (this.#inFlight.interrupt(request.u32(unique), request.u32(unique + 4))) return;
-    this.#reply.send(request, -ERRNO.EAGAIN);
+    const lower = request.u32(unique);
+    const upper = request.u32(unique + 4);
+    if (this.#inFlight.interrupt(lower, upper)) return;
+    if (this.#interruptElsewhere === undefined) this.#reply.send(request, -ERRNO.EAGAIN);
+    else this.#interruptElsewhere(lower, upper);
   }
 }
 

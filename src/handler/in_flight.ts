@@ -8,12 +8,15 @@ import type { RequestView } from "../protocol/request.ts";
 import { Alarm } from "./alarm.ts";
 import { Flight } from "./flight.ts";
 import type { Limits } from "./limits.ts";
-import { type OperationKind, operationKind } from "./operation_kinds.ts";
+import { isBounded, type OperationKind, operationKind } from "./operation_kinds.ts";
 import { RequestQueue } from "./request_queue.ts";
+import type { TakenRequests } from "./taken_requests.ts";
 
 export interface InFlightOptions {
   readonly limits: Limits;
   readonly metrics: MetricsRecorder;
+  /** Where it is written down what was taken and not answered; undefined when nobody else needs to know. */
+  readonly taken?: TakenRequests | undefined;
   /** Begins to work on a request. */
   readonly start: (flight: Flight) => void;
   /** Answers a request with a negative errno, as its method would: through `end` and `leave`. */
@@ -38,8 +41,15 @@ export class InFlight implements Disposable {
   }
 
   #makeQueue(kind: OperationKind): RequestQueue<Flight> {
-    const { queue: length, sendTimeout, [kind]: atWork } = this.#options.limits.bounds;
-    return new RequestQueue({ atWork, length, sendTimeout, start: (flight) => this.#start(flight) });
+    const { queue: length, queueBytes: bytes, sendTimeout, [kind]: atWork } = this.#options.limits.bounds;
+    return new RequestQueue({
+      atWork,
+      length,
+      bytes,
+      sendTimeout,
+      sizeOf: ({ request }) => request.length,
+      start: (flight) => this.#start(flight),
+    });
   }
 
   get size(): number {
@@ -48,21 +58,24 @@ export class InFlight implements Disposable {
 
   /** Takes a request, and starts it now or when its turn comes. */
   take(request: RequestView): void {
-    const { limits, metrics, start } = this.#options;
+    const { limits, metrics, taken, start } = this.#options;
     const { opcode } = request;
     const kind = operationKind(opcode);
     const now = performance.now();
-    const flight = kind === undefined
-      ? new Flight(request, now, Infinity, undefined)
-      : new Flight(request, now, now + limits.deadlines[kind], this.#queues[kind]);
+    const due = kind === undefined ? Infinity : now + limits.deadlines[kind];
+    const queue = kind === undefined || !isBounded(opcode) ? undefined : this.#queues[kind];
+    const flight = new Flight(request, now, due, queue);
     this.#flights.set(key(request.uniqueLower, request.uniqueUpper), flight);
+    if (taken !== undefined) flight.slot = taken.add(request, now, due);
     metrics.begin(opcode);
     this.#alarm.set(flight.due);
-    if (flight.queue === undefined) return start(flight);
-    if (flight.queue.add(flight, now)) return;
+    if (queue === undefined) return start(flight);
+    const place = queue.add(flight, now);
+    if (place === "started") return;
     flight.queued = true;
     metrics.enqueue(opcode);
-    this.#alarm.set(flight.queue.nextOverdue);
+    if (place === "refused") this.#overflow(flight);
+    else this.#alarm.set(queue.nextOverdue);
   }
 
   /** The request gets its answer. Undefined when it had one: then this one is dropped. */
@@ -77,6 +90,7 @@ export class InFlight implements Disposable {
   /** The answer has been sent: what waits for this one's place may start. */
   leave(flight: Flight, length: number): void {
     this.#options.metrics.end(flight.request.opcode, length, performance.now() - flight.begin);
+    this.#options.taken?.remove(flight.slot);
     if (flight.queued) {
       this.#dequeue(flight);
       flight.queue?.remove(flight);

@@ -16,6 +16,11 @@ export type Deadlines = Readonly<Partial<Record<OperationKind, number>>>;
 export interface Bounds extends Readonly<Partial<Record<OperationKind, number>>> {
   /** How many requests of each kind may wait. Default 1000. */
   readonly queue?: number;
+  /**
+   * How many bytes may wait, of each kind; what would exceed them is `EAGAIN` at once, since waiting outside of the queue
+   * takes memory too. Only writes are long. Default 128 MiB.
+   */
+  readonly queueBytes?: number;
   /** How long a request that finds the queue full waits for room before it gets `EAGAIN`, in milliseconds. Default 5000. */
   readonly sendTimeout?: number;
 }
@@ -34,7 +39,14 @@ export interface Limits {
 }
 
 const DEFAULT_DEADLINES = { data: Infinity, metadata: Infinity, administrative: Infinity };
-const DEFAULT_BOUNDS = { data: 100, metadata: 100, administrative: 10, queue: 1000, sendTimeout: 5000 };
+const DEFAULT_BOUNDS = {
+  data: 100,
+  metadata: 100,
+  administrative: 10,
+  queue: 1000,
+  queueBytes: 128 << 20,
+  sendTimeout: 5000,
+};
 
 /**
  * Fills in what was left out.
@@ -47,9 +59,27 @@ export function completeLimits({ deadlines, bounds }: LimitOptions = {}): Limits
     bounds: { ...DEFAULT_BOUNDS, ...bounds },
   };
   for (const kind of OPERATION_KINDS) check(`deadlines.${kind}`, limits.deadlines[kind], false);
-  for (const name of [...OPERATION_KINDS, "queue"] as const) check(`bounds.${name}`, limits.bounds[name], true);
+  for (const name of [...OPERATION_KINDS, "queue", "queueBytes"] as const) {
+    check(`bounds.${name}`, limits.bounds[name], true);
+  }
   check("bounds.sendTimeout", limits.bounds.sendTimeout, false);
   return limits;
+}
+
+/** The share of one of `workers` that serve a mount together: bounds are the mount's, deadlines each request's. */
+export function divideLimits({ deadlines, bounds }: Limits, workers: number): Limits {
+  const share = (bound: number) => Math.ceil(bound / workers);
+  return {
+    deadlines,
+    bounds: {
+      data: share(bounds.data),
+      metadata: share(bounds.metadata),
+      administrative: share(bounds.administrative),
+      queue: share(bounds.queue),
+      queueBytes: share(bounds.queueBytes),
+      sendTimeout: bounds.sendTimeout,
+    },
+  };
 }
 
 function check(name: string, value: number, whole: boolean): void {

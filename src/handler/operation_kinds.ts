@@ -78,6 +78,14 @@ for (const [name, kind] of Object.entries(KINDS)) {
   BY_OPCODE[OPCODE[name as keyof typeof OPCODE]] = kind === "none" ? undefined : kind;
 }
 
+/**
+ * Whether the bound of its kind holds for an operation. FLUSH is let in at once: it comes once per `close`, and refused it
+ * would hide an error of the writes before it and keep the locks that it ends. Its deadline holds.
+ */
+export function isBounded(opcode: number): boolean {
+  return opcode !== OPCODE.FLUSH;
+}
+
 /** The kind of an operation; undefined for one without bound and deadline. */
 export function operationKind(opcode: number): OperationKind | undefined {
   return BY_OPCODE[opcode];

@@ -8,6 +8,9 @@ export interface RequestQueueOptions<Request> {
   readonly atWork: number;
   /** How many may wait. */
   readonly length: number;
+  /** How many bytes all that wait, in the queue and outside of it, may take together. */
+  readonly bytes: number;
+  readonly sizeOf: (request: Request) => number;
   /** How long one that finds the queue full waits for room, in milliseconds. */
   readonly sendTimeout: number;
   /** Begins to work on a request. May call `finish` before it returns. */
@@ -21,23 +24,26 @@ export class RequestQueue<Request extends object> {
   /** Those without room, and until when each waits for it. All of them came after all of `#waiting`. */
   readonly #outside = new Map<Request, number>();
   #atWork = 0;
+  #bytes = 0;
   #starting = false;
 
   constructor(options: RequestQueueOptions<Request>) {
     this.#options = options;
   }
 
-  /** Starts `request` now (true), or when its turn comes (false). `now` is the time in milliseconds. */
-  add(request: Request, now: number): boolean {
-    const { atWork, length, sendTimeout, start } = this.#options;
+  /** Starts `request` now, or when its turn comes. Refused when the bytes do not fit. `now` is in milliseconds. */
+  add(request: Request, now: number): "started" | "waits" | "refused" {
+    const { atWork, length, bytes, sendTimeout, sizeOf, start } = this.#options;
     if (this.#atWork < atWork && this.#waiting.size === 0) {
       this.#atWork++;
       start(request);
-      return true;
+      return "started";
     }
+    if (this.#bytes + sizeOf(request) > bytes) return "refused";
+    this.#bytes += sizeOf(request);
     if (this.#waiting.size < length) this.#waiting.add(request);
     else this.#outside.set(request, now + sendTimeout);
-    return false;
+    return "waits";
   }
 
   /** One that was started is done. */
@@ -49,8 +55,8 @@ export class RequestQueue<Request extends object> {
 
   /** Takes out one that has not been started. */
   remove(request: Request): void {
-    if (this.#waiting.delete(request)) this.#letIn();
-    else this.#outside.delete(request);
+    if (this.#waiting.delete(request)) this.#leave(request);
+    else if (this.#outside.delete(request)) this.#bytes -= this.#options.sizeOf(request);
   }
 
   /** Until when the first of those without room waits for it; `Infinity` when there is none. */
@@ -64,7 +70,7 @@ export class RequestQueue<Request extends object> {
     const overdue: Request[] = [];
     for (const [request, until] of this.#outside) {
       if (until > now) break;
-      this.#outside.delete(request);
+      this.remove(request);
       overdue.push(request);
     }
     return overdue;
@@ -75,8 +81,7 @@ export class RequestQueue<Request extends object> {
     try {
       for (const next of this.#waiting) {
         if (this.#atWork >= this.#options.atWork) break;
-        this.#waiting.delete(next);
-        this.#letIn();
+        this.remove(next);
         this.#atWork++;
         this.#options.start(next);
       }
@@ -85,7 +90,9 @@ export class RequestQueue<Request extends object> {
     }
   }
 
-  #letIn(): void {
+  /** One that waited in the queue has left it: there is room for another. */
+  #leave(request: Request): void {
+    this.#bytes -= this.#options.sizeOf(request);
     for (const request of this.#outside.keys()) {
       if (this.#waiting.size >= this.#options.length) break;
       this.#outside.delete(request);

@@ -103,6 +103,14 @@ export class MetricsRecorder {
   drop(opcode: number): void {
     this.#block[row(opcode) + DROPPED]!++;
   }
+
+  /** Who counted here is gone: nothing is in flight or queued any more. */
+  settle(): void {
+    for (let at = 0; at < this.#block.length; at += ROW) {
+      this.#block[at + BEGUN] = this.#block[at + COUNT]!;
+      this.#block[at + QUEUED] = 0;
+    }
+  }
 }
 
 function row(opcode: number): number {

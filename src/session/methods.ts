@@ -9,3 +9,11 @@ const METHODS = [...new Set([...OPERATIONS.values()].map(({ method }) => method)
 export function methodsOf(filesystem: FileSystem): string[] {
   return METHODS.filter((method) => typeof filesystem[method] === "function");
 }
+
+/**
+ * Whether the library is to count lookups for it: it wants to be told of nodes that the kernel let go of, and does not
+ * count by itself. Each isolate counts what it hands out, so that only one may serve such a filesystem.
+ */
+export function needsCounts({ forget, forgetLookups }: FileSystem): boolean {
+  return forget !== undefined && forgetLookups === undefined;
+}

@@ -16,16 +16,16 @@ const DEVICE = 1;
 const STOP = 2;
 
 /**
- * Makes an epoll descriptor that waits for `device` and `stop`. Whoever makes it closes it: the thread that waits may be
+ * Makes an epoll descriptor that waits for `device` and for any of `stops`. Whoever makes it closes it: the thread that waits may be
  * ended at any moment.
  *
  * @throws when the process has no descriptor left.
  */
-export function openDevicePoll(libc: Libc, device: number, stop: number): number {
+export function openDevicePoll(libc: Libc, device: number, ...stops: number[]): number {
   const descriptor = libc.symbols.epoll_create1(EPOLL_CLOEXEC);
   if (descriptor < 0) throw new Error(`Cannot wait for requests: ${errnoName(libc.errno[0]!)}`);
   add(libc, descriptor, device, EPOLLIN | EPOLLEXCLUSIVE, DEVICE);
-  add(libc, descriptor, stop, EPOLLIN, STOP);
+  for (const stop of stops) add(libc, descriptor, stop, EPOLLIN, STOP);
   return descriptor;
 }
 

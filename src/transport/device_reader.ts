@@ -27,6 +27,13 @@ export interface DeviceReaderOptions {
   /** A nonblocking descriptor of the connection that nobody else reads. */
   readonly device: number;
   readonly maxWrite: number;
+  /** Memory of `readBufferSize` bytes to read into, where somebody else is to see it; otherwise the reader has its own. */
+  readonly buffer?: SharedArrayBuffer | undefined;
+}
+
+/** The kernel wants room for the longest write and its header, or read fails with EINVAL (fuse_dev_do_read). */
+export function readBufferSize(maxWrite: number): number {
+  return STRUCT.fuse_in_header.SIZE + STRUCT.fuse_write_in.SIZE + maxWrite + 4096;
 }
 
 export class DeviceReader {
@@ -35,11 +42,12 @@ export class DeviceReader {
   readonly #libc: Libc;
   readonly #device: number;
   readonly #buffer: Uint8Array<ArrayBuffer>;
-  constructor({ libc, device, maxWrite }: DeviceReaderOptions) {
+
+  constructor({ libc, device, maxWrite, buffer }: DeviceReaderOptions) {
     this.#libc = libc;
     this.#device = device;
-    // The kernel wants room for the longest write and its header, or read fails with EINVAL (fuse_dev_do_read).
-    this.#buffer = new Uint8Array(STRUCT.fuse_in_header.SIZE + STRUCT.fuse_write_in.SIZE + maxWrite + 4096);
+    // Shared memory serves as well: C sees an address, and who keeps a request copies it.
+    this.#buffer = new Uint8Array((buffer ?? new ArrayBuffer(readBufferSize(maxWrite))) as ArrayBuffer);
     this.request = RequestView.over(this.#buffer);
     this.request.device = device;
   }

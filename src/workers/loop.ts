@@ -10,7 +10,7 @@ import type { Log } from "../protocol/dispatch.ts";
 import { LocalServer } from "../session/local_server.ts";
 import { runLoop } from "../session/loop.ts";
 import { SpinToken } from "../session/spin_token.ts";
-import { methodsOf } from "../session/methods.ts";
+import { methodsOf, needsCounts } from "../session/methods.ts";
 import { DevicePoll } from "../transport/device_poll.ts";
 import { DeviceReader } from "../transport/device_reader.ts";
 
@@ -37,7 +37,8 @@ self.onmessage = async ({ data }) => {
 async function prepare({ module, options, loop, loops, shared }: LoopStart): Promise<void> {
   const { default: make } = await import(module) as FileSystemModule;
   filesystem = make(options, { loop, loops, shared });
-  self.postMessage({ kind: "ready", methods: methodsOf(filesystem), features: filesystem.features ?? [] });
+  const { features = [] } = filesystem;
+  self.postMessage({ kind: "ready", methods: methodsOf(filesystem), features, needsCounts: needsCounts(filesystem) });
 }
 
 /** Blocks this thread from here on, but for `destroy`. */

@@ -5,7 +5,14 @@ import { completeLimits } from "../../src/handler/limits.ts";
 Deno.test("what is left out has its default", () => {
   const limits = completeLimits({ deadlines: { data: 250 }, bounds: { metadata: 7 } });
   assertEquals(limits.deadlines, { data: 250, metadata: Infinity, administrative: Infinity });
-  assertEquals(limits.bounds, { data: 100, metadata: 7, administrative: 10, queue: 1000, sendTimeout: 5000 });
+  assertEquals(limits.bounds, {
+    data: 100,
+    metadata: 7,
+    administrative: 10,
+    queue: 1000,
+    queueBytes: 128 << 20,
+    sendTimeout: 5000,
+  });
 });
 
 Deno.test("limits that make no sense are refused by name", () => {

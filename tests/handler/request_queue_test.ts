@@ -10,14 +10,24 @@ interface Numbered {
 function makeQueue() {
   const started: number[] = [];
   const start = ({ number }: Numbered) => void started.push(number);
-  const queue = new RequestQueue<Numbered>({ atWork: 2, length: 3, sendTimeout: 10, start });
+  const queue = new RequestQueue<Numbered>({
+    atWork: 2,
+    length: 3,
+    bytes: 100,
+    sendTimeout: 10,
+    sizeOf: () => 10,
+    start,
+  });
   const requests = Array.from({ length: 10 }, (_, number): Numbered => ({ number }));
   return { queue, started, requests };
 }
 
 Deno.test("as many as the bound start at once, the others in order as places become free", () => {
   const { queue, started, requests } = makeQueue();
-  assertEquals(requests.map((request) => queue.add(request, 0)), requests.map(({ number }) => number < 2));
+  assertEquals(
+    requests.map((request) => queue.add(request, 0)),
+    requests.map(({ number }) => number < 2 ? "started" : "waits"),
+  );
   assertEquals(started, [0, 1]);
   for (let count = 0; count < 8; count++) queue.finish();
   assertEquals(started, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
@@ -61,6 +71,8 @@ Deno.test("a hundred thousand that answer at once need no deeper stack", () => {
   const queue: RequestQueue<Numbered> = new RequestQueue<Numbered>({
     atWork: 1,
     length: Infinity,
+    bytes: Infinity,
+    sizeOf: () => 1,
     sendTimeout: 1,
     start: ({ number }) => {
       started++;
@@ -71,4 +83,29 @@ Deno.test("a hundred thousand that answer at once need no deeper stack", () => {
   assertEquals(started, 1);
   queue.finish();
   assertEquals(started, 100_000);
+});
+
+Deno.test("what would exceed the bytes is refused, and fits when others have left", () => {
+  const started: number[] = [];
+  const queue = new RequestQueue<Numbered>({
+    atWork: 1,
+    length: 1,
+    bytes: 10,
+    sendTimeout: 10,
+    sizeOf: ({ number }) => number,
+    start: ({ number }) => void started.push(number),
+  });
+  const [first, four, six, seven] = [1, 4, 6, 7].map((number): Numbered => ({ number }));
+  assertEquals([first!, four!, seven!, six!].map((request) => queue.add(request, 0)), [
+    "started",
+    "waits",
+    "refused",
+    "waits",
+  ]);
+  queue.finish();
+  assertEquals(queue.add(seven!, 0), "refused");
+  queue.remove(six!);
+  assertEquals(queue.add(seven!, 0), "waits");
+  queue.finish();
+  assertEquals(started, [1, 4, 7]);
 });

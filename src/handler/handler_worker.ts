@@ -1,0 +1,227 @@
+/**
+ * One handler worker as the mounting side sees it, from its birth to its burial: a thread with descriptors of its own,
+ * and the memory from which its requests are answered when it dies.
+ */
+import { OPCODE } from "../../ffi/kernel.ts";
+import { type Libc, openLibc } from "../../ffi/library.ts";
+import { cString } from "../../ffi/memory.ts";
+import { ERRNO } from "../fs/errors.ts";
+import type { EndReason, ServeSettings } from "../messages.ts";
+import { type MetricsBlock, MetricsRecorder } from "../metrics/metrics.ts";
+import { WITHOUT_ANSWER } from "../protocol/operations.ts";
+import { openDevicePoll } from "../transport/device_poll.ts";
+import { readBufferSize } from "../transport/device_reader.ts";
+import { DeviceReply } from "../transport/device_reply.ts";
+import { processTime } from "./process_clock.ts";
+import { lastRead, makeTakenMemory, markAnswered, readTaken } from "./taken_requests.ts";
+import type { FromHandler, HandlerReady, HandlerStart, ToHandler, WorkerMemory } from "./worker_messages.ts";
+
+/** How long after a deadline the worker itself has time to answer. Then the mounting isolate does. */
+const LATE_MILLISECONDS = 100;
+
+/** How long after a deadline a worker whose event loop does not get to it is given up as hanging. */
+const HANGING_MILLISECONDS = 1_000;
+
+/** How long the burial waits for the thread to end. One in an endless loop never does. */
+const DYING_MILLISECONDS = 250;
+
+/** How long a worker that takes a dead one's place may take to get ready. */
+const STARTING_MILLISECONDS = 10_000;
+
+// sys/eventfd.h, fcntl.h
+const EFD_CLOEXEC = 0o2000000;
+const O_RDWR_CLOEXEC = 0o2000002;
+
+/** What came from the worker that the pool has to see to. */
+export type WorkerEvent = Exclude<FromHandler, { kind: "ready" | "ended" | "failed" }>;
+
+export class HandlerWorker {
+  readonly #worker: Worker;
+  readonly #libc: Libc = openLibc();
+  readonly #ready = Promise.withResolvers<HandlerReady>();
+  readonly #ended = Promise.withResolvers<EndReason>();
+  readonly #metrics: MetricsBlock;
+  #memory: WorkerMemory | undefined;
+  #device = -1;
+  /** Ends the worker's watcher. */
+  #stop = -1;
+  #descriptors: number[] = [];
+  #thread: string | undefined;
+
+  /** What the worker sends while it serves. */
+  onEvent: (event: WorkerEvent) => void = () => {};
+
+  /** Starts the thread, which counts in `metrics`; it waits for `prepare`. */
+  constructor(number: number, metrics: MetricsBlock) {
+    this.#metrics = metrics;
+    this.#worker = new Worker(new URL("../workers/handler.ts", import.meta.url), {
+      type: "module",
+      name: `trellis-handler-${number}`,
+    });
+    // Who waits for one of these may have given up on the other.
+    this.#ready.promise.catch(() => {});
+    this.#ended.promise.catch(() => {});
+    this.#worker.onmessage = ({ data }: MessageEvent<FromHandler>) => this.#receive(data);
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      this.kill(new Error(event.message));
+    };
+  }
+
+  /** Resolves when the worker has made its filesystem. @throws what the module threw. */
+  prepare(start: Omit<HandlerStart, "kind">): Promise<HandlerReady> {
+    this.post({ kind: "start", ...start });
+    return this.#ready.promise;
+  }
+
+  /** As `prepare`, for a worker that nobody waits for: one that does not get ready has failed. */
+  async prepareInTime(start: Omit<HandlerStart, "kind">): Promise<void> {
+    const tooLate = () => this.kill(new Error(`It was not ready after ${STARTING_MILLISECONDS / 1000} s`));
+    const timer = setTimeout(tooLate, STARTING_MILLISECONDS);
+    try {
+      await this.prepare(start);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Serves with a descriptor of the connection from `attach`, and says why it ended. @throws when the worker dies. */
+  serve(settings: ServeSettings, attach: () => number): Promise<EndReason> {
+    const device = this.#keep(attach());
+    const stop = this.#keep(this.#libc.symbols.eventfd(0, EFD_CLOEXEC));
+    const poll = this.#keep(openDevicePoll(this.#libc, device, settings.stop, stop));
+    const buffer = new SharedArrayBuffer((readBufferSize(settings.maxWrite) + 7) & ~7);
+    this.#device = device;
+    this.#stop = stop;
+    this.#memory = { taken: makeTakenMemory(), buffer, metrics: this.#metrics };
+    this.post({ kind: "serve", settings: { ...settings, device, poll }, memory: this.#memory });
+    return this.#ended.promise;
+  }
+
+  post(message: ToHandler): void {
+    this.#worker.postMessage(message);
+  }
+
+  /** Ends the worker, whatever it is doing: `serve` rejects with `error`. */
+  kill(error: Error): void {
+    this.#ready.reject(error);
+    this.#ended.reject(error);
+    this.#worker.terminate();
+  }
+
+  /**
+   * Answers for a worker that does not get to it, and gives up on one that hangs. `now` is the process's time in
+   * milliseconds; so is what is returned: when to look again.
+   */
+  checkDeadlines(now: number, reply: DeviceReply): number {
+    if (this.#memory === undefined) return Infinity;
+    let next = Infinity;
+    for (const taken of readTaken(this.#memory.taken)) {
+      const { due, answered, uniqueLower, uniqueUpper } = taken;
+      if (due + HANGING_MILLISECONDS <= now) {
+        this.kill(new Error("It hangs: a deadline passed a second ago, and its event loop has not come round"));
+        return Infinity;
+      }
+      if (!answered && due + LATE_MILLISECONDS <= now) {
+        reply.sendFor(this.#device, uniqueLower, uniqueUpper, -ERRNO.ETIMEDOUT);
+        markAnswered(this.#memory.taken, taken);
+      }
+      next = Math.min(next, due + (due + LATE_MILLISECONDS <= now ? HANGING_MILLISECONDS : LATE_MILLISECONDS));
+    }
+    return next;
+  }
+
+  /** Answers `EIO` to all that the dead worker had taken, and closes its descriptors. */
+  async bury(reply: DeviceReply): Promise<void> {
+    this.#worker.terminate();
+    const gone = await this.#waitForThread();
+    if (this.#memory !== undefined) this.#answerAll(this.#memory, reply);
+    this.#libc.symbols.write(this.#stop, new Uint8Array(new BigUint64Array([1n]).buffer), 8);
+    if (gone) this.#close();
+    else this.#disarm();
+  }
+
+  /** At the end of a worker that ended by itself. */
+  dispose(): void {
+    this.#worker.terminate();
+    this.#close();
+  }
+
+  #answerAll({ taken, buffer }: WorkerMemory, reply: DeviceReply): void {
+    const metrics = new MetricsRecorder(this.#metrics);
+    const now = processTime();
+    const last = lastRead(buffer);
+    for (const { opcode, uniqueLower, uniqueUpper, begin, answered } of readTaken(taken)) {
+      reply.sendFor(this.#device, uniqueLower, uniqueUpper, -ERRNO.EIO);
+      if (answered) metrics.timeOut(opcode);
+      metrics.end(opcode, answered ? -ERRNO.ETIMEDOUT : -ERRNO.EIO, now - begin);
+    }
+    // A NOTIFY_REPLY's `unique` is even another request's number.
+    if (last.opcode !== 0 && last.opcode !== OPCODE.INTERRUPT && !WITHOUT_ANSWER.has(last.opcode)) {
+      reply.sendFor(this.#device, last.uniqueLower, last.uniqueUpper, -ERRNO.EIO);
+    }
+    metrics.settle();
+  }
+
+  /**
+   * Whether the thread ended in time. Only then can its descriptors' numbers be given to other files. Looked for with
+   * synchronous calls, which procfs answers at once: async ones wait for threads that may all be waiting for this mount.
+   */
+  async #waitForThread(): Promise<boolean> {
+    if (this.#thread === undefined) return true;
+    for (const begin = performance.now(); performance.now() - begin < DYING_MILLISECONDS;) {
+      if (!isThere(`/proc/self/task/${this.#thread}`)) return true;
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    return false;
+  }
+
+  /**
+   * Deno cannot end a thread that never comes back to its event loop. Should it do so after all, it finds /dev/null where
+   * the device was. What it had read is answered; what it reads until here is the kernel's to end.
+   */
+  #disarm(): void {
+    const { symbols } = this.#libc;
+    const nothing = symbols.open(cString("/dev/null"), O_RDWR_CLOEXEC, 0);
+    if (nothing < 0) return;
+    symbols.dup2(nothing, this.#device);
+    symbols.close(nothing);
+  }
+
+  #close(): void {
+    for (const descriptor of this.#descriptors) this.#libc.symbols.close(descriptor);
+    this.#descriptors = [];
+  }
+
+  #keep(descriptor: number): number {
+    if (descriptor < 0) throw new Error("Cannot serve with another handler worker: too many open files");
+    this.#descriptors.push(descriptor);
+    return descriptor;
+  }
+
+  #receive(message: FromHandler): void {
+    switch (message.kind) {
+      case "ready":
+        this.#thread = message.thread;
+        return this.#ready.resolve(message);
+      case "ended":
+        return this.#ended.resolve(message.reason);
+      case "failed": {
+        const error = new Error(message.message);
+        if (message.stack !== undefined) error.stack = message.stack;
+        return this.kill(error);
+      }
+      default:
+        return this.onEvent(message);
+    }
+  }
+}
+
+function isThere(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * A pool of handler workers that serve one module: the kernel gives each request to whichever reads first. A worker that
+ * dies has its requests answered, and another takes its place; after too many deaths everything is answered `EIO`.
+ */
+import { type Libc, openLibc } from "../../ffi/library.ts";
+import { describeThrown, FsError } from "../fs/errors.ts";
+import type { FileSystem } from "../fs/filesystem.ts";
+import type { EndReason, LoopReady, ServeSettings } from "../messages.ts";
+import { makeMetricsBlock, type Metrics, type MetricsBlock, MetricsRecorder, readMetrics } from "../metrics/metrics.ts";
+import { DeviceReply } from "../transport/device_reply.ts";
+import { Handler } from "./handler.ts";
+import { HandlerWorker, type WorkerEvent } from "./handler_worker.ts";
+import { divideLimits, type Limits } from "./limits.ts";
+import { processTime } from "./process_clock.ts";
+import { deliverFor, type Notifications } from "./remote_notifications.ts";
+import { RestartBudget } from "./restart_budget.ts";
+import { Watcher } from "./watcher.ts";
+import { Watchdog } from "./watchdog.ts";
+import type { HandlerStart } from "./worker_messages.ts";
+
+/** What a pool serves, and how. */
+export interface HandlerPoolOptions {
+  /** The module as its workers are told of it. */
+  readonly start: Pick<HandlerStart, "module" | "options">;
+  readonly workers: number;
+  readonly limits: Limits;
+  readonly notifications: Notifications;
+  readonly log: (message: string, detail: string) => void;
+}
+
+export class HandlerPool implements Disposable {
+  readonly #options: HandlerPoolOptions;
+  readonly #libc: Libc = openLibc();
+  readonly #reply = new DeviceReply(this.#libc, 0);
+  readonly #budget = new RestartBudget();
+  readonly #metrics: MetricsBlock[];
+  readonly #workers: HandlerWorker[];
+  #start: Pick<HandlerStart, "module" | "options" | "shared"> | undefined;
+  #attach: () => number = () => -1;
+  #methods: readonly string[] = [];
+  /** No worker is started any more. */
+  #ending = false;
+  #exhausted = false;
+
+  /** Starts the threads. */
+  constructor(options: HandlerPoolOptions) {
+    this.#options = options;
+    this.#metrics = Array.from({ length: options.workers }, makeMetricsBlock);
+    this.#workers = this.#metrics.map((_, number) => this.#makeWorker(number));
+  }
+
+  /** Resolves when every worker has made its filesystem. @throws what the module threw. */
+  async prepare(shared: unknown): Promise<LoopReady> {
+    this.#start = { ...this.#options.start, shared };
+    const all = await Promise.all(this.#workers.map((worker, number) => worker.prepare(this.#startOf(number, 0))));
+    this.#methods = all[0]!.methods;
+    return all[0]!;
+  }
+
+  /** Says where descriptors of the connection come from. */
+  open(attach: () => number): void {
+    this.#attach = attach;
+  }
+
+  /** What all workers have counted, those that died too. */
+  readMetrics(): Metrics {
+    return readMetrics(this.#metrics);
+  }
+
+  /** Serves until the end and says why it ended. The settings' own device is read only when no worker is left. */
+  async serve(settings: ServeSettings): Promise<EndReason> {
+    const reasons = await this.#serveWithWorkers(settings);
+    return this.#exhausted ? await this.#refuseEverything(settings) : reasons[0]!;
+  }
+
+  [Symbol.dispose](): void {
+    this.#ending = true;
+    for (const worker of this.#workers) worker.dispose();
+  }
+
+  async #serveWithWorkers(settings: ServeSettings): Promise<EndReason[]> {
+    using watchdog = new Watchdog(settings, {
+      check: (now) => Math.min(...this.#workers.map((worker) => worker.checkDeadlines(now, this.#reply))),
+      over: () => this.#killAll("The mount is gone, and the worker has not ended"),
+      deadlines: this.#options.limits.deadlines,
+    });
+    watchdog.start();
+    return await Promise.all(this.#workers.map((_, number) => this.#keepServing(number, settings)));
+  }
+
+  /** Serves with one worker after another in the place `number`. */
+  async #keepServing(number: number, settings: ServeSettings): Promise<EndReason> {
+    for (let restarts = 0;;) {
+      const worker = this.#workers[number]!;
+      try {
+        if (restarts > 0) await worker.prepareInTime(this.#startOf(number, restarts));
+        const reason = await worker.serve(settings, this.#attach);
+        worker.dispose();
+        return reason;
+      } catch (error) {
+        await worker.bury(this.#reply);
+        if (!this.#exhausted) this.#log(`Handler worker ${number} died; its requests were answered EIO`, error);
+        if (this.#ending || !this.#mayRestart()) return "stopped";
+        this.#workers[number] = this.#makeWorker(number);
+        restarts++;
+      }
+    }
+  }
+
+  #mayRestart(): boolean {
+    if (this.#budget.take(processTime())) return true;
+    this.#exhausted = true;
+    this.#log("Handler workers died four times in a minute: from now on the filesystem answers EIO to everything", "");
+    this.#killAll("Too many handler workers died");
+    return false;
+  }
+
+  #killAll(reason: string): void {
+    this.#ending = true;
+    for (const worker of this.#workers) worker.kill(new Error(reason));
+  }
+
+  /** No thread waits for this: the mounting isolate answers at once, between whatever else it does. */
+  async #refuseEverything(settings: ServeSettings): Promise<EndReason> {
+    using watcher = new Watcher();
+    const handler = new Handler({
+      filesystem: refusingFileSystem(this.#methods),
+      settings,
+      watcher,
+      limits: this.#options.limits,
+      metrics: new MetricsRecorder(this.#metrics[0]),
+      notifier: undefined,
+      retrieved: (unique, data) => this.#options.notifications.retrieved(unique, data.slice()),
+      log: (message, error) => this.#log(message, error),
+    });
+    return await handler.serve();
+  }
+
+  #makeWorker(number: number): HandlerWorker {
+    const worker = new HandlerWorker(number, this.#metrics[number]!);
+    worker.onEvent = (event) => this.#receive(worker, event);
+    return worker;
+  }
+
+  #startOf(worker: number, restarts: number): Omit<HandlerStart, "kind"> {
+    const { workers, limits } = this.#options;
+    return { ...this.#start!, worker, workers, restarts, limits: divideLimits(limits, workers) };
+  }
+
+  #receive(from: HandlerWorker, event: WorkerEvent): void {
+    const { notifications, log } = this.#options;
+    switch (event.kind) {
+      case "log":
+        return log(event.message, event.detail);
+      case "interrupt":
+        // Whoever has the request wrote it down in the same turn in which it was read, before it sees this message.
+        for (const worker of this.#workers) if (worker !== from) worker.post(event);
+        return;
+      case "notify":
+        return void deliverFor(notifications, event, (message) => from.post(message));
+      case "retrieved":
+        return notifications.retrieved(event.unique, event.data);
+    }
+  }
+
+  #log(message: string, error: unknown): void {
+    this.#options.log(message, error === "" ? "" : describeThrown(error));
+  }
+}
+
+/** Has these methods, so that the kernel sees the same filesystem, and refuses each. */
+function refusingFileSystem(methods: readonly string[]): FileSystem {
+  const refuse = () => {
+    throw new FsError("EIO", "The filesystem's workers died too often");
+  };
+  return Object.fromEntries(methods.map((method) => [method, refuse]));
+}
