@@ -115,7 +115,16 @@ export class Dispatcher implements ReplyHost {
       return this.#refuse(row, error, request);
     }
     if (!this.#send(row, request, length) && row.refused !== undefined && length >= 0) {
-      row.refused(result, this, this.#filesystem, request, context);
+      void this.#takeBack(row, result, request, context);
+    }
+  }
+
+  /** Nobody waits any more: what the answer would have handed out is given back. What that throws only the log hears. */
+  async #takeBack(row: Operation, result: unknown, request: RequestView, context: HeaderContext): Promise<void> {
+    try {
+      await row.refused?.(result, this, this.#filesystem, request, context);
+    } catch (error) {
+      this.#log(`${row.method} of node ${request.node} was answered too late, and was not taken back`, error);
     }
   }
 

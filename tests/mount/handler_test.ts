@@ -213,3 +213,38 @@ Deno.test("limits that make no sense, and limits of a module, are refused", asyn
   const module = "data:text/javascript,export default () => ({})";
   await assertRejects(() => mount({ module }, "/nowhere", { deadlines: { data: 1 } }), TypeError, "an object");
 });
+
+Deno.test("a lock that is granted after its caller was told ETIMEDOUT is taken back", async () => {
+  const late = Promise.withResolvers<void>();
+  const calls: string[] = [];
+  await using mounted = await mountTemporarily(
+    files({
+      setLock: () => {},
+      setWholeFileLock: (_node, _handle, _owner, type) => {
+        calls.push(type);
+        return type === "unlock" ? Promise.resolve() : late.promise;
+      },
+    }),
+    { deadlines: { metadata: 50 } },
+  );
+  const script = 'flock -n "$0/file" true; echo $?';
+  const { stdout } = await new Deno.Command("sh", { args: ["-c", script, mounted.path], stderr: "null" }).output();
+  assert(new TextDecoder().decode(stdout).trim() !== "0");
+  assertEquals(calls, ["write"]);
+  late.resolve();
+  await waitFor("the unlock", () => calls.length >= 2);
+  assertEquals(calls, ["write", "unlock"]);
+});
+
+Deno.test("a flush is let in although all places are taken", async () => {
+  const slow = new GatedReads();
+  let flushed = 0;
+  const flushing = files({ read: slow.read, flush: () => void flushed++ });
+  await using mounted = await mountTemporarily(flushing, { bounds: { data: 1, queue: 1, sendTimeout: 20 } });
+  const readers = startReaders(mounted.path, 2);
+  await waitFor("a full queue", () => reads(mounted).queued === 1);
+  await new Deno.Command("sh", { args: ["-c", 'exec 3< "$0/file"', mounted.path] }).output();
+  await waitFor("the flush", () => flushed === 1);
+  slow.gate.resolve();
+  await outputOf(readers);
+});

@@ -333,3 +333,44 @@ Deno.test("locks: the end of the file is 2^63 - 1 both ways", async () => {
   assertEquals(body.getBigUint64(STRUCT.fuse_file_lock.end, true), 2n ** 63n - 1n);
   assertEquals(body.getUint32(STRUCT.fuse_file_lock.type, true), 1);
 });
+
+Deno.test("a lock that nobody waits for any more is taken back, but not from an owner that has asked again", async () => {
+  const locks: string[] = [];
+  const late = Promise.withResolvers<void>();
+  const kernel = new FakeKernel({
+    async setLock(_node, _handle, owner, { type }) {
+      locks.push(`${owner} ${type}`);
+      if (locks.length === 1) await late.promise;
+    },
+  });
+  const lock = (owner: bigint) => kernel.send("SETLK", 7, lockOf(owner));
+  kernel.gone = true;
+  const first = lock(1n);
+  await lock(2n);
+  assertEquals(locks, ["1 write", "2 write", "2 unlock"]);
+  await lock(1n);
+  assertEquals(locks.slice(3), ["1 write", "1 unlock"]);
+  const again = lock(1n);
+  late.resolve();
+  await Promise.all([first, again]);
+  // The first one was outdated by the second and the third, of which the last was taken back.
+  assertEquals(locks.slice(5), ["1 write", "1 unlock"]);
+});
+
+/** `fuse_lk_in` of a write lock of the whole file. */
+function lockOf(owner: bigint): Uint8Array {
+  const bytes = struct("fuse_lk_in", { owner });
+  new DataView(bytes.buffer).setUint32(STRUCT.fuse_lk_in.lk + STRUCT.fuse_file_lock.type, 1, true);
+  return bytes;
+}
+
+Deno.test("what is given back too late and fails is a line in the log", async () => {
+  const kernel = new FakeKernel({
+    open: () => ({ handle: 3 }),
+    release: () => Promise.reject(new Error("no")),
+  });
+  kernel.gone = true;
+  await kernel.send("OPEN", 7, struct("fuse_open_in", {}));
+  await Promise.resolve();
+  assertEquals(kernel.log, ["open of node 7 was answered too late, and was not taken back"]);
+});

@@ -13,7 +13,7 @@ export const opendir: Operation<Opened> = {
   reply: (result, host) => host.body.putOpened(result, 0),
   missing: (host) => host.body.putOpened({}, 0),
   refused: (result, _host, filesystem, request, context) =>
-    void filesystem.releaseDirectory?.(request.node, result.handle ?? 0, 0, context),
+    filesystem.releaseDirectory?.(request.node, result.handle ?? 0, 0, context),
 };
 
 /** A directory is gathered only as far as the kernel's buffer may reach; `putDirectory` stops where it is full. */

@@ -19,7 +19,7 @@ export const open: Operation<Opened> = {
   missing: (host, request) => putOpened({}, host, request),
   refused(result, host, filesystem, request, context) {
     host.openFiles.released(request.node);
-    void filesystem.release?.(request.node, result.handle ?? 0, 0, context);
+    return filesystem.release?.(request.node, result.handle ?? 0, 0, context);
   },
 };
 

@@ -2,8 +2,9 @@
 import * as KERNEL from "../../../ffi/kernel.ts";
 import { STRUCT } from "../../../ffi/structs.ts";
 import { FsError } from "../../fs/errors.ts";
-import type { FileLock } from "../../fs/filesystem.ts";
+import type { Awaitable, FileLock, FileSystem, RequestContext } from "../../fs/filesystem.ts";
 import type { RequestView } from "../request.ts";
+import { isOutdated, noteLockRequest } from "./lock_requests.ts";
 import { nothing, type Operation } from "./row.ts";
 
 const LK = STRUCT.fuse_lk_in;
@@ -49,14 +50,30 @@ export function setlkOperation(wait: boolean): Operation<void> {
     method: "setLock",
     size: LK.SIZE,
     call(filesystem, request, context) {
-      const handle = request.u64(LK.fh);
-      const owner = request.big(LK.owner);
-      if (request.u32(LK.lk_flags) & KERNEL.FUSE_LK_FLOCK) {
-        // The kernel sends these only when the filesystem has the method: it alone asks for FUSE_FLOCK_LOCKS.
-        return filesystem.setWholeFileLock(request.node, handle, owner, lockType(request), wait, context);
-      }
-      return filesystem.setLock(request.node, handle, owner, fileLock(request), wait, context);
+      return noteLockRequest(filesystem, request, setLock(filesystem, request, undefined, wait, context));
     },
     ...nothing,
+    // A lock that nobody knows of would keep out everybody else until its owner closes the file.
+    refused(_result, _host, filesystem, request, context) {
+      if (lockType(request) === "unlock" || isOutdated(request)) return;
+      return setLock(filesystem as Required<FileSystem>, request, "unlock", false, context);
+    },
   };
+}
+
+/** Sets the lock of the request, or the one of `type` in its place. */
+function setLock(
+  filesystem: Required<FileSystem>,
+  request: RequestView,
+  type: FileLock["type"] = lockType(request),
+  wait: boolean,
+  context: RequestContext,
+): Awaitable<void> {
+  const handle = request.u64(LK.fh);
+  const owner = request.big(LK.owner);
+  if (request.u32(LK.lk_flags) & KERNEL.FUSE_LK_FLOCK) {
+    // The kernel sends these only when the filesystem has the method: it alone asks for FUSE_FLOCK_LOCKS.
+    return filesystem.setWholeFileLock(request.node, handle, owner, type, wait, context);
+  }
+  return filesystem.setLock(request.node, handle, owner, { ...fileLock(request), type }, wait, context);
 }

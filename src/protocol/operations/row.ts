@@ -37,8 +37,14 @@ export interface Operation<Result = unknown> {
   reply(result: Result, host: ReplyHost, request: RequestView): number;
   /** The answer without the method. Default: `-ENOSYS`. */
   missing?(host: ReplyHost, request: RequestView): number;
-  /** The reply came too late (the caller was interrupted): gives back what it handed out. */
-  refused?(result: Result, host: ReplyHost, filesystem: FileSystem, request: RequestView, context: HeaderContext): void;
+  /** The reply came too late (the caller was told ETIMEDOUT, or is gone): gives back what it handed out. */
+  refused?(
+    result: Result,
+    host: ReplyHost,
+    filesystem: FileSystem,
+    request: RequestView,
+    context: HeaderContext,
+  ): Awaitable<void>;
 }
 
 export const succeed = (): number => 0;
@@ -70,9 +76,10 @@ export const created = {
     filesystem: FileSystem,
     _request: RequestView,
     context: HeaderContext,
-  ): void {
+  ): Awaitable<void> {
     host.openFiles.released(result.entry.node);
-    void filesystem.release?.(result.entry.node, result.opened.handle ?? 0, 0, context);
+    const released = filesystem.release?.(result.entry.node, result.opened.handle ?? 0, 0, context);
     host.uncount(result.entry.node);
+    return released;
   },
 };
