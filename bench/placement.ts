@@ -17,7 +17,9 @@ const module = new URL("constant.ts", import.meta.url);
 const placements: readonly [name: string, filesystem: Parameters<typeof mount>[0]][] = [
   ["loop, 1 loop", { module, loops: 1 }],
   [`loop, ${CORES} loops`, { module, loops: CORES }],
-  ["handler", makeConstant()],
+  ["handler, object", makeConstant()],
+  ["handler, 1 worker", { module, placement: "handler", workers: 1 }],
+  ["handler, 2 workers", { module, placement: "handler", workers: 2 }],
 ];
 
 async function measure(programs: Bench, session: Session, processes: number): Promise<number> {

@@ -1,7 +1,7 @@
 /** Which operations are bounded together. */
 import { assertEquals } from "../deps.ts";
 import { OPCODE } from "../../ffi/kernel.ts";
-import { operationKind } from "../../src/handler/operation_kinds.ts";
+import { isBounded, operationKind } from "../../src/handler/operation_kinds.ts";
 import { OPERATIONS } from "../../src/protocol/operations.ts";
 
 Deno.test("every operation of a filesystem has a kind, but for those that must not be refused or held up", () => {
@@ -12,4 +12,8 @@ Deno.test("every operation of a filesystem has a kind, but for those that must n
 Deno.test("what has no answer, and what nobody knows, has no kind", () => {
   const opcodes = [OPCODE.FORGET, OPCODE.BATCH_FORGET, OPCODE.INTERRUPT, OPCODE.DESTROY, 4096];
   assertEquals(opcodes.map(operationKind), opcodes.map(() => undefined));
+});
+
+Deno.test("a flush has a deadline and no bound", () => {
+  assertEquals([operationKind(OPCODE.FLUSH), isBounded(OPCODE.FLUSH), isBounded(OPCODE.FSYNC)], ["data", false, true]);
 });
