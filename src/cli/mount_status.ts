@@ -43,7 +43,7 @@ export async function examineMounts(mountpoint?: string): Promise<MountStatus[]>
     mountpoint === undefined || entry?.mountpoint === mountpoint ||
     socket.path.endsWith(`/${socketName(socket.connection, mountpoint)}`);
   const served = sockets
-    .map((socket) => ({ socket, entry: entryOf(table, socket.connection, mountpoint) }))
+    .map((socket) => ({ socket, entry: entryOf(table, socket, sockets, mountpoint) }))
     .filter(({ socket, entry }) => isWanted(socket, entry))
     .map(({ socket, entry }) => examineServed(socket, entry, mountpoint));
   const known = new Set(sockets.map(({ connection }) => connection));
@@ -73,9 +73,22 @@ function topmost(table: readonly MountEntry[], mountpoint: string): MountEntry |
   return entry !== undefined && isFuse(entry) ? entry : undefined;
 }
 
-/** A connection's place in the table; of several (bind mounts) the one asked for. */
-function entryOf(table: readonly MountEntry[], connection: number, mountpoint?: string): MountEntry | undefined {
+/**
+ * A socket's place in the table; of several (bind mounts) the one asked for. The kernel gives a connection's number to
+ * another as soon as it is unmounted, while the first one's server may still be ending: then the socket with the name of
+ * the mountpoint is the mount's.
+ */
+function entryOf(
+  table: readonly MountEntry[],
+  socket: SocketFile,
+  sockets: readonly SocketFile[],
+  mountpoint?: string,
+): MountEntry | undefined {
+  const { connection } = socket;
   const entries = table.filter((entry) => isFuse(entry) && connectionNumber(entry.device) === connection);
+  const isNamed = ({ path }: SocketFile) =>
+    entries.some((entry) => path.endsWith(`/${socketName(connection, entry.mountpoint)}`));
+  if (!isNamed(socket) && sockets.some((other) => other.connection === connection && isNamed(other))) return undefined;
   return entries.find((entry) => entry.mountpoint === mountpoint) ?? entries[0];
 }
 

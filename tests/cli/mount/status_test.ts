@@ -1,6 +1,8 @@
 /** `status` on live mounts: healthy, stopped, dead, unmounted, and other people's. */
 import { assert, assertEquals, TextLineStream } from "../../deps.ts";
 import type { MountStatus } from "../../../src/cli/mount_status.ts";
+import { ControlServer } from "../../../src/control/server.ts";
+import { socketName } from "../../../src/control/socket_files.ts";
 import { type Invocation, MountProcess, run, runCli, temporaryFolder } from "../../support/cli_process.ts";
 import { mountTemporarily } from "../../support/mounted.ts";
 import { NO_ORDINARY_USER, prepareOrdinaryUser } from "../../support/ordinary_user.ts";
@@ -164,6 +166,20 @@ Deno.test("an object that asks for it answers too, while its methods are waited 
   assert(waiting === null as never || waiting! >= 1, `${waiting} are waiting`);
   answer.resolve(new TextEncoder().encode("abcd"));
   assertEquals(await text, "abcd");
+});
+
+Deno.test("a server that is still ending, whose mount's number the kernel has given to another, is not that one", async () => {
+  await using place = await prepare();
+  const { mountpoint, sockets, invocation } = place;
+  await using _ = await MountProcess.start(mountpoint, [], invocation);
+  const { mount: { connection, report } } = await statusOf(mountpoint, invocation);
+  const path = `${sockets}/${socketName(connection, `${mountpoint}-before`)}`;
+  const status = () => ({ ...report!, mountpoint: `${mountpoint}-before` });
+  await using _before = await ControlServer.listen({ path, commands: { status } });
+  assertEquals((await statusOf(mountpoint, invocation)).mount.report?.pid, report!.pid);
+  const all = JSON.parse((await runCli(["status", "--json"], invocation)).stdout) as MountStatus[];
+  const states = all.filter(({ mountpoint: path }) => path.startsWith(mountpoint)).map(({ state }) => state);
+  assertEquals(states.sort(), ["answering", "not mounted"]);
 });
 
 Deno.test("--watch shows it again until a signal ends it with 0", async (t) => {
