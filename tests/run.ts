@@ -35,6 +35,7 @@ const PURE = [
   "tests/protocol",
   "tests/setup_test.ts",
   "tests/cli/configuration_test.ts",
+  "tests/threads",
   "tests/transport",
   "tests/cli/mount_options_test.ts",
   "tests/cli/status_table_test.ts",

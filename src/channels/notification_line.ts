@@ -11,7 +11,7 @@ import { isDuplicate, laneOf, type Notification } from "../protocol/notification
 import { Channel, type Joint } from "./channel.ts";
 import { outcomeOf } from "./notify_outcome.ts";
 import { NotifyWorker } from "./notify_worker.ts";
-import { RestartBudget } from "./restart_budget.ts";
+import { RestartBudget } from "../threads/restart_budget.ts";
 
 /** Who waits for the outcome of one notification. */
 interface Pending {

@@ -13,7 +13,7 @@ import { HandlerWorker, type WorkerEvent } from "./handler_worker.ts";
 import { divideLimits, type Limits } from "./limits.ts";
 import { processTime } from "./process_clock.ts";
 import { deliverFor, type Notifications } from "./remote_notifications.ts";
-import { RestartBudget } from "./restart_budget.ts";
+import { RestartBudget } from "../threads/restart_budget.ts";
 import { Watcher } from "./watcher.ts";
 import { Watchdog } from "./watchdog.ts";
 import type { HandlerStart } from "./worker_messages.ts";
@@ -108,7 +108,7 @@ export class HandlerPool implements Disposable {
   }
 
   #mayRestart(): boolean {
-    if (this.#budget.take(processTime())) return true;
+    if (this.#budget.spend(processTime())) return true;
     this.#exhausted = true;
     this.#log("Handler workers died four times in a minute: from now on the filesystem answers EIO to everything", "");
     this.#killAll("Too many handler workers died");

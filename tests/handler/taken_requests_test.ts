@@ -2,7 +2,6 @@
 import { assertEquals } from "../deps.ts";
 import { OPCODE } from "../../ffi/kernel.ts";
 import { STRUCT } from "../../ffi/structs.ts";
-import { RestartBudget } from "../../src/handler/restart_budget.ts";
 import { lastRead, makeTakenMemory, markAnswered, readTaken, TakenRequests } from "../../src/handler/taken_requests.ts";
 import { RequestView } from "../../src/protocol/request.ts";
 
@@ -56,10 +55,4 @@ Deno.test("the request that was read last is found in the buffer", () => {
   assertEquals(lastRead(buffer).opcode, 0);
   new Uint8Array(buffer).set(new Uint8Array(makeRequest(6, 1).payload));
   assertEquals(lastRead(buffer), { uniqueLower: 6, uniqueUpper: 1, opcode: OPCODE.READ });
-});
-
-Deno.test("three restarts in a minute, and more when the minute is over", () => {
-  const budget = new RestartBudget();
-  assertEquals([0, 1, 2, 3, 59_999].map((now) => budget.take(now)), [true, true, true, false, false]);
-  assertEquals([60_000, 60_001, 60_001].map((now) => budget.take(now)), [true, true, false]);
 });

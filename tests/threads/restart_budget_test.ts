@@ -1,6 +1,6 @@
 /** The budget of restarts. */
 import { assertEquals } from "../deps.ts";
-import { RestartBudget } from "../../src/channels/restart_budget.ts";
+import { RestartBudget } from "../../src/threads/restart_budget.ts";
 
 Deno.test("three restarts in any minute, and no more", () => {
   const budget = new RestartBudget();
