@@ -83,7 +83,7 @@ export class Dispatcher implements ReplyHost {
     const opcode = request.opcode;
     const row = this.#rows[opcode];
     if (row === undefined) return this.#other(opcode, request);
-    if (this.#filesystem[row.method] === undefined) {
+    if (this.#lacks(row)) {
       this.#answer(request, row.missing === undefined ? -ERRNO.ENOSYS : row.missing(this, request));
       return;
     }
@@ -105,6 +105,11 @@ export class Dispatcher implements ReplyHost {
     } catch (error) {
       this.#refuse(row, error, request);
     }
+  }
+
+  #lacks({ method, otherMethod }: Operation): boolean {
+    return this.#filesystem[method] === undefined &&
+      (otherMethod === undefined || this.#filesystem[otherMethod] === undefined);
   }
 
   #finish(row: Operation, result: unknown, request: RequestView, context: HeaderContext): void {

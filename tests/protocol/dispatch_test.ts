@@ -334,6 +334,14 @@ Deno.test("locks: the end of the file is 2^63 - 1 both ways", async () => {
   assertEquals(body.getUint32(STRUCT.fuse_file_lock.type, true), 1);
 });
 
+Deno.test("a filesystem may have whole-file locks and no others", async () => {
+  const asked: string[] = [];
+  const kernel = new FakeKernel({ setWholeFileLock: (_node, _handle, _owner, type) => void asked.push(type) });
+  const request = struct("fuse_lk_in", { fh: 1n, owner: 2n, lk_flags: 1 });
+  assertEquals((await kernel.send("SETLK", 7, request))?.length, 0);
+  assertEquals(asked, ["read"]);
+});
+
 Deno.test("a lock that nobody waits for any more is taken back, but not from an owner that has asked again", async () => {
   const locks: string[] = [];
   const late = Promise.withResolvers<void>();

@@ -48,6 +48,7 @@ function lastByte(end: number): number | bigint {
 export function setlkOperation(wait: boolean): Operation<void> {
   return {
     method: "setLock",
+    otherMethod: "setWholeFileLock",
     size: LK.SIZE,
     call(filesystem, request, context) {
       return noteLockRequest(filesystem, request, setLock(filesystem, request, undefined, wait, context));

@@ -24,6 +24,8 @@ export interface ReplyHost {
 export interface Operation<Result = unknown> {
   /** The method that serves it. */
   readonly method: keyof FileSystem;
+  /** Another that does, for some of its requests: the kernel sends those only to a filesystem that has it. */
+  readonly otherMethod?: keyof FileSystem;
   /** The size of the operation's struct. */
   readonly size: number;
   /** Decodes the parameters and calls the method, which is there. */
