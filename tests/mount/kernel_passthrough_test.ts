@@ -400,7 +400,8 @@ for (const options of ["loops=2", "loops=2,cache=never", "loops=2,no_kernel_pass
 }
 
 privileged("what is changed behind the mount is read at once, also through an open file and a mapping", async () => {
-  await using mounted = await mountSource("loops=2", (source) => Deno.writeTextFile(`${source}/file`, "before"));
+  const before = `before${" ".repeat(1 << 17)}`;
+  await using mounted = await mountSource("loops=2", (source) => Deno.writeTextFile(`${source}/file`, before));
   await using client = await PosixClient.start();
   const file = await client.open(mounted.shown("file"), "O_RDONLY");
   const mapping = await client.mmap(file, 0, PAGE, "PROT_READ", "MAP_SHARED");
@@ -409,6 +410,19 @@ privileged("what is changed behind the mount is read at once, also through an op
   await behind.write(new TextEncoder().encode("after!"));
   assertEquals(decode(await client.pread(file, 6, 0)), "after!");
   assertEquals(decode(await client.peek(mapping, 0, 6)), "after!");
+});
+
+privileged("a small file that is opened to be read has no backing file: its one read is a request", async () => {
+  for (const [size, isPassedThrough] of [[(1 << 17) - 1, false], [1 << 17, true]] as const) {
+    await using mounted = await mountSource(
+      "loops=1,debug",
+      (source) => Deno.writeTextFile(`${source}/file`, "x".repeat(size)),
+    );
+    assertEquals((await Deno.readTextFile(mounted.shown("file"))).length, size);
+    await run("umount", mounted.mount.mountpoint);
+    const { stderr } = await mounted.mount.ended();
+    assertEquals(!stderr.includes(" READ node"), isPassedThrough, `${size} bytes`);
+  }
 });
 
 privileged("files of the kernel's own filesystems are not passed through", async () => {

@@ -75,6 +75,10 @@ export class FileStatus {
     return this.#words[MODE]! & 0xffff;
   }
 
+  get size(): number {
+    return this.#words[FILE_SIZE]! + this.#words[FILE_SIZE + 1]! * 0x1_0000_0000;
+  }
+
   get links(): number {
     return this.#words[LINKS]!;
   }
@@ -102,7 +106,7 @@ export class FileStatus {
     const attributes = this.#attributes;
     attributes.mode = words[MODE]! & 0xffff;
     attributes.inode = this.shownInode(words[INODE]!, words[INODE + 1]!, this.#device);
-    attributes.size = words[FILE_SIZE]! + words[FILE_SIZE + 1]! * 0x1_0000_0000;
+    attributes.size = this.size;
     attributes.blocks = words[BLOCKS]! + words[BLOCKS + 1]! * 0x1_0000_0000;
     attributes.blockSize = words[BLOCK_SIZE]!;
     attributes.links = words[LINKS]!;

@@ -26,6 +26,12 @@ const FIRST_USER_NAMESPACE = "user:[4026531837]";
 /** Words of struct statfs. */
 const STATFS_BYTES = 120;
 
+/**
+ * A file of fewer bytes that is opened to be read is read here: one request brings all of it (the kernel reads 128 KiB
+ * ahead), and costs what the backing file would cost the open. That matters to who reads thousands of small files.
+ */
+const WORTH_BACKING = 1 << 17;
+
 /** How an open of a file is answered. */
 export type OpenMode = "plain" | "backed" | "backed, but read and written here";
 
@@ -52,18 +58,16 @@ export class KernelPassthrough {
 
   /** How to answer the open of a regular file with these flags. The same for all opens of a file, but for the last two. */
   modeOf(descriptor: number, flags: number): OpenMode {
-    if (!this.agreed || !this.#isLocal(descriptor)) return "plain";
-    if (flags & O_DIRECT) return "backed, but read and written here";
-    if ((flags & O_ACCMODE) !== O_RDONLY && this.#hasPrivileges(descriptor)) return "backed, but read and written here";
-    return "backed";
+    if (!this.agreed) return "plain";
+    const { status } = this.#loop;
+    this.#loop.look(descriptor);
+    const reads = (flags & O_ACCMODE) === O_RDONLY;
+    if (reads && status.size < WORTH_BACKING || !this.#isLocal(descriptor)) return "plain";
+    const privileged = !reads && (status.mode & (S_ISUID | S_ISGID)) !== 0;
+    return privileged || flags & O_DIRECT ? "backed, but read and written here" : "backed";
   }
 
   #isLocal(descriptor: number): boolean {
     return this.#loop.calls.files.fstatfs(descriptor, this.#statisticsBytes) >= 0 && isLocal(this.#statistics[0]!);
-  }
-
-  #hasPrivileges(descriptor: number): boolean {
-    this.#loop.look(descriptor);
-    return (this.#loop.status.mode & (S_ISUID | S_ISGID)) !== 0;
   }
 }
