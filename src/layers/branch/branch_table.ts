@@ -2,27 +2,35 @@
  * Where branches are grafted, as an immutable value: it survives a structured clone, so that every loop of a mount can be
  * given the same, and a change is a new table in the old one's place.
  *
- * The table knows *places*: the branch points, and the waypoints, which are the directories on the way to them. A place
- * has a fixed node id, so that any loop recognises it without having looked it up before.
+ * The table knows *places*: the branch points, and the waypoints, which are the directories on the way to them, and the
+ * targets. A place has a fixed node id, so that any loop recognises it without having looked it up before.
  */
 import { type ErrnoName, FsError } from "../../fs/errors.ts";
 import type { Name, NodeId } from "../../fs/filesystem.ts";
 import { MOST_BRANCHES, outerNode, WAYPOINTS } from "./node_ids.ts";
 import { byteLength } from "../support/name_limits.ts";
 
-/** A branch point, or a directory on the way to one. */
+/** A branch point, a directory on the way to one, or a target. */
 export interface Place {
   /** Stays the same for a path, also when the place is gone for a while. From 1, the root. */
   readonly number: number;
   readonly path: string;
   readonly name: Name;
   readonly parent: Place | undefined;
+  /** Whether the place shows a file. Branch points and what leads to places are directories. */
+  readonly isFile: boolean;
   /** The places in this directory, by name, in the order of their numbers. */
   readonly children: ReadonlyMap<Name, Place>;
   /** The branch that is grafted here; undefined for a waypoint. */
   readonly branch: number | undefined;
   /** The node id, and `st_ino`. */
   readonly node: NodeId;
+}
+
+/** Paths that have to be there for somebody to mount on: shown as the branch around them has them, else made up. */
+export interface MountTargets {
+  readonly directories?: readonly string[];
+  readonly files?: readonly string[];
 }
 
 export interface BranchTable {
@@ -33,6 +41,7 @@ export interface BranchTable {
   readonly branches: ReadonlyMap<number, Place>;
   /** The numbers of all paths that ever had one. */
   readonly numbers: ReadonlyMap<string, number>;
+  readonly targets: MountTargets;
 }
 
 const ROOT_NUMBER = 1;
@@ -44,8 +53,18 @@ interface GrowingPlace extends Place {
   readonly children: Map<Name, GrowingPlace>;
 }
 
-/** The table for branches by path, which goes on with the numbers of `before`. @throws {FsError} for a path that is none. */
-export function makeBranchTable(branches: ReadonlyMap<string, number>, before?: BranchTable): BranchTable {
+/**
+ * The table for branches by path, which goes on with the numbers and targets of `before`.
+ *
+ * @throws {FsError} for a path that is none, and for a file where a directory is needed.
+ */
+export function makeBranchTable(
+  branches: ReadonlyMap<string, number>,
+  before?: BranchTable,
+  targets: MountTargets = before?.targets ?? {},
+): BranchTable {
+  const { directories = [], files = [] } = targets;
+  for (const path of [...directories, ...files]) checkBranchPath(path, "a mount target");
   const numbers = new Map(before?.numbers ?? [["/", ROOT_NUMBER]]);
   const places = new Map<number, GrowingPlace>();
   const points = new Map<number, Place>();
@@ -54,14 +73,16 @@ export function makeBranchTable(branches: ReadonlyMap<string, number>, before?: 
     if (number >= MOST_PLACES) throw new FsError("ENOSPC", `Cannot graft below "${path}": there were too many paths`);
     const branch = path === "/" ? 0 : branches.get(path);
     const node = branch === undefined ? outerNode(WAYPOINTS, number) : outerNode(branch, 1);
-    const place: GrowingPlace = { number, path, name, parent, children: new Map(), branch, node };
+    const isFile = branch === undefined && files.includes(path);
+    if (parent?.isFile) throw new FsError("EINVAL", `Cannot have "${path}": "${parent.path}" is a file to mount on`);
+    const place: GrowingPlace = { number, path, name, parent, isFile, children: new Map(), branch, node };
     places.set(number, place);
     if (branch !== undefined) points.set(branch, place);
     parent?.children.set(name, place);
     return place;
   };
   const root = add("/", undefined, "");
-  for (const path of branches.keys()) {
+  for (const path of [...branches.keys(), ...directories, ...files]) {
     let place: GrowingPlace = root;
     for (const name of namesOf(path)) {
       const next = `${place.path === "/" ? "" : place.path}/${name}`;
@@ -69,7 +90,7 @@ export function makeBranchTable(branches: ReadonlyMap<string, number>, before?: 
     }
   }
   for (const { children } of places.values()) sortByNumber(children);
-  return { root, places, branches: points, numbers };
+  return { root, places, branches: points, numbers, targets };
 }
 
 function sortByNumber(children: GrowingPlace["children"]): void {

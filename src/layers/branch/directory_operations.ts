@@ -4,7 +4,7 @@
  */
 import { FsError } from "../../fs/errors.ts";
 import type { Awaitable, DirectoryEntry, FileSystem, Handle, NodeId, RequestContext } from "../../fs/filesystem.ts";
-import { S_IFDIR } from "../../fs/flags.ts";
+import { S_IFDIR, S_IFREG } from "../../fs/flags.ts";
 import type { Branch } from "./branch.ts";
 import type { Place } from "./branch_table.ts";
 import { branchOf, WAYPOINTS } from "./node_ids.ts";
@@ -98,7 +98,7 @@ export function directoryOperations(tree: Tree) {
     for (const child of place?.children.values() ?? []) {
       const own = PLACES + child.number;
       if (!beyondBranch(offset) || own > offset) {
-        yield { name: child.name, inode: child.node, mode: S_IFDIR, offset: own };
+        yield { name: child.name, inode: child.node, mode: child.isFile ? S_IFREG : S_IFDIR, offset: own };
       }
     }
   }

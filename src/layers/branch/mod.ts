@@ -23,6 +23,7 @@ import {
   changedNames,
   checkBranchPath,
   makeBranchTable,
+  type MountTargets,
   numberBranches,
   type Place,
 } from "./branch_table.ts";
@@ -34,7 +35,7 @@ import { nodeOperations } from "./node_operations.ts";
 import { makeStaticDirectories } from "./static_directories.ts";
 import { Tree } from "./tree.ts";
 
-export type { BranchTable, Place } from "./branch_table.ts";
+export type { BranchTable, MountTargets, Place } from "./branch_table.ts";
 
 /** A filesystem and where it is grafted. */
 export interface BranchDefinition {
@@ -49,6 +50,8 @@ export interface BranchDefinition {
 export interface BranchOptions {
   /** What changing a branch point is refused with. Default `EBUSY`, as for mountpoints. */
   readonly branchPointErrno?: "EBUSY" | "EPERM";
+  /** Paths that somebody is to mount on: they are there, without a change to any branch, and keep their names. */
+  readonly targets?: MountTargets;
   /**
    * Branches may be grafted later: the kernel is told from the start of all operations (but of locks only those that all
    * branches have), and asked for no feature that every branch would have to know. Default false: a later branch can use
@@ -86,13 +89,13 @@ export class BranchFileSystem implements FileSystem {
 
   /** @throws {FsError} `EINVAL`, `EEXIST` or `ENOSPC` that names the branch. */
   constructor(branches: readonly BranchDefinition[], options: BranchOptions = {}) {
-    const { branchPointErrno = "EBUSY", growing = false } = options;
+    const { branchPointErrno = "EBUSY", targets, growing = false } = options;
     const numbered = numberBranches(branches);
     const filesystems = branches.map(({ filesystem }) => filesystem);
     for (const { path, filesystem } of branches) refuseTree(path, filesystem);
     this.#growing = growing;
     this.features = joinFeatures(filesystems, growing);
-    this.#tree = new Tree(makeBranchTable(numbered));
+    this.#tree = new Tree(makeBranchTable(numbered, undefined, targets));
     this.#tree.setBranch(0, new Branch(0, "/", makeStaticDirectories()));
     for (const { path, filesystem } of branches) {
       const id = numbered.get(path)!;

@@ -5,7 +5,7 @@
 import type { Attributes, Entry } from "../../fs/attributes.ts";
 import { FsError } from "../../fs/errors.ts";
 import { type Awaitable, type Name, type NodeId, type RequestContext, ROOT_NODE } from "../../fs/filesystem.ts";
-import { S_IFDIR, S_IFMT } from "../../fs/flags.ts";
+import { S_IFDIR, S_IFMT, S_IFREG } from "../../fs/flags.ts";
 import { after } from "../support/awaitable.ts";
 import { Branch } from "./branch.ts";
 import type { BranchTable, Place } from "./branch_table.ts";
@@ -23,8 +23,8 @@ interface Footing {
 export class Tree {
   /** The branch's own id of the node that {@linkcode route} was asked for last; to be read at once. */
   inner: NodeId = 0;
-  /** The directories that no branch provides. */
-  readonly statics: Branch = new Branch(WAYPOINTS, "", makeStaticDirectories());
+  /** The directories and files that no branch provides. */
+  readonly statics: Branch;
   #table: BranchTable;
   readonly #branches: (Branch | undefined)[] = [];
   /** Where this loop found the waypoints, by their number. */
@@ -34,6 +34,8 @@ export class Tree {
 
   constructor(table: BranchTable) {
     this.#table = table;
+    const isFile = (number: NodeId) => this.#table.places.get(number)?.isFile ?? false;
+    this.statics = new Branch(WAYPOINTS, "", makeStaticDirectories(isFile));
   }
 
   get table(): BranchTable {
@@ -99,7 +101,7 @@ export class Tree {
     });
   }
 
-  /** A directory of the enclosing branch, if it has one of that name; else a static one. */
+  /** A directory (a file, where the place is one) of the enclosing branch, if it has one of that name; else a static one. */
   #enterWaypoint(place: Place, context: RequestContext): Awaitable<Entry> {
     const branch = this.route(place.parent!.node, context);
     const found = branch.methods.lookup(this.inner, place.name, context);
@@ -115,7 +117,7 @@ export class Tree {
   /** Notes where a waypoint was found. */
   #land(place: Place, branch: Branch, entry: Entry | undefined): Footing {
     const home = this.#homeOf(place);
-    if (entry !== undefined && (entry.attributes.mode & S_IFMT) === S_IFDIR) {
+    if (entry !== undefined && (entry.attributes.mode & S_IFMT) === (place.isFile ? S_IFREG : S_IFDIR)) {
       branch.hold(entry.node);
       return this.#setFooting(place.number, { branch, inner: entry.node, home });
     }
