@@ -43,7 +43,7 @@ export interface AnyBranch {
   readonly path: string;
   /** Which `[[branch]]` of the file it is, from 0: `["branch", index, …]` are its settings. */
   readonly index: number;
-  /** Undefined: `loop` where the layer can be in all loops. */
+  /** Undefined: `loop`. `handler` is refused by the rules. */
   readonly placement?: "loop" | "handler";
   readonly wrappers: Wrappers;
 }

@@ -6,6 +6,7 @@ import { OptionError } from "./option_values.ts";
 import { type Problem, problemAt } from "./problems.ts";
 import { LAST_BRANCH } from "./schema.ts";
 import { isTable, type Settings } from "./settings.ts";
+import { LOOPS } from "./values.ts";
 
 type Table = Readonly<Record<string, unknown>>;
 
@@ -16,7 +17,9 @@ export function findRuleProblems(settings: Settings): Problem[] {
   return [
     ...branchProblems(settings, branches),
     ...branches.flatMap((branch, index) => cacheProblems(settings, branch, index)),
+    ...branches.flatMap((branch, index) => writebackProblems(settings, branches, branch, index)),
     ...branches.flatMap((branch, index) => placementProblems(settings, branch, index)),
+    ...loopProblems(settings, branches),
     ...tooManyBranches(settings, branches),
     ...optionProblems(settings, listOf(isTable(mount) ? mount["options"] : undefined)),
     ...sharedMemoryProblems(settings, listOf(isTable(run) ? run["shared_memory"] : undefined)),
@@ -59,12 +62,34 @@ function cacheProblems(settings: Settings, { type, cache, writeback }: Table, in
   ];
 }
 
-function placementProblems(settings: Settings, { type, placement }: Table, index: number): Problem[] {
+/** The kernel has one writeback cache for the whole mount, and leaves to the filesystem what only passthrough knows of. */
+function writebackProblems(
+  settings: Settings,
+  branches: readonly Table[],
+  { cache, writeback }: Table,
+  index: number,
+): Problem[] {
+  const other = branches.find((branch) => branch["type"] !== "passthrough" || branch["writeback"] !== true);
+  if (writeback !== true || cache === "never" || other === undefined) return [];
+  const message = `it is the whole mount's: leave it out, or set it for all, also ${JSON.stringify(other["path"])}`;
+  return [problemAt(settings, ["branch", index, "writeback"], message)];
+}
+
+function placementProblems(settings: Settings, { placement }: Table, index: number): Problem[] {
+  if (placement !== "handler") return [];
+  const message = 'a branch cannot have a thread of its own yet; leave it out, or write "loop"';
+  return [problemAt(settings, ["branch", index, "placement"], message)];
+}
+
+function loopProblems(settings: Settings, branches: readonly Table[]): Problem[] {
   const mount = settings.value["mount"];
   const loops = isTable(mount) ? mount["loops"] : undefined;
-  if (type !== "memory" || placement !== "loop" || typeof loops !== "number" || loops <= 1) return [];
-  const message = `a filesystem in memory lives in one loop, and mount.loops is ${loops}; choose "handler"`;
-  return [problemAt(settings, ["branch", index, "placement"], message)];
+  const confined = branches.find(({ type }) => type === "memory" || type === "union");
+  // Any other number is the schema's to refuse.
+  if (!Number.isInteger(loops) || !(Number(loops) > 1) || !(Number(loops) <= LOOPS[1]) || !confined) return [];
+  const { type, path } = confined;
+  const message = `only one can serve branches of type "${type}", as ${JSON.stringify(path)} is; leave it out`;
+  return [problemAt(settings, ["mount", "loops"], message)];
 }
 
 function tooManyBranches(settings: Settings, branches: readonly Table[]): Problem[] {

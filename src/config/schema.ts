@@ -39,7 +39,8 @@ const mount = table({
   negative_timeout: duration().prefault(0).describe("How long the kernel believes that a name is not there."),
   max_read: size().optional().describe("The largest read request."),
   loops: count(LOOPS).optional().describe(
-    "How many threads serve the mount. Unless said: as many as the branches can make use of, at most four.",
+    "How many threads serve the mount: one, unless all branches are of type `passthrough`. Unless said: then as many as " +
+      "there are cores, at most four.",
   ),
   branch_point_errno: word(["EBUSY", "EPERM"]).default("EBUSY").describe(
     "What refuses to remove, rename or replace a branch point. The kernel says `EBUSY` of its mountpoints.",
@@ -64,8 +65,8 @@ const ANY_BRANCH = {
     "The branch's number, in node ids: 0 for `/`, and 1, 2, … for the others. Unless said: the lowest free one, in order.",
   ),
   placement: word(["loop", "handler"]).optional().describe(
-    "`loop`: served in the mount's loops, at once. `handler`: in a thread of its own. Unless said: `loop` where the " +
-      "branch can be in all of them.",
+    "`loop`: served in the mount's loops, at once, as unless said. `handler`: in a thread of its own, which is refused " +
+      "as yet.",
   ),
   read_only: flag().default(false).describe("Refuse every change."),
   max_size: size().optional().describe(
@@ -95,7 +96,9 @@ const passthrough = table({
   cache: word(Object.keys(CACHE_TIMEOUTS) as [CacheMode, ...CacheMode[]]).default("auto").describe(
     "What the kernel may trust of what it has seen: nothing, all for a second, or all.",
   ),
-  writeback: flag().default(false).describe("Gather writes in the cache and send them later; not with `never`."),
+  writeback: flag().default(false).describe(
+    "Gather writes in the cache and send them later; for all branches or none, and not with `never`.",
+  ),
   kernel_passthrough: flag().default(true).describe(
     "Let the kernel read and write the source's files itself, where it can.",
   ),

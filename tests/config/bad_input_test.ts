@@ -218,11 +218,18 @@ const VALUES: Cases = {
     ['t.toml:8:13: branch "/p": writeback: not with cache "never": it is a cache; choose "auto" or "always"'],
   ],
   "memory in several loops": [
-    "mount.loops = 4\n" + memory('placement = "loop"'),
+    "mount.loops = 4\n" + memory(),
+    ['t.toml:1:15: mount.loops: only one can serve branches of type "memory", as "/" is; leave it out'],
+  ],
+  "a thread of its own": [
+    memory('placement = "handler"'),
     [
-      't.toml:8:13: branch "/m": placement: a filesystem in memory lives in one loop, and mount.loops is 4; choose ' +
-      '"handler"',
+      't.toml:7:13: branch "/m": placement: a branch cannot have a thread of its own yet; leave it out, or write "loop"',
     ],
+  ],
+  "writeback for some": [
+    passthrough("writeback = true"),
+    ['t.toml:8:13: branch "/p": writeback: it is the whole mount\'s: leave it out, or set it for all, also "/"'],
   ],
 };
 

@@ -72,14 +72,14 @@ entry_timeout = "500ms"
 attr_timeout = "1.5m"
 negative_timeout = "2h"
 max_read = "128K"
-loops = 3
+loops = 1
 branch_point_errno = "EPERM"
 options = ["noexec", "auto_unmount", "subtype=mine"]
 
 [[branch]]
 path = "/a/b"
 type = "memory"
-placement = "handler"
+placement = "loop"
 read_only = true
 max_size = "1G"
 hidden = ["*.o", ".git"]
@@ -95,7 +95,7 @@ path = "/p"
 type = "passthrough"
 source = "/"
 cache = "always"
-writeback = true
+writeback = false
 kernel_passthrough = false
 cross_mounts = false
 max_descriptors = 4096
@@ -116,7 +116,7 @@ env = { HERE = "\${PROJECT}/x", PRICE = "$$1", NONE = "\${EMPTY}" }
 `);
   assertEquals(mount, {
     point: "/here/m",
-    loops: 3,
+    loops: 1,
     branchPointErrno: "EPERM",
     options: {
       options: ["noexec", "auto_unmount"],
@@ -136,7 +136,7 @@ env = { HERE = "\${PROJECT}/x", PRICE = "$$1", NONE = "\${EMPTY}" }
       id: 1,
       path: "/a/b",
       index: 0,
-      placement: "handler",
+      placement: "loop",
       wrappers: {
         readOnly: true,
         maxSize: 2 ** 30,
@@ -155,7 +155,7 @@ env = { HERE = "\${PROJECT}/x", PRICE = "$$1", NONE = "\${EMPTY}" }
       options: {
         source: "/",
         cache: "always",
-        writeback: true,
+        writeback: false,
         kernelPassthrough: false,
         crossMounts: false,
         maxDescriptors: 4096,
@@ -239,7 +239,8 @@ Deno.test("branches are numbered in their order, or as they say", async (t) => {
   }
 });
 
-const FILE = `[mount]\npoint = "file"\nloops = 2\n${ROOT}`;
+const SOURCE = '[[branch]]\npath = "/"\ntype = "passthrough"\nsource = "."\n';
+const FILE = `[mount]\npoint = "file"\nloops = 2\n${SOURCE}`;
 const ENVIRONMENT = { TRELLIS_MOUNT_POINT: "environment", TRELLIS_MOUNT_ALLOW_OTHER: "true", TRELLIS_LIBFUSE: "/x" };
 
 const DECIDED: Record<string, [outside: Outside, key: KeyPath, decider: string, value: unknown]> = {

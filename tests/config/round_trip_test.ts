@@ -43,7 +43,6 @@ const passthrough = fc.tuple(
   hostPath,
   some({
     cache: same(fc.constantFrom("auto", "always")),
-    writeback: flag,
     kernel_passthrough: flag,
     cross_mounts: flag,
     max_descriptors: same(fc.integer({ min: 16, max: 2 ** 24 })),

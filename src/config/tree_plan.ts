@@ -1,0 +1,41 @@
+/** How the tree of a configuration is mounted: by which module, in how many loops, with which timeouts. Pure. */
+import type { MountTargets } from "../layers/branch/mod.ts";
+import { CACHE_TIMEOUTS } from "../layers/passthrough/options.ts";
+import type { ModulePlacement, MountOptions } from "../mount.ts";
+import type { BranchConfig, Config } from "./config.ts";
+import { canBeInAllLoops, type TreeOptions } from "./tree_module.ts";
+
+const MODULE = new URL("./tree_module.ts", import.meta.url);
+
+/** More loops than this take from the clients the cores that they need. */
+const MOST_LOOPS_UNASKED = 4;
+
+/** What `mount` is given. */
+export interface TreePlan {
+  readonly placement: ModulePlacement & { readonly options: TreeOptions; readonly loops: number };
+  readonly settings: MountOptions;
+}
+
+/** Plans the mount of a configuration on a machine with so many `cores`. */
+export function planTree(
+  { branches, mount }: Pick<Config, "branches" | "mount">,
+  cores: number,
+  targets?: MountTargets,
+): TreePlan {
+  const { branchPointErrno } = mount;
+  const loops = branches.every(canBeInAllLoops) ? mount.loops ?? Math.min(cores, MOST_LOOPS_UNASKED) : 1;
+  return {
+    placement: { module: MODULE, options: { branches, branchPointErrno, ...targets && { targets } }, loops },
+    settings: { attributesTimeout: attributesTimeout(branches), ...mount.options },
+  };
+}
+
+/**
+ * Entries carry their branch's own timeouts, but an answer to getattr has those of the mount: the shortest that a branch
+ * asks for.
+ */
+function attributesTimeout(branches: readonly BranchConfig[]): number {
+  return Math.min(...branches.map((branch) => {
+    return branch.type === "passthrough" ? CACHE_TIMEOUTS[branch.options.cache ?? "auto"] : CACHE_TIMEOUTS.auto;
+  }));
+}
