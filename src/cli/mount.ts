@@ -1,88 +1,86 @@
-/** `mount`: a filesystem in memory or a directory, served until it is unmounted or a signal comes. */
-import { LibraryError } from "../../ffi/library.ts";
-import { MountError } from "../connection/connection.ts";
-import { deviceDescriptor, MountpointError } from "../connection/mountpoint.ts";
-import type { MountSettings } from "../config/mount_options.ts";
+/** `mount`: a filesystem in memory, a directory or a configuration, served until it is unmounted or a signal comes. */
+import { CONFIG_NAME } from "../config/template.ts";
 import { Command } from "../deps.ts";
-import { FsError } from "../fs/errors.ts";
-import { mount, type Session } from "../mount.ts";
-import type { FailureKind } from "./exit_codes.ts";
+import { addSetOption } from "./config_options.ts";
 import { Failure } from "./failure.ts";
-import { findProblems } from "./findings.ts";
+import { type MountAt, planConfiguration } from "./mount_configuration.ts";
 import { describeMountOptions, parseMountOptions } from "./mount_options.ts";
 import { Mountpoint } from "./mountpoint.ts";
-import { type MountPlan, planMemory, planPassthrough } from "./mount_plan.ts";
+import { planMemory, planPassthrough } from "./mount_plan.ts";
 import { awaitSignal } from "./signals.ts";
 import { prepareSource } from "./source.ts";
+import { checkMachine, startSession } from "./start_session.ts";
 
 /** The command. */
 export function mountCommand(): Command {
-  return new Command("mount")
-    .summary("mount a directory, or a filesystem in memory")
-    .usage("[options] [source] <mountpoint>")
+  const command = new Command("mount")
+    .summary("mount a configuration, a directory, or a filesystem in memory")
+    .usage("[options] [[source] <mountpoint>]")
     .description(
       "Show the directory SOURCE at MOUNTPOINT, or without one an empty, writable filesystem in memory, until Ctrl-C, " +
-        "SIGTERM or an unmount. A mountpoint that does not exist is made, and removed again at the end.",
+        "SIGTERM or an unmount. With --config, or without any argument, show the tree that a configuration describes: " +
+        "at its mount.point, or at MOUNTPOINT. A mountpoint that does not exist is made, and removed again at the end.",
     )
     .argument("[source]", "the directory to show")
     .argument("[mountpoint]", "the folder to mount on; its parent must exist")
+    .option("-c, --config <file>", `a configuration; ${CONFIG_NAME} of the current folder when nothing is named`)
     .option("-o, --options <list>", "mount options, see below", (list, lists: string[]) => [...lists, list], [])
     .option("-f, --foreground", "stay in the foreground (always so)")
-    .addHelpText("after", describeMountOptions())
-    .action((first: string | undefined, second: string | undefined, _options: unknown, command: Command) => {
-      // Commander fills arguments from the left; here it is the last one that must be there.
-      if (first === undefined) command.error("error: missing required argument 'mountpoint'");
-      const [source, mountpoint] = second === undefined ? [undefined, first] : [first, second];
-      return serve(source, mountpoint, command.optsWithGlobals());
-    });
+    .addHelpText("after", describeMountOptions());
+  return addSetOption(command).action(
+    async (first: string | undefined, second: string | undefined, _options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<MountCommandOptions>();
+      await serve(await plan(first, second, options), options.debug === true);
+    },
+  );
 }
 
 interface MountCommandOptions {
+  config?: string;
+  set: string[];
   options: string[];
   debug?: boolean;
 }
 
-async function serve(source: string | undefined, path: string, options: MountCommandOptions): Promise<void> {
+async function plan(
+  first: string | undefined,
+  second: string | undefined,
+  options: MountCommandOptions,
+): Promise<MountAt> {
+  if (options.config !== undefined || first === undefined) return await planTreeMount(first, second, options);
+  if (options.set.length > 0) throw new Failure("USAGE", "Cannot use --set without a configuration: it changes one");
+  // Commander fills arguments from the left; here it is the last one that must be there.
+  const [source, mountpoint] = second === undefined ? [undefined, first] : [first, second];
+  if (mountpoint === "") throw new Failure("USAGE", "Cannot mount on an empty path: name a folder");
   const parsed = parseMountOptions(options.options, source === undefined ? "memory" : "passthrough");
-  if (options.debug === true) parsed.mount.debug = true;
-  if (path === "") throw new Failure("USAGE", "Cannot mount on an empty path: name a folder");
-  const plan = source === undefined ? planMemory(parsed) : planPassthrough(await prepareSource(source, path), parsed);
+  const plan = source === undefined
+    ? planMemory(parsed)
+    : planPassthrough(await prepareSource(source, mountpoint), parsed);
+  return { plan: { ...plan, settings: { ...plan.settings, ...parsed.mount } }, mountpoint };
+}
+
+async function planTreeMount(
+  mountpoint: string | undefined,
+  second: string | undefined,
+  { config, set, options }: MountCommandOptions,
+): Promise<MountAt> {
+  if (second !== undefined) {
+    throw new Failure("USAGE", `Cannot show ${mountpoint} and a configuration in one mount: leave out one of the two`);
+  }
+  if (options.length > 0) {
+    throw new Failure("USAGE", "Cannot use -o with a configuration: write mount.options into it, or use --set");
+  }
+  return await planConfiguration(config, mountpoint, set);
+}
+
+async function serve({ plan, mountpoint: path }: MountAt, debug: boolean): Promise<void> {
   using ended = awaitSignal("SIGINT", "SIGTERM", "SIGHUP");
   await checkMachine(path);
   await using mountpoint = await Mountpoint.prepare(path);
   if (mountpoint.hidesFiles) {
     console.error(`Note: ${path} is not empty; what is in it is out of sight until the unmount`);
   }
-  await using session = await startSession(plan, mountpoint.path, parsed.mount);
+  await using session = await startSession(plan, mountpoint.path, debug);
   console.log(`Mounted ${plan.name} at ${mountpoint.path} (pid ${Deno.pid})`);
   await Promise.race([session.finished, ended.signal]);
 }
-
-async function checkMachine(path: string): Promise<void> {
-  // A descriptor has been opened and mounted by somebody else, so libfuse is all that matters.
-  const problems = await findProblems(deviceDescriptor(path) !== undefined ? ["libfuse"] : undefined);
-  if (problems.length > 0) throw new Failure("ENVIRONMENT", `Cannot mount on ${path}: ${problems.join("\n")}`);
-}
-
-async function startSession(plan: MountPlan, mountpoint: string, given: MountSettings): Promise<Session> {
-  try {
-    return await mount(plan.placement, mountpoint, {
-      filesystemName: plan.name,
-      subtype: "trellis",
-      control: true,
-      ...plan.settings,
-      ...given,
-    });
-  } catch (error) {
-    const kind = FAILURES.find(([type]) => error instanceof type)?.[1];
-    throw kind === undefined ? error : new Failure(kind, (error as Error).message, { cause: error });
-  }
-}
-
-const FAILURES: readonly [new (...args: never[]) => Error, FailureKind][] = [
-  [LibraryError, "ENVIRONMENT"],
-  [MountpointError, "MOUNTPOINT"],
-  [MountError, "MOUNT"],
-  // Of the filesystems only passthrough can fail before it serves: when it opens its source.
-  [FsError, "SOURCE"],
-];

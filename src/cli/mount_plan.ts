@@ -9,7 +9,6 @@ export interface MountPlan {
   /** What the tool and the mount table say is mounted. */
   readonly name: string;
   readonly placement: ModulePlacement;
-  /** Settings that options override. */
   readonly settings: MountOptions;
 }
 

@@ -36,6 +36,11 @@ export class Mountpoint implements AsyncDisposable {
     }
   }
 
+  /** A new folder of the user's own, for a mount that nobody has to find. */
+  static async makePrivate(): Promise<Mountpoint> {
+    return new Mountpoint(await Deno.realPath(await Deno.makeTempDir({ prefix: "trellis-run-" })), true, false);
+  }
+
   static async #check(path: string): Promise<Mountpoint> {
     const status = await Deno.stat(path);
     if (!status.isDirectory) throw new Failure("MOUNTPOINT", `Cannot mount on ${path}: it is not a folder`);

@@ -47,6 +47,11 @@ export async function runCli(args: readonly string[], invocation: Invocation = {
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 
+/** Starts the tool and returns while it runs. */
+export function startCli(args: readonly string[], invocation: Invocation = {}): Deno.ChildProcess {
+  return command(args, invocation).spawn();
+}
+
 /** A running `mount`. Disposing of it ends it, the hard way when it has to. */
 export class MountProcess implements AsyncDisposable {
   readonly mountpoint: string;
@@ -71,7 +76,16 @@ export class MountProcess implements AsyncDisposable {
     invocation: Invocation = {},
   ): Promise<MountProcess> {
     const [source, mountpoint] = typeof paths === "string" ? [undefined, paths] : paths;
-    const child = command(["mount", ...(source ? [source] : []), mountpoint, ...options], invocation).spawn();
+    return await MountProcess.startWith([...(source ? [source] : []), mountpoint, ...options], mountpoint, invocation);
+  }
+
+  /** As {@linkcode start}, with any arguments for `mount` that mount at `mountpoint`. */
+  static async startWith(
+    args: readonly string[],
+    mountpoint: string,
+    invocation: Invocation = {},
+  ): Promise<MountProcess> {
+    const child = startCli(["mount", ...args], invocation);
     const { promise: ready, resolve } = Promise.withResolvers<string>();
     const outcome = collect(child, resolve);
     const readyLine = await within(Promise.race([ready, outcome]), `mounting ${mountpoint}`);

@@ -1,0 +1,41 @@
+/** Mounts what a command has planned, and tells each kind of failure from the others. */
+import { LibraryError } from "../../ffi/library.ts";
+import { MountError } from "../connection/connection.ts";
+import { deviceDescriptor, MountpointError } from "../connection/mountpoint.ts";
+import { FsError } from "../fs/errors.ts";
+import { mount, type Session } from "../mount.ts";
+import type { FailureKind } from "./exit_codes.ts";
+import { Failure } from "./failure.ts";
+import { findProblems } from "./findings.ts";
+import type { MountPlan } from "./mount_plan.ts";
+
+/** @throws {Failure} when this machine cannot mount. */
+export async function checkMachine(mountpoint: string): Promise<void> {
+  // A descriptor has been opened and mounted by somebody else, so libfuse is all that matters.
+  const problems = await findProblems(deviceDescriptor(mountpoint) !== undefined ? ["libfuse"] : undefined);
+  if (problems.length > 0) throw new Failure("ENVIRONMENT", `Cannot mount on ${mountpoint}: ${problems.join("\n")}`);
+}
+
+/** Mounts. @throws {Failure} */
+export async function startSession(plan: MountPlan, mountpoint: string, debug: boolean): Promise<Session> {
+  try {
+    return await mount(plan.placement, mountpoint, {
+      filesystemName: plan.name,
+      subtype: "trellis",
+      control: true,
+      ...plan.settings,
+      ...debug ? { debug } : {},
+    });
+  } catch (error) {
+    const kind = FAILURES.find(([type]) => error instanceof type)?.[1];
+    throw kind === undefined ? error : new Failure(kind, (error as Error).message, { cause: error });
+  }
+}
+
+const FAILURES: readonly [new (...args: never[]) => Error, FailureKind][] = [
+  [LibraryError, "ENVIRONMENT"],
+  [MountpointError, "MOUNTPOINT"],
+  [MountError, "MOUNT"],
+  // Of the filesystems only passthrough can fail before it serves: when it opens its source.
+  [FsError, "SOURCE"],
+];
