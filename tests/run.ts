@@ -38,6 +38,7 @@ const PURE = [
   "tests/threads",
   "tests/transport",
   "tests/cli/mount_options_test.ts",
+  "tests/cli/sandbox_plan_test.ts",
   "tests/cli/status_table_test.ts",
   "tests/cli/usage_test.ts",
 ];

@@ -8,15 +8,17 @@ import { explainCommand } from "./explain.ts";
 import { Failure } from "./failure.ts";
 import { initCommand } from "./init.ts";
 import { mountCommand } from "./mount.ts";
+import { runCommand } from "./run_program.ts";
 import { statusCommand } from "./status.ts";
 import { umountCommand } from "./umount.ts";
 
 /** Runs the tool with `args`, those after the program's name, and returns its exit code. */
 export async function run(args: readonly string[]): Promise<number> {
-  const program = makeProgram();
+  let status: number = EXIT_CODES.OK;
+  const program = makeProgram((ended) => status = ended);
   try {
     await program.parseAsync(args, { from: "user" });
-    return EXIT_CODES.OK;
+    return status;
   } catch (error) {
     // Commander has printed what it throws, be it help or a complaint.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_CODES.OK : EXIT_CODES.USAGE;
@@ -25,7 +27,8 @@ export async function run(args: readonly string[]): Promise<number> {
   }
 }
 
-function makeProgram(): Command {
+/** `ended` is told the exit status of what was run. */
+function makeProgram(ended: (status: number) => void): Command {
   const program = new Command("trellis")
     .description("Filesystems in TypeScript, mounted with FUSE.")
     .version(settings.version, "-V, --version", "print the version")
@@ -36,6 +39,7 @@ function makeProgram(): Command {
     .exitOverride();
   const commands = [
     mountCommand(),
+    runCommand(ended),
     umountCommand(),
     statusCommand(),
     doctorCommand(),

@@ -14,10 +14,11 @@ const FOLDER = "/dev/shm";
 /** The areas of one sandbox; they go when it does. Whoever has mapped one keeps its pages. */
 export class SharedMemoryFolder implements AsyncDisposable {
   readonly areas: readonly SharedMemory[];
-  readonly #path: string;
+  /** The folder. Undefined when there is nothing to share. */
+  readonly path: string | undefined;
 
-  private constructor(path: string, areas: readonly SharedMemory[]) {
-    this.#path = path;
+  private constructor(path: string | undefined, areas: readonly SharedMemory[]) {
+    this.path = path;
     this.areas = areas;
   }
 
@@ -27,6 +28,7 @@ export class SharedMemoryFolder implements AsyncDisposable {
    * @throws {Deno.errors.NotFound} on a machine without /dev/shm. @throws {TypeError} for a name that is none.
    */
   static async make(requests: readonly SharedMemoryRequest[]): Promise<SharedMemoryFolder> {
+    if (requests.length === 0) return new SharedMemoryFolder(undefined, []);
     const path = await Deno.makeTempDir({ dir: FOLDER, prefix: "trellis-" });
     await using undo = new AsyncDisposableStack();
     undo.defer(() => Deno.remove(path, { recursive: true }));
@@ -44,6 +46,6 @@ export class SharedMemoryFolder implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Deno.remove(this.#path, { recursive: true });
+    if (this.path !== undefined) await Deno.remove(this.path, { recursive: true });
   }
 }

@@ -1,0 +1,106 @@
+/** `run`: starts a program whose root is the tree of a configuration. */
+import { SharedMemoryFolder } from "../container/shared_memory.ts";
+import { runInside, SandboxError } from "../container/container.ts";
+import { sourcesOf } from "../config/config.ts";
+import type { Config } from "../config/mod.ts";
+import { keepApart, SourceError } from "../config/source.ts";
+import { deviceDescriptor } from "../connection/mountpoint.ts";
+import { UnmountGuard } from "../connection/unmount_guard.ts";
+import { Command } from "../deps.ts";
+import { addConfigOptions, loadConfiguration } from "./config_options.ts";
+import { Failure } from "./failure.ts";
+import { planTreeOf } from "./mount_configuration.ts";
+import { Mountpoint } from "./mountpoint.ts";
+import { environmentInside, findMountTargets } from "./sandbox_plan.ts";
+import { checkMachine, startSession } from "./start_session.ts";
+
+type ProgramAndArguments = readonly [string, ...string[]];
+
+/** The command. `ended` is told the program's exit status. */
+export function runCommand(ended: (status: number) => void): Command {
+  const command = new Command("run")
+    .summary("run a program whose root is the tree of a configuration")
+    .usage("[options] [--] [command...]")
+    .description(
+      "Mount the tree of a configuration and run COMMAND, or the configuration's run.command, in a sandbox of its own " +
+        "with the tree as its root. Ends with the command's exit status, 128 + n when signal n ended it. Then, and also " +
+        "when this is killed, the tree is unmounted and no process of the sandbox is left.",
+    )
+    .argument("[command...]", "a program of the tree and its arguments, after --");
+  return addConfigOptions(command).action(
+    async (words: string[], _options: unknown, command: Command) => {
+      const { config: file, set, debug } = command.optsWithGlobals<
+        { config: string; set: string[]; debug?: boolean }
+      >();
+      ended(await runProgram(await loadConfiguration(file, set), words, debug === true));
+    },
+  );
+}
+
+async function runProgram(config: Config, words: readonly string[], debug: boolean): Promise<number> {
+  const [program, ...rest] = words.length > 0 ? words : config.run.command ?? [];
+  if (program === undefined) {
+    throw new Failure("USAGE", `Cannot run in ${config.file}: it has no run.command; name one: run -- COMMAND`);
+  }
+  await checkMachine(config.mount.point ?? "a private mountpoint");
+  await using mountpoint = await prepareMountpoint(config);
+  await using memory = await SharedMemoryFolder.make(config.run.sharedMemory);
+  await using _guard = UnmountGuard.start(mountpoint.path, {
+    empty: mountpoint.made ? [mountpoint.path] : [],
+    full: memory.path === undefined ? [] : [memory.path],
+  });
+  const plan = await planTreeOf(config, await findMountTargets(config.run));
+  await using session = await startSession(plan, mountpoint.path, debug);
+  for (const { name, path } of memory.areas) console.error(`Shared memory ${name}: ${path}`);
+  return await runSandboxed(config, session.mountpoint, [program, ...rest], memory);
+}
+
+/** The configuration's mountpoint, where others can look in; without one a private one. */
+async function prepareMountpoint(config: Config): Promise<Mountpoint> {
+  const { point } = config.mount;
+  if (point === undefined) return await makePrivateMountpoint(config);
+  if (deviceDescriptor(point) === undefined) return await Mountpoint.prepare(point);
+  throw new Failure(
+    "USAGE",
+    `Cannot run in a tree at ${point}: only who mounted that knows where it is; name a folder`,
+  );
+}
+
+async function makePrivateMountpoint({ branches }: Config): Promise<Mountpoint> {
+  await using undo = new AsyncDisposableStack();
+  const mountpoint = undo.use(await Mountpoint.makePrivate());
+  for (const { path } of branches.flatMap(sourcesOf)) {
+    try {
+      await keepApart(await Deno.realPath(path), mountpoint.path);
+    } catch (error) {
+      if (!(error instanceof SourceError)) throw error;
+      const advice = "name smaller directories, or a TMPDIR or mount.point outside of it";
+      throw new Failure("SOURCE", `Cannot show ${path} in a tree that is mounted below it: ${advice}`, {
+        cause: error,
+      });
+    }
+  }
+  undo.move();
+  return mountpoint;
+}
+
+async function runSandboxed(
+  { run }: Config,
+  root: string,
+  command: ProgramAndArguments,
+  memory: SharedMemoryFolder,
+): Promise<number> {
+  try {
+    return await runInside({
+      root,
+      command: [...command],
+      directory: run.workdir,
+      environment: environmentInside(run.env, Deno.env.toObject()),
+      network: run.network,
+      binds: run.binds,
+      sharedMemory: memory.areas,
+    });
+  } catch (error) {
+    throw error instanceof SandboxError ? new Failure("ENVIRONMENT", error.message, { cause: error }) : error;
+  }
+}

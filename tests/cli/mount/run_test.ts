@@ -1,0 +1,277 @@
+/** Programs whose root is the tree of a configuration: what they can do, how they end, and that nothing is left. */
+import { assert, assertEquals } from "../../deps.ts";
+import { exists, type Invocation, runCli, startCli, temporaryFolder } from "../../support/cli_process.ts";
+import { requireTools, run, shell } from "../../support/command.ts";
+import { waitFor } from "../../support/mounted.ts";
+import { NO_ORDINARY_USER, prepareOrdinaryUser } from "../../support/ordinary_user.ts";
+
+const DOCUMENT = new URL("../../../docs/workspaces.md", import.meta.url);
+
+const MAKEFILE = `$(BUILD)/hello: main.c
+	mkdir -p $(BUILD)
+	gcc -o $@ $<
+`;
+
+const TREE = `
+[[branch]]
+path = "/"
+type = "memory"
+read_only = true
+[[branch]]
+path = "/usr"
+type = "passthrough"
+source = "/usr"
+read_only = true
+[run]
+ro_bind = ["/bin", "/lib", "/lib64"]
+`;
+
+/** Who runs the tool, from where. */
+interface Place {
+  readonly folder: string;
+  readonly invocation: Invocation;
+}
+
+/** The place with a project, and the configuration of docs/workspaces.md. */
+async function prepareProject({ folder }: Place): Promise<string> {
+  const text = /```toml\n(.*?)```/s.exec(await Deno.readTextFile(DOCUMENT))?.[1] ?? "";
+  assert(text !== "", "docs/workspaces.md has no configuration");
+  await Deno.mkdir(`${folder}/project`);
+  await Deno.writeTextFile(
+    `${folder}/project/main.c`,
+    '#include <stdio.h>\nint main(void) { return puts("built") < 0; }\n',
+  );
+  await Deno.writeTextFile(`${folder}/project/Makefile`, MAKEFILE);
+  await Deno.writeTextFile(`${folder}/trellis.toml`, text);
+  if (Deno.uid() === 0) await run(["chown", "-R", `--reference=${folder}`, `${folder}/project`]);
+  return `${folder}/trellis.toml`;
+}
+
+async function runInTree({ invocation }: Place, file: string, script: string, ...options: string[]) {
+  return await runCli(["run", "--config", file, ...options, "--", "sh", "-euc", script], invocation);
+}
+
+/** What a `run` that is over must not have left: its private mountpoint, mounted or not, and processes that name it. */
+async function assertNothingLeft({ folder }: Place): Promise<void> {
+  const mounts = (await Deno.readTextFile("/proc/self/mountinfo")).split("\n").filter((line) => line.includes(folder));
+  assertEquals(mounts, []);
+  const names = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
+  assertEquals(names.filter((name) => name.startsWith("trellis-")), []);
+  assertEquals(await processesWith(`${folder}/trellis-run`), "");
+}
+
+async function processesWith(word: string): Promise<string> {
+  // Not by way of timeout(1), which would have the word among its own arguments.
+  const { stdout } = await new Deno.Command("pgrep", { args: ["-a", "-f", "--", word] }).output();
+  return new TextDecoder().decode(stdout);
+}
+
+async function testWorkspace(t: Deno.TestContext, place: Place): Promise<void> {
+  const file = await prepareProject(place);
+  const inside = (script: string, ...options: string[]) => runInTree(place, file, script, ...options);
+  const succeed = async (script: string, ...options: string[]) => {
+    const { code, stdout, stderr } = await inside(script, ...options);
+    assertEquals({ code, stderr }, { code: 0, stderr: "" }, stdout);
+    return stdout;
+  };
+
+  await t.step("make: the compiler of the host, the sources passed through, the output in memory", async () => {
+    const stdout = await succeed("make; make -q; $BUILD/hello; ls /; ls");
+    assert(stdout.endsWith("built\nbin\nbuild\ndev\nlib\nlib64\nproc\nsrc\ntmp\nusr\nMakefile\nmain.c\n"), stdout);
+    const { stdout: there } = await run(["ls", `${place.folder}/project`]);
+    assertEquals(there, "Makefile\nmain.c\n");
+  });
+  await t.step("git, whose repository is there afterwards", async () => {
+    await succeed("git init -q; git add .; git -c user.name=a -c user.email=a commit -qm first; git fsck --strict");
+    // Nobody else's repository: git looks at who owns it.
+    const log = await run(["git", "-c", "safe.directory=*", "-C", `${place.folder}/project`, "log", "--format=%s"]);
+    assertEquals(log.stdout, "first\n");
+  });
+  await t.step("node", async () => {
+    const program = "require('fs').writeFileSync('/n', require('fs').readFileSync('Makefile').length + ''); " +
+      "console.log(require('fs').readFileSync('/n', 'utf8'))";
+    assertEquals(await succeed(`node -e "${program}"`), `${MAKEFILE.length}\n`);
+  });
+  await t.step("the host is read only as the configuration says", async () => {
+    await succeed("! touch /usr/x 2>/dev/null; ! test -e /home; ! test -e /etc; touch /here", "--set", "run.env={}");
+  });
+  await t.step("exit status, and 128 + n for a signal", async () => {
+    assertEquals((await inside("exit 7")).code, 7);
+    assertEquals((await inside("kill -TERM $$")).code, 128 + 15);
+  });
+  await t.step("a signal to the tool is the program's to handle", async () => {
+    await using child = startInTree(place, file, "trap 'exit 42' TERM; echo ready; while :; do sleep 0.05; done");
+    assertEquals(await child.nextLine(), "ready");
+    Deno.kill(child.process.pid, "SIGTERM");
+    assertEquals((await child.process.status).code, 42);
+  });
+  await t.step("nothing is left", () => assertNothingLeft(place));
+}
+
+interface Running extends AsyncDisposable {
+  readonly process: Deno.ChildProcess;
+  nextLine(): Promise<string>;
+  /** Standard error, once the program has ended. */
+  readonly stderr: Promise<string>;
+}
+
+function startInTree(
+  { invocation }: Place,
+  file: string,
+  script: string,
+  ...more: string[]
+): Running {
+  const process = startCli(["run", "--config", file, "--", "sh", "-euc", script, ...more], invocation);
+  const stderr = new Response(process.stderr).text();
+  const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  return {
+    process,
+    stderr,
+    async nextLine() {
+      while (!text.includes("\n")) {
+        const { value, done } = await reader.read();
+        if (done) throw new Error(`run ended: ${await stderr}`);
+        text += value;
+      }
+      const [line, ...rest] = text.split("\n");
+      text = rest.join("\n");
+      return line!;
+    },
+    async [Symbol.asyncDispose]() {
+      try {
+        process.kill("SIGKILL");
+      } catch (error) {
+        if (!(error instanceof TypeError)) throw error; // it has ended
+      }
+      await process.status;
+      await reader.cancel();
+      await stderr;
+    },
+  };
+}
+
+/** Kills the tool in the middle, alone or with its whole group, and looks at what is left. */
+async function testKill(place: Place, group: boolean): Promise<void> {
+  const file = `${place.folder}/kill.toml`;
+  await Deno.writeTextFile(file, `${TREE}shared_memory = [{ name = "area", size = "1M" }]\n`);
+  const { prefix = [] } = place.invocation;
+  const invocation = { ...place.invocation, prefix: ["setsid", ...prefix] };
+  const word = `trellis-left-behind-${crypto.randomUUID()}`;
+  await using child = startInTree({ ...place, invocation }, file, "echo ready; sleep 600 & wait", word);
+  assertEquals(await child.nextLine(), "ready");
+  assert(await processesWith(word) !== "");
+  Deno.kill(group ? -child.process.pid : child.process.pid, "SIGKILL");
+  const area = /^Shared memory area: (.*)$/m.exec(await child.stderr)![1]!;
+  await waitFor("the end of all processes", async () => await processesWith(word) === "");
+  await waitFor("the end of the guard", async () => await processesWith(`${place.folder}/trellis-run`) === "");
+  await assertNothingLeft(place);
+  assert(!await exists(area), `${area} is still there`);
+}
+
+async function asRoot(): Promise<Place & AsyncDisposable> {
+  const { path: folder, [Symbol.asyncDispose]: remove } = await temporaryFolder();
+  return { folder, invocation: { env: { TMPDIR: folder } }, [Symbol.asyncDispose]: remove };
+}
+
+Deno.test("a workspace of a real project", async (t) => {
+  await requireTools(["bwrap", "make", "gcc", "git", "node", "pgrep"]);
+  await using place = await asRoot();
+  await testWorkspace(t, place);
+});
+
+if (NO_ORDINARY_USER) console.log(`not run as an ordinary user: ${NO_ORDINARY_USER}`);
+Deno.test({
+  name: "a workspace of an ordinary user",
+  ignore: NO_ORDINARY_USER !== undefined,
+  async fn(t) {
+    await using user = await prepareOrdinaryUser();
+    await testWorkspace(t, user);
+    for (const group of [false, true]) {
+      await t.step(`killed${group ? " with its group" : ""}, it leaves nothing`, () => testKill(user, group));
+    }
+  },
+});
+
+Deno.test("a run that is killed leaves no mount, no process and no shared memory", async () => {
+  await using place = await asRoot();
+  for (const group of [false, true]) await testKill(place, group);
+});
+
+Deno.test("what the sandbox mounts on needs nothing of the branches, also where they are read-only", async () => {
+  await using place = await asRoot();
+  const { folder } = place;
+  await shell("mkdir src empty; echo file >a; echo shared >src/own", { cwd: folder });
+  const file = `${folder}/t.toml`;
+  const binds = `bind = ["${folder}/src:/mounted/here"]\nworkdir = "/new/dir"\n`;
+  const files = `["/bin", "/lib", "/lib64", "${folder}/a:/etc/file", "${folder}/a:/mounted/here/own"]`;
+  await Deno.writeTextFile(
+    file,
+    TREE.replace('type = "memory"', 'type = "passthrough"\nsource = "empty"').replace(
+      /ro_bind = .*/,
+      `ro_bind = ${files}\n${binds}`,
+    ),
+  );
+  const { code, stdout, stderr } = await runInTree(
+    place,
+    file,
+    "pwd; ls -F / /etc; cat /etc/file /mounted/here/own; echo x >/mounted/here/made; ! touch /x 2>/dev/null",
+  );
+  const listed = "/:\nbin/\ndev/\netc/\nlib/\nlib64/\nmounted/\nnew/\nproc/\ntmp/\nusr/\n\n/etc:\nfile\n";
+  assertEquals({ code, stdout, stderr }, { code: 0, stdout: `/new/dir\n${listed}file\nfile\n`, stderr: "" });
+  assertEquals((await shell("ls empty; ls src; cat src/own", { cwd: folder })).stdout, "made\nown\nshared\n");
+});
+
+Deno.test("a tree with a mountpoint can be looked at from outside while the program runs", async () => {
+  await using place = await asRoot();
+  const file = `${place.folder}/t.toml`;
+  await Deno.writeTextFile(file, `[mount]\npoint = "m"\n${TREE.replace("read_only = true", "")}`);
+  await using child = startInTree(
+    place,
+    file,
+    "echo text >/file; echo ready; while test -e /file; do sleep 0.05; done",
+  );
+  assertEquals(await child.nextLine(), "ready");
+  await shell('test "$(cat m/file)" = text; rm m/file', { cwd: place.folder });
+  assertEquals((await child.process.status).code, 0);
+  assert(!await exists(`${place.folder}/m`));
+});
+
+Deno.test("shared memory has one set of pages inside and outside", async () => {
+  await using place = await asRoot();
+  const file = `${place.folder}/t.toml`;
+  await Deno.writeTextFile(file, `${TREE}shared_memory = [{ name = "frames", size = "8K" }]\n`);
+  const { code, stderr } = await runInTree(place, file, "stat -c %s /dev/shm/frames >&2; test -w /dev/shm/frames");
+  const [where, size] = stderr.split("\n");
+  assert(/^Shared memory frames: \/dev\/shm\/trellis-[^/]+\/frames$/.test(where!), stderr);
+  assertEquals([code, size], [0, "8192"]);
+  assert(!await exists(where!.slice(where!.indexOf("/"))));
+});
+
+Deno.test("what cannot be run is refused in words", async (t) => {
+  await using place = await asRoot();
+  const write = async (name: string, text: string) => {
+    await Deno.writeTextFile(`${place.folder}/${name}`, text);
+    return `${place.folder}/${name}`;
+  };
+  const tree = await write("t.toml", TREE);
+  const whole = await write("whole.toml", '[[branch]]\npath = "/"\ntype = "passthrough"\nsource = "/"\n');
+  const cases: Record<string, [args: string[], code: number, says: string]> = {
+    "no command": [["-c", tree], 2, "it has no run.command"],
+    "no configuration": [["-c", `${place.folder}/no.toml`, "--", "true"], 9, "does not exist"],
+    "a source around the mountpoint": [["-c", whole, "--", "true"], 8, "Cannot show / in a tree that is mounted below"],
+    "a descriptor": [["-c", tree, "-s", "mount.point=/dev/fd/7", "--", "true"], 2, "/dev/fd/7"],
+  };
+  for (const [name, [args, code, says]] of Object.entries(cases)) {
+    await t.step(name, async () => {
+      const outcome = await runCli(["run", ...args], place.invocation);
+      assertEquals([outcome.code, outcome.stdout], [code, ""], outcome.stderr);
+      assert(outcome.stderr.includes(says), outcome.stderr);
+    });
+  }
+  await t.step("no such program", async () => {
+    const outcome = await runCli(["run", "-c", tree, "--", "no-such-program"], place.invocation);
+    assert(outcome.code !== 0 && outcome.stderr.includes("no-such-program"), outcome.stderr);
+  });
+  await t.step("nothing is left", () => assertNothingLeft(place));
+});
