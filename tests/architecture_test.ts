@@ -72,6 +72,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/fs",
     "src/layers/support",
     "src/layers/branch",
+    "src/layers/memory",
+    "src/layers/union",
     "src/layers/wrappers",
     "src/connection",
     "src/session.ts",
