@@ -70,7 +70,9 @@ const NOTHING = "not there";
 
 async function kindOf(path: string): Promise<string> {
   try {
-    const { isDirectory, isFile, isSymlink } = await Deno.lstat(path);
+    const { isDirectory, isFile, isSymlink, isCharDevice, rdev } = await Deno.lstat(path);
+    // layers/union hides a deleted name so, as overlayfs does.
+    if (isCharDevice && rdev === 0) return "a whiteout: it was deleted";
     return isDirectory ? "a directory" : isFile ? "a file" : isSymlink ? "a symbolic link" : "a special file";
   } catch (error) {
     const isAbsent = error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
