@@ -102,6 +102,12 @@ Deno.test("a program in a sandbox", async (t) => {
     assertEquals(stdout, "/tmp\ngood day\nGREETING PATH PWD ");
   });
 
+  await t.step("has a PATH of its own, by which bubblewrap is not looked for", async () => {
+    const environment = { PATH: "/nowhere" };
+    const { stdout, stderr } = await run({ root: root.path, command: ["/bin/sh", "-c", 'echo "$PATH"'], environment });
+    assertEquals([stdout, stderr], ["/nowhere\n", ""]);
+  });
+
   await t.step("has a network only if it is asked for", async () => {
     // Of a new network namespace there is the loopback device alone.
     const devices = async (network: boolean) => (await sh("tail -n +3 /proc/net/dev | wc -l", { network })).stdout;
@@ -149,6 +155,18 @@ Deno.test("a program in a sandbox", async (t) => {
     assertEquals(await readLine(child), "ready");
     Deno.kill(await toolOf(child), "SIGTERM");
     assertEquals((await child.status).code, 42);
+  });
+
+  await t.step("gets signals that came before it had started", async () => {
+    await using child = start({ root: root.path, command: ["sleep", "600"] });
+    let bubblewrap = "";
+    await waitUntil("bubblewrap runs", async () => {
+      const tool = await toolOf(child);
+      bubblewrap = tool === 0 ? "" : (await Deno.readTextFile(`/proc/${tool}/task/${tool}/children`)).trim();
+      return bubblewrap !== "";
+    });
+    Deno.kill(await toolOf(child), "SIGTERM");
+    assertEquals((await child.status).code, 128 + 15);
   });
 
   await t.step("ends, with all that it has started, when the tool is killed", async () => {
