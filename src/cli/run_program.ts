@@ -1,6 +1,8 @@
 /** `run`: starts a program whose root is the tree of a configuration. */
 import { SharedMemoryFolder } from "../container/shared_memory.ts";
 import { runInside, SandboxError } from "../container/container.ts";
+import { SYSTEM_DIRECTORIES } from "../container/sandbox.ts";
+import { isWithin } from "../config/branch_paths.ts";
 import { sourcesOf } from "../config/config.ts";
 import type { Config } from "../config/mod.ts";
 import { keepApart, SourceError } from "../config/source.ts";
@@ -42,6 +44,7 @@ async function runProgram(config: Config, words: readonly string[], debug: boole
   if (program === undefined) {
     throw new Failure("USAGE", `Cannot run in ${config.file}: it has no run.command; name one: run -- COMMAND`);
   }
+  refuseHiddenBranches(config);
   await checkMachine(config.mount.point ?? "a private mountpoint");
   await using mountpoint = await prepareMountpoint(config);
   await using memory = await SharedMemoryFolder.make(config.run.sharedMemory);
@@ -53,6 +56,16 @@ async function runProgram(config: Config, words: readonly string[], debug: boole
   await using session = await startSession(plan, mountpoint.path, debug);
   for (const { name, path } of memory.areas) console.error(`Shared memory ${name}: ${path}`);
   return await runSandboxed(config, session.mountpoint, [program, ...rest], memory);
+}
+
+/** The sandbox has directories of its own over the tree. */
+function refuseHiddenBranches({ file, branches }: Config): void {
+  for (const directory of SYSTEM_DIRECTORIES) {
+    const hidden = branches.find(({ path }) => isWithin(path, directory));
+    if (hidden === undefined) continue;
+    const reason = `the sandbox's own ${directory} would hide the branch "${hidden.path}"; graft it elsewhere`;
+    throw new Failure("CONFIG", `Cannot run in ${file}: ${reason}`);
+  }
 }
 
 /** The configuration's mountpoint, where others can look in; without one a private one. */

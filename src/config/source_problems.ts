@@ -1,6 +1,7 @@
 /** Looks at the host for what a configuration shows of it. */
 import { deviceDescriptor } from "../connection/mountpoint.ts";
-import { type PartialConfig, sourcesOf } from "./config.ts";
+import { isWithin } from "./branch_paths.ts";
+import { type Bind, type BranchConfig, type PartialConfig, sourcesOf } from "./config.ts";
 import { type Problem, problemAt } from "./problems.ts";
 import type { Settings } from "./settings.ts";
 import { keepApart, locateSource, SourceError } from "./source.ts";
@@ -14,7 +15,7 @@ export async function findSourceProblems({ settings, mount, branches, run }: Par
       checks.push(findSourceProblem(settings, path, ["branch", branch.index, ...key], mount?.point));
     }
   }
-  for (const { source, key } of run?.binds ?? []) checks.push(findBindProblem(settings, source, ["run", ...key]));
+  for (const bind of run?.binds ?? []) checks.push(findBindProblem(settings, bind, branches));
   return (await Promise.all(checks)).filter((problem) => problem !== undefined);
 }
 
@@ -34,7 +35,16 @@ async function findSourceProblem(
   }
 }
 
-async function findBindProblem(settings: Settings, path: string, key: KeyPath): Promise<Problem | undefined> {
+async function findBindProblem(
+  settings: Settings,
+  { source: path, target, key: ownKey }: Bind,
+  branches: readonly BranchConfig[],
+): Promise<Problem | undefined> {
+  const key = ["run", ...ownKey];
+  const hidden = branches.find((branch) => isWithin(branch.path, target));
+  if (hidden !== undefined) {
+    return problemAt(settings, key, `at ${target} it would hide the branch ${JSON.stringify(hidden.path)}`);
+  }
   try {
     await Deno.stat(path);
     return undefined;

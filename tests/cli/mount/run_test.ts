@@ -252,7 +252,19 @@ Deno.test("what cannot be run is refused in words", async (t) => {
   };
   const tree = await write("t.toml", TREE);
   const whole = await write("whole.toml", '[[branch]]\npath = "/"\ntype = "passthrough"\nsource = "/"\n');
+  const hidden = await write("hidden.toml", `${TREE}[[branch]]\npath = "/tmp/x"\ntype = "memory"\n`);
+  const covered = await write("covered.toml", TREE.replace('"/bin"', '"/bin", "/etc:/usr"'));
   const cases: Record<string, [args: string[], code: number, says: string]> = {
+    "a branch where the sandbox has its own": [
+      ["-c", hidden, "--", "true"],
+      9,
+      'own /tmp would hide the branch "/tmp/x"',
+    ],
+    "a branch below a bind": [
+      ["-c", covered, "--", "true"],
+      9,
+      `${covered}:12:20: run.ro_bind[1]: at /usr it would hide the branch "/usr"`,
+    ],
     "no command": [["-c", tree], 2, "it has no run.command"],
     "no configuration": [["-c", `${place.folder}/no.toml`, "--", "true"], 9, "does not exist"],
     "a source around the mountpoint": [["-c", whole, "--", "true"], 8, "Cannot show / in a tree that is mounted below"],
