@@ -19,7 +19,7 @@ export * from "./src/fs/flags.ts";
 export { mapNotifier } from "./src/layers/support/map_notifier.ts";
 export { PollHandles } from "./src/layers/support/poll_handles.ts";
 export { type BranchDefinition, BranchFileSystem, type BranchOptions } from "./src/layers/branch/mod.ts";
-export type { BranchTable, Place } from "./src/layers/branch/mod.ts";
+export type { BranchTable, MountTargets, Place } from "./src/layers/branch/mod.ts";
 export * from "./src/layers/wrappers/mod.ts";
 export { MemoryFileSystem, type MemoryOptions } from "./src/layers/memory/mod.ts";
 export { CREATE_POLICIES, type CreatePolicyName, makeUnion } from "./src/layers/union/mod.ts";
