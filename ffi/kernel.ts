@@ -184,3 +184,7 @@ export const NOTIFY = {
   INC_EPOCH: 8,
   PRUNE: 9,
 } as const;
+
+// enum fuse_uring_cmd: what is asked of the device over io_uring.
+export const FUSE_IO_URING_CMD_REGISTER = 1;
+export const FUSE_IO_URING_CMD_COMMIT_AND_FETCH = 2;

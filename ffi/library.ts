@@ -5,6 +5,7 @@
 import { errnoView, stringAt } from "./memory.ts";
 import { LIBC } from "./symbols/libc.ts";
 import { SESSION } from "./symbols/session.ts";
+import { URING } from "./symbols/uring.ts";
 
 /** The oldest libfuse that is known to work, as `fuse_version()` counts. */
 export const OLDEST_LIBFUSE = 310;
@@ -33,8 +34,15 @@ export class LibraryError extends Error {
   override readonly name = "LibraryError";
 }
 
+/** libc's part for io_uring, with the errno of the isolate's thread. */
+export interface LibcUring {
+  readonly symbols: Deno.DynamicLibrary<typeof URING>["symbols"];
+  readonly errno: Int32Array;
+}
+
 let libfuse: Libfuse | undefined;
 let libc: Libc | undefined;
+let libcUring: LibcUring | undefined;
 
 /** The names that `openLibfuse` tries, in order: `TRELLIS_LIBFUSE` alone when it is set. */
 export function libfuseNames(): readonly string[] {
@@ -77,4 +85,13 @@ export function openLibc(): Libc {
     libc = { symbols, errno: errnoView(symbols.__errno_location()) };
   }
   return libc;
+}
+
+/** Opens what io_uring needs of libc, once per isolate. */
+export function openLibcUring(): LibcUring {
+  if (libcUring === undefined) {
+    const { symbols } = Deno.dlopen("libc.so.6", URING);
+    libcUring = { symbols, errno: errnoView(symbols.__errno_location()) };
+  }
+  return libcUring;
 }

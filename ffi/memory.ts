@@ -22,3 +22,13 @@ export function errnoView(location: Deno.PointerValue): Int32Array {
   if (location === null) throw new Error("Cannot find errno: __errno_location returned NULL");
   return new Int32Array(Deno.UnsafePointerView.getArrayBuffer(location, 4));
 }
+
+/** The memory at `pointer`, `length` bytes of it. Whoever unmaps it lets nobody use the buffer any more. */
+export function memoryAt(pointer: Deno.PointerObject, length: number): ArrayBuffer {
+  return Deno.UnsafePointerView.getArrayBuffer(pointer, length);
+}
+
+/** Whether `pointer` is what mmap returns when it fails: `MAP_FAILED`, (void *) -1. */
+export function isMapFailed(pointer: Deno.PointerValue): pointer is null {
+  return pointer === null || BigInt.asIntN(64, BigInt(Deno.UnsafePointer.value(pointer))) === -1n;
+}

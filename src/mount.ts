@@ -1,6 +1,6 @@
 /** Joins the parts: a filesystem, what serves it, a connection; and gives back the session that holds them. */
 import { NotifyHandler } from "./channels/notify_handler.ts";
-import { Connection } from "./connection/connection.ts";
+import { Connection, MountError } from "./connection/connection.ts";
 import { type Feature, wantedFeatures } from "./connection/features.ts";
 import { deviceDescriptor, prepareMountpoint } from "./connection/mountpoint.ts";
 import type { StatusReport } from "./control/messages.ts";
@@ -14,6 +14,7 @@ import { type HandlerPlacement, startWorkers } from "./placements/workers.ts";
 import type { ReplyDefaults } from "./protocol/reply.ts";
 import { Session } from "./session.ts";
 import { makeInterrupts } from "./session/waiting_requests.ts";
+import { chooseTransport, type Transport, type TransportWish, URING_FEATURE } from "./transport/choice.ts";
 import { makeOpenNodes } from "./transport/open_nodes.ts";
 
 /** A filesystem that is a module, and where it is served. */
@@ -48,6 +49,11 @@ export interface MountOptions extends LimitOptions {
    * can be no such socket, the log says why and the mount does without.
    */
   readonly control?: boolean;
+  /**
+   * How requests come and answers go: over `/dev/fuse` ("device") or over io_uring ("uring": placement "loop", Linux 6.14
+   * or newer with the fuse module's parameter `enable_uring` on). Default "auto": io_uring where it can be had.
+   */
+  readonly transport?: Transport | "auto";
   /** Log every request and its answer. */
   readonly debug?: boolean;
   /** Told what goes wrong inside the filesystem. Default: standard error. */
@@ -62,7 +68,7 @@ export interface MountOptions extends LimitOptions {
  * of its own: inside the loops, or by async handler workers.
  *
  * @throws {MountpointError} when the mountpoint cannot be used.
- * @throws {MountError} when the kernel or libfuse refuses.
+ * @throws {MountError} when the kernel or libfuse refuses, or `transport` is "uring" and cannot be had.
  * @throws {LibraryError} when there is no libfuse3.
  * @throws {RangeError} for `loops`, `workers`, `deadlines` or `bounds` that make no sense.
  * @throws {TypeError} for `deadlines` or `bounds` of loops, and for several servers of a filesystem that has `forget`.
@@ -80,10 +86,14 @@ export async function mount(
   const notifications = resources.use(new NotifyHandler(log));
   const placed = await place(filesystem, limits, notifications, log, resources);
   const { placement, servers, methods, features, readMetrics } = placed;
+  const wanted = wantedFeatures(new Set(methods), features);
+  askForTransport(wanted, path, { asked: options.transport ?? "auto", placement });
 
   const connection = resources.use(Connection.mount(path, libfuseOptions(options)));
   resources.defer(() => connection.unmount());
-  const { offer, agreement } = connection.handshake(wantedFeatures(new Set(methods), features));
+  const { offer, agreement } = connection.handshake(wanted);
+  const transport: Transport = agreement.features.has(URING_FEATURE) ? "uring" : "device";
+  if (options.transport === "uring" && transport !== "uring") throw noUring(path, "the kernel does not offer it");
   const spinning = new Int32Array(new SharedArrayBuffer(4));
   const openNodes = agreement.features.has("passthrough") ? makeOpenNodes() : undefined;
   const shared = { interrupts: makeInterrupts(), spinning, openNodes };
@@ -91,11 +101,25 @@ export async function mount(
   notifications.open(() => connection.attach());
   placed.open?.(() => connection.attach());
   if (options.control === true) {
-    const facts = { placement, servers: servers.length, minor: agreement.minor, features: [...agreement.features] };
+    const facts = {
+      placement,
+      transport,
+      servers: servers.length,
+      minor: agreement.minor,
+      features: [...agreement.features],
+    };
     await openControl(connection, () => ({ ...facts, operations: readMetrics() }), log, resources);
   }
   const { notifier } = notifications;
-  const session = new Session({ connection, servers, settings, offer: offer.features, notifier, readMetrics });
+  const session = new Session({
+    connection,
+    transport,
+    servers,
+    settings,
+    offer: offer.features,
+    notifier,
+    readMetrics,
+  });
   session.own(resources.move());
   return session;
 }
@@ -111,6 +135,18 @@ function place(
   if (!("module" in filesystem)) return serveObject(filesystem, notifications, limits, log, resources);
   if (filesystem.placement === "handler") return startWorkers(filesystem, notifications, limits, log, resources);
   return startLoops(filesystem, notifications, log, resources);
+}
+
+/** Puts io_uring's flag among the wanted features, or takes it away: no filesystem can ask for it by itself. */
+function askForTransport(wanted: Set<Feature>, mountpoint: string, wish: TransportWish): void {
+  const { transport, reason } = chooseTransport(wish);
+  if (reason !== undefined) throw noUring(mountpoint, reason);
+  if (transport === "uring") wanted.add(URING_FEATURE);
+  else wanted.delete(URING_FEATURE);
+}
+
+function noUring(mountpoint: string, reason: string): MountError {
+  return new MountError(`Cannot serve "${mountpoint}" over io_uring: ${reason}`);
 }
 
 /** @throws as `mount` does for limits. */
@@ -171,4 +207,14 @@ function logToStandardError(message: string, detail: string): void {
   Deno.stderr.writeSync(new TextEncoder().encode(`trellis: ${message}\n${detail === "" ? "" : `${detail}\n`}`));
 }
 
-export type { Bounds, Deadlines, Feature, HandlerPlacement, LoopPlacement, Metrics, OperationMetrics, Session };
+export type {
+  Bounds,
+  Deadlines,
+  Feature,
+  HandlerPlacement,
+  LoopPlacement,
+  Metrics,
+  OperationMetrics,
+  Session,
+  Transport,
+};

@@ -5,6 +5,7 @@ import type { Feature } from "./connection/features.ts";
 import type { Notifier } from "./fs/notifier.ts";
 import type { EndReason, ServeSettings } from "./messages.ts";
 import type { Metrics } from "./metrics/metrics.ts";
+import type { Transport } from "./transport/choice.ts";
 import { openDevicePoll } from "./transport/device_poll.ts";
 
 /** How long files that are still open after an unmount keep the session alive. */
@@ -19,6 +20,7 @@ export type Server = (settings: ServeSettings) => Promise<EndReason>;
 /** The parts of a session. */
 export interface SessionParts {
   readonly connection: Connection;
+  readonly transport: Transport;
   /** Each gets a descriptor of its own. */
   readonly servers: readonly Server[];
   readonly settings: Omit<ServeSettings, "device" | "poll" | "stop">;
@@ -36,6 +38,8 @@ export interface SessionParts {
 export class Session implements AsyncDisposable {
   /** Where it is mounted: an absolute path. */
   readonly mountpoint: string;
+  /** How requests come and answers go. */
+  readonly transport: Transport;
   /** The features in force, by name. */
   readonly features: ReadonlySet<Feature>;
   /** All features that this kernel offers. */
@@ -57,8 +61,9 @@ export class Session implements AsyncDisposable {
   readonly #stop: number;
   readonly #resources = new AsyncDisposableStack();
 
-  constructor({ connection, servers, settings, offer, notifier, readMetrics }: SessionParts) {
+  constructor({ connection, transport, servers, settings, offer, notifier, readMetrics }: SessionParts) {
     this.mountpoint = connection.mountpoint;
+    this.transport = transport;
     this.features = settings.features;
     this.kernelFeatures = offer;
     this.metrics = readMetrics;

@@ -23,12 +23,12 @@ function describeMount({ mountpoint, state, waiting, report, problem }: MountSta
   ].join("\n");
 }
 
-function describeServer({ placement, servers, pid, uptimeSeconds, minor }: StatusReport): string[] {
+function describeServer({ placement, transport, servers, pid, uptimeSeconds, minor }: StatusReport): string[] {
   return [
     `${servers} ${placement}${servers === 1 ? "" : "s"}`,
     `pid ${pid}`,
     `up ${describeDuration(uptimeSeconds)}`,
-    `FUSE 7.${minor}`,
+    `FUSE 7.${minor}${transport === "uring" ? " over io_uring" : ""}`,
   ];
 }
 

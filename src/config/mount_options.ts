@@ -1,7 +1,7 @@
 /** The options of mount.fuse3(8) that Trellis knows, for -o and for `mount.options` of a configuration. */
 import { closestString } from "../deps.ts";
 import type { MountOptions } from "../mount.ts";
-import { OptionError, readSeconds, readSize } from "./option_values.ts";
+import { OptionError, readSeconds, readSize, readWord } from "./option_values.ts";
 
 /** The options of `mount`, one set after the other. */
 export type MountSettings = { -readonly [Name in keyof MountOptions]: MountOptions[Name] } & { options: string[] };
@@ -40,6 +40,8 @@ function seconds(
   return { value: "SECONDS", help, apply: ({ mount }, value, option) => mount[field] = readSeconds(value, option) };
 }
 
+const TRANSPORTS = ["auto", "device", "uring"] as const;
+
 /** Options of every mount, in the order of the help. */
 export const GENERAL_OPTIONS: Rules<MountTarget> = {
   ro: flag("read-only", ({ mount }) => mount.readOnly = true),
@@ -61,6 +63,11 @@ export const GENERAL_OPTIONS: Rules<MountTarget> = {
   default_permissions: flag("let the kernel check permissions (the default)", ({ mount }) => {
     mount.defaultPermissions = true;
   }),
+  transport: {
+    value: "auto|device|uring",
+    help: "how requests come: over /dev/fuse, or over io_uring where the kernel offers it (auto: which is faster)",
+    apply: ({ mount }, value, option) => mount.transport = readWord(value, option, TRANSPORTS),
+  },
   debug: flag("show every request and its answer on standard error", ({ mount }) => mount.debug = true),
   auto_unmount: handedOn("unmount even when this process is killed"),
   fsname: {

@@ -19,6 +19,8 @@ export interface StatusReport {
   /** Where it was mounted: an absolute path. */
   readonly mountpoint: string;
   readonly placement: "loop" | "handler";
+  /** How requests come: over /dev/fuse or over io_uring. */
+  readonly transport: "device" | "uring";
   /** How many loops, or isolates of a handler, serve it. */
   readonly servers: number;
   readonly pid: number;
@@ -101,7 +103,7 @@ function readVersioned(value: unknown): Record<string, unknown> {
 export function readStatusReport(value: unknown): StatusReport {
   const report = value as StatusReport | null;
   const numbers = [report?.servers, report?.pid, report?.uptimeSeconds, report?.minor];
-  const texts = [report?.mountpoint, report?.placement];
+  const texts = [report?.mountpoint, report?.placement, report?.transport];
   if (
     numbers.some((field) => typeof field !== "number") || texts.some((field) => typeof field !== "string") ||
     !Array.isArray(report?.features) || typeof report?.operations !== "object" || report.operations === null ||

@@ -29,17 +29,28 @@ export interface ReplyDefaults {
   readonly gid: number;
 }
 
-/** Writes reply bodies into one buffer. Methods that `put` return the body's length in bytes. */
+/** The words of the same memory. */
+export function wordsOf(bytes: Uint8Array<ArrayBuffer>): Uint32Array {
+  return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >> 2);
+}
+
+/** Writes reply bodies into a buffer. Methods that `put` return the body's length in bytes. */
 export class ReplyBody {
   /** The room for a body, without the header. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly #words: Uint32Array;
+  bytes: Uint8Array<ArrayBuffer>;
+  #words: Uint32Array;
   readonly #defaults: ReplyDefaults;
 
   constructor(bytes: Uint8Array<ArrayBuffer>, defaults: ReplyDefaults) {
     this.bytes = bytes;
-    this.#words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >> 2);
+    this.#words = wordsOf(bytes);
     this.#defaults = defaults;
+  }
+
+  /** Builds further bodies in another buffer; `words` are its words. */
+  moveTo(bytes: Uint8Array<ArrayBuffer>, words: Uint32Array): void {
+    this.bytes = bytes;
+    this.#words = words;
   }
 
   /** Bytes as they are; free of cost when they already lie here, as those from `context.allocate` do. */
@@ -116,9 +127,10 @@ export class ReplyBody {
   /** `fuse_ioctl_out` and the bytes for the program. */
   putIoctl(result: number, output: Uint8Array): number {
     const out = STRUCT.fuse_ioctl_out;
+    // First of all, as `output` may lie here: over io_uring the input does.
+    this.bytes.set(output, out.SIZE);
     this.bytes.fill(0, 0, out.SIZE);
     this.#words[out.result >> 2] = result >>> 0;
-    this.bytes.set(output, out.SIZE);
     return out.SIZE + output.length;
   }
 

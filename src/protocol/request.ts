@@ -36,6 +36,14 @@ export class RequestView {
     return new RequestView(words, bytes, HEADER.SIZE);
   }
 
+  /** The request for as long as it is not answered: a copy, where the next one will overwrite it. */
+  keep(): RequestView {
+    const copy = RequestView.over(this.payload.slice(0, (this.length + 7) & ~7) as Uint8Array<ArrayBuffer>);
+    copy.device = this.device;
+    copy.begun = this.begun;
+    return copy;
+  }
+
   get length(): number {
     return this.words[HEADER.len >> 2]!;
   }

@@ -12,14 +12,22 @@ import { ReplyBody } from "../protocol/reply.ts";
 import type { RequestView } from "../protocol/request.ts";
 import { traceAnswers } from "../protocol/trace.ts";
 import { BackingFiles } from "../transport/backing_files.ts";
-import { DeviceReply } from "../transport/device_reply.ts";
 import { WaitingRequests } from "./waiting_requests.ts";
+
+/** The way of a transport's answers to the kernel. */
+export interface Reply {
+  /** Where the body of the next answer is built; a transport may move it (`LocalServer.body`). */
+  readonly body: Uint8Array<ArrayBuffer>;
+  /** Answers with `length` bytes of the body, or a negative errno. False when the kernel does not wait any more. */
+  send(request: RequestView, length: number): boolean;
+}
 
 /** What a loop serves, and how. */
 export interface LocalServerOptions {
   readonly filesystem: FileSystem;
   readonly settings: ServeSettings;
   readonly libc: Libc;
+  readonly reply: Reply;
   readonly metrics: MetricsRecorder;
   readonly log: Log;
 }
@@ -28,24 +36,26 @@ export interface LocalServerOptions {
 export class LocalServer {
   /** Requests that are to be served again. */
   readonly waiting: WaitingRequests;
+  /** Where the body of the next answer is built. */
+  readonly body: ReplyBody;
   readonly #dispatcher: Dispatcher;
   readonly #context: HeaderContext;
-  readonly #reply: DeviceReply;
+  readonly #reply: Reply;
   readonly #metrics: MetricsRecorder;
 
-  constructor({ filesystem, settings, libc, metrics, log }: LocalServerOptions) {
-    const { maxWrite, defaults, features, debug, interrupts } = settings;
-    const reply = new DeviceReply(libc, maxWrite);
+  constructor({ filesystem, settings, libc, reply, metrics, log }: LocalServerOptions) {
+    const { defaults, features, debug, interrupts } = settings;
+    const body = this.body = new ReplyBody(reply.body, defaults);
     this.#reply = reply;
     this.#metrics = metrics;
     const never = new AbortController().signal;
-    this.#context = new HeaderContext({ allocate: (size) => reply.body.subarray(0, size), signal: () => never });
+    this.#context = new HeaderContext({ allocate: (size) => body.bytes.subarray(0, size), signal: () => never });
     const send: Answer = (request, length) => this.#send(request, length);
     const answer = debug ? traceAnswers(send, (line) => log(line, undefined)) : send;
     this.waiting = new WaitingRequests(interrupts, answer);
     this.#dispatcher = new Dispatcher({
       filesystem,
-      body: new ReplyBody(reply.body, defaults),
+      body,
       answer,
       log,
       cacheNegative: defaults.negativeTimeout > 0,

@@ -3,21 +3,31 @@
  * kernel between requests, so that no event loop runs here.
  */
 import type { EndReason } from "../messages.ts";
-import type { DevicePoll } from "../transport/device_poll.ts";
-import { type DeviceReader, SPINS } from "../transport/device_reader.ts";
-import type { LocalServer } from "./local_server.ts";
-import type { SpinToken } from "./spin_token.ts";
+import { DevicePoll } from "../transport/device_poll.ts";
+import { DeviceReader, SPINS } from "../transport/device_reader.ts";
+import { DeviceReply } from "../transport/device_reply.ts";
+import { LocalServer, type LocalServerOptions } from "./local_server.ts";
+import { SpinToken } from "./spin_token.ts";
 
-/** What a loop is made of. */
-export interface LoopParts {
+/** Serves over the device until the end, and says why it ended. */
+export function serveDevice(options: Omit<LocalServerOptions, "reply">): EndReason {
+  const { libc, settings } = options;
+  return runLoop({
+    reader: new DeviceReader({ libc, ...settings }),
+    poll: new DevicePoll(libc, settings.poll),
+    spin: new SpinToken(settings.spinning),
+    server: new LocalServer({ ...options, reply: new DeviceReply(libc, settings.maxWrite) }),
+  });
+}
+
+interface LoopParts {
   readonly reader: DeviceReader;
   readonly poll: DevicePoll;
   readonly spin: SpinToken;
   readonly server: LocalServer;
 }
 
-/** Serves until the end and says why it ended. */
-export function runLoop({ reader, poll, spin, server }: LoopParts): EndReason {
+function runLoop({ reader, poll, spin, server }: LoopParts): EndReason {
   const { waiting } = server;
   for (let empty = 0;;) {
     if (waiting.size > 0) waiting.serveDue((request) => server.serveAgain(request));

@@ -4,7 +4,7 @@
  */
 import { ERRNO } from "../fs/errors.ts";
 import type { Answer } from "../protocol/dispatch.ts";
-import { RequestView } from "../protocol/request.ts";
+import type { RequestView } from "../protocol/request.ts";
 
 /** The longest time between two tries, in milliseconds. */
 const LONGEST = 20;
@@ -40,12 +40,9 @@ export class WaitingRequests {
     return this.#waiting.length;
   }
 
-  /** Keeps `request`, which the loop's buffer will not hold for long, for another try after `milliseconds`. */
+  /** Keeps `request` for another try after `milliseconds`. */
   add(request: RequestView, milliseconds: number): void {
-    const copy = RequestView.over(request.payload.slice(0, (request.length + 7) & ~7) as Uint8Array<ArrayBuffer>);
-    copy.device = request.device;
-    copy.begun = request.begun;
-    this.#waiting.push({ request: copy, due: performance.now() + milliseconds, delay: milliseconds });
+    this.#waiting.push({ request: request.keep(), due: performance.now() + milliseconds, delay: milliseconds });
   }
 
   /** Writes down that the kernel interrupts the request `uniqueLower`. */

@@ -7,12 +7,9 @@ import type { FileSystemModule } from "../fs/module.ts";
 import type { FromLoop, LoopServe, LoopStart, ToLoop } from "../messages.ts";
 import { MetricsRecorder } from "../metrics/metrics.ts";
 import type { Log } from "../protocol/dispatch.ts";
-import { LocalServer } from "../session/local_server.ts";
-import { runLoop } from "../session/loop.ts";
-import { SpinToken } from "../session/spin_token.ts";
+import { serveDevice } from "../session/loop.ts";
 import { methodsOf, needsCounts } from "../session/methods.ts";
-import { DevicePoll } from "../transport/device_poll.ts";
-import { DeviceReader } from "../transport/device_reader.ts";
+import { serveUring } from "../session/uring_loop.ts";
 
 declare const self: {
   onmessage: (event: MessageEvent<ToLoop>) => void;
@@ -20,8 +17,9 @@ declare const self: {
   close(): void;
 };
 
-/** What is served, once `start` has come. */
+/** What is served, and as which of how many loops, once `start` has come. */
 let filesystem: FileSystem | undefined;
+let place = { loop: 0, loops: 1 };
 
 self.onmessage = async ({ data }) => {
   try {
@@ -36,7 +34,8 @@ self.onmessage = async ({ data }) => {
 
 async function prepare({ module, options, loop, loops, shared }: LoopStart): Promise<void> {
   const { default: make } = await import(module) as FileSystemModule;
-  filesystem = make(options, { loop, loops, shared });
+  place = { loop, loops };
+  filesystem = make(options, { ...place, shared });
   const { features = [] } = filesystem;
   self.postMessage({ kind: "ready", methods: methodsOf(filesystem), features, needsCounts: needsCounts(filesystem) });
 }
@@ -47,11 +46,8 @@ async function serve({ settings, notifications, metrics: block }: LoopServe): Pr
   const libc = openLibc();
   filesystem!.initialize?.({ minor, features, maxWrite, notifier: loopNotifier(notifications) });
   const log: Log = (message, error) => self.postMessage({ kind: "log", message, detail: describeThrown(error) });
-  const reader = new DeviceReader({ libc, ...settings });
-  const poll = new DevicePoll(libc, settings.poll);
-  const metrics = new MetricsRecorder(block);
-  const server = new LocalServer({ filesystem: filesystem!, settings, libc, metrics, log });
-  const reason = runLoop({ reader, poll, spin: new SpinToken(settings.spinning), server });
+  const parts = { filesystem: filesystem!, settings, libc, metrics: new MetricsRecorder(block), log };
+  const reason = features.has("over-io-uring") ? serveUring(parts, place) : serveDevice(parts);
   await filesystem!.destroy?.();
   self.postMessage({ kind: "ended", reason });
   self.close();

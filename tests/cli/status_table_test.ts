@@ -12,6 +12,7 @@ const HEALTHY: MountStatus = {
   report: {
     mountpoint: "/mnt/x",
     placement: "loop",
+    transport: "device",
     servers: 2,
     pid: 7,
     uptimeSeconds: 3725,

@@ -9,6 +9,7 @@ import { NO_ORDINARY_USER } from "../support/ordinary_user.ts";
 const REPORT: StatusReport = {
   mountpoint: "/mnt/x",
   placement: "loop",
+  transport: "device",
   servers: 2,
   pid: 1,
   uptimeSeconds: 2,

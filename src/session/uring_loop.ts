@@ -1,0 +1,170 @@
+/**
+ * The loop over io_uring: takes requests from the queues of its cores until the mount ends, serves each in its own
+ * thread, and gives the answers back with the system call that waits for the next requests. FORGET, INTERRUPT and the
+ * end of the mount come from the device, which the ring watches.
+ */
+import { openLibcUring } from "../../ffi/library.ts";
+import { IORING_OP_POLL_ADD, URING_STRUCT } from "../../ffi/io_uring.ts";
+import { errnoName } from "../fs/errors.ts";
+import type { EndReason, LoopStart } from "../messages.ts";
+import { WITHOUT_ANSWER } from "../protocol/operations.ts";
+import type { RequestView } from "../protocol/request.ts";
+import { allowedCores, possibleCores, runOn } from "../transport/cores.ts";
+import { DevicePoll } from "../transport/device_poll.ts";
+import { DeviceReader } from "../transport/device_reader.ts";
+import { DeviceReply } from "../transport/device_reply.ts";
+import { Uring } from "../transport/uring.ts";
+import { UringEntries } from "../transport/uring_entries.ts";
+import { UringEntry } from "../transport/uring_entry.ts";
+import { UringReply } from "../transport/uring_reply.ts";
+import { shareOf } from "../transport/uring_share.ts";
+import { LocalServer, type LocalServerOptions } from "./local_server.ts";
+
+const SQE = URING_STRUCT.io_uring_sqe;
+
+/** What the completion of the watch over the device carries; entries count from 0. */
+const WATCH = -1;
+
+// poll.h
+const POLLIN = 1;
+
+// asm-generic/errno.h: what an entry is told at the end of a connection (fuse_uring_cmd, fuse_uring_entry_teardown).
+const ENOTCONN = 107;
+const ECONNABORTED = 103;
+const ECANCELED = 125;
+const ENDED = new Set([-ENOTCONN, -ECONNABORTED, -ECANCELED]);
+
+/**
+ * Milliseconds in which the device is left alone after it was read: forgets come in swarms, and are fewer and larger
+ * when they are let gather.
+ */
+const DEVICE_PAUSE = 2;
+
+/** A loop's submissions: more at a time are handed over in several calls. */
+const RING_ENTRIES = 64;
+
+/**
+ * Serves as loop number `loop` of `loops`, and says why it ended.
+ *
+ * @throws when the kernel refuses a ring, or what the ring must take.
+ */
+export function serveUring(
+  options: Omit<LocalServerOptions, "reply">,
+  { loop, loops }: Pick<LoopStart, "loop" | "loops">,
+): EndReason {
+  const { libc, settings } = options;
+  const { device, poll: pollDescriptor, maxWrite: payloadSize } = settings;
+  const uring = openLibcUring();
+  const share = shareOf(loop, { loops, possible: possibleCores(), allowed: allowedCores(uring), payloadSize });
+  if (share.cores.length > 0) runOn(uring, share.cores);
+  using ring = new Uring(libc, uring, RING_ENTRIES);
+  const entries = new UringEntries({ libc, uring, ring, share, device, payloadSize });
+  const reply = new UringReply(new DeviceReply(libc, payloadSize));
+  const reader = new DeviceReader({ libc, ...settings });
+  const poll = new DevicePoll(libc, pollDescriptor);
+  const server = new LocalServer({ ...options, reply });
+  return new UringLoop({ ring, entries, reply, reader, poll, pollDescriptor, server }).run();
+}
+
+interface UringLoopParts {
+  readonly ring: Uring;
+  readonly entries: UringEntries;
+  readonly reply: UringReply;
+  readonly reader: DeviceReader;
+  readonly poll: DevicePoll;
+  readonly pollDescriptor: number;
+  readonly server: LocalServer;
+}
+
+class UringLoop {
+  readonly #parts: UringLoopParts;
+  /** When the device is to be watched again; 0 while it is. */
+  #watchAt = performance.now();
+  readonly #serveAgain = (request: RequestView) => this.#dispatch(request, true);
+
+  constructor(parts: UringLoopParts) {
+    this.#parts = parts;
+  }
+
+  run(): EndReason {
+    const { ring, entries, server: { waiting } } = this.#parts;
+    for (;;) {
+      if (waiting.size > 0) waiting.serveDue(this.#serveAgain);
+      this.#commit();
+      ring.submitAndWait(this.#untilNext());
+      while (ring.takeCompletion()) {
+        if (ring.userData === WATCH) {
+          const reason = this.#readDevice();
+          if (reason !== undefined) return reason;
+        } else if (ring.result < 0) {
+          return this.#end(ring.result);
+        } else {
+          this.#dispatch(entries.at(ring.userData), false);
+        }
+      }
+    }
+  }
+
+  /** Milliseconds until there is something to do by itself; -1 when there is nothing. */
+  #untilNext(): number {
+    const retry = this.#parts.server.waiting.untilNext();
+    if (this.#watchAt === 0) return retry;
+    const left = this.#watchAt - performance.now();
+    if (left <= 0) {
+      this.#watch();
+      return retry;
+    }
+    return retry < 0 ? left : Math.min(retry, left);
+  }
+
+  #watch(): void {
+    const { ring, pollDescriptor } = this.#parts;
+    const at = ring.next(WATCH);
+    ring.submissions[at] = IORING_OP_POLL_ADD;
+    ring.submissions[at + (SQE.fd >> 2)] = pollDescriptor;
+    ring.submissions[at + (SQE.poll32_events >> 2)] = POLLIN;
+    this.#watchAt = 0;
+  }
+
+  /** Serves what the device has, and says when that is the end. */
+  #readDevice(): EndReason | undefined {
+    const { reader, poll, server, reply } = this.#parts;
+    this.#watchAt = performance.now() + DEVICE_PAUSE;
+    if (poll.wait(0)) return "stopped";
+    for (;;) {
+      const found = reader.read();
+      if (found === "empty") return undefined;
+      if (found !== "request") return found;
+      server.body.moveTo(reply.body, reply.bodyWords);
+      server.serve(reader.request);
+    }
+  }
+
+  #dispatch(request: RequestView, again: boolean): void {
+    const { server, entries, reply } = this.#parts;
+    const entry = request instanceof UringEntry ? request : undefined;
+    const { body, bodyWords } = entry ?? reply;
+    entry?.rewind();
+    server.body.moveTo(body, bodyWords);
+    if (again) server.serveAgain(request);
+    else server.serve(request);
+    if (entry === undefined || entry.answer !== undefined) return;
+    if (WITHOUT_ANSWER.has(entry.opcode)) reply.answered.push(entry);
+    else entries.hold(entry);
+  }
+
+  #commit(): void {
+    const { answered } = this.#parts.reply;
+    if (answered.length === 0) return;
+    for (const entry of answered) this.#parts.entries.commit(entry);
+    answered.length = 0;
+  }
+
+  /** An entry has failed: why the connection has ended, which only the device says. */
+  #end(result: number): EndReason {
+    const found = this.#parts.reader.read();
+    if (found === "unmounted" || found === "aborted") return found;
+    if (ENDED.has(result)) return "unmounted";
+    throw new Error(`Cannot serve over io_uring: the kernel says ${errnoName(-result) ?? result} of an entry`);
+  }
+}

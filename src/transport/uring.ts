@@ -1,0 +1,188 @@
+/**
+ * One io_uring: entries for submission are written into memory that the kernel reads, completions are read from memory
+ * that it writes, and one system call hands over the ones and waits for the others (io_uring(7)). Only the thread that
+ * made it may use it.
+ */
+import * as IO_URING from "../../ffi/io_uring.ts";
+import type { Libc, LibcUring } from "../../ffi/library.ts";
+import { addressOf, isMapFailed, memoryAt } from "../../ffi/memory.ts";
+import { errnoName } from "../fs/errors.ts";
+
+const {
+  io_uring_params: PARAMS,
+  io_sqring_offsets: SQ,
+  io_cqring_offsets: CQ,
+  io_uring_sqe: SQE,
+  io_uring_cqe: CQE,
+  io_uring_getevents_arg: ARGUMENT,
+} = IO_URING.URING_STRUCT;
+
+const ARGUMENT_SIZE = BigInt(ARGUMENT.SIZE);
+
+/** Words of a submission entry: two of 64 bytes (IORING_SETUP_SQE128). */
+const SQE_WORDS = 2 * SQE.SIZE / 4;
+
+// The kernel hands over requests only while this thread is in the system call that waits for them.
+const SETUP = IO_URING.IORING_SETUP_SQE128 | IO_URING.IORING_SETUP_SUBMIT_ALL | IO_URING.IORING_SETUP_SINGLE_ISSUER |
+  IO_URING.IORING_SETUP_DEFER_TASKRUN;
+
+// sys/mman.h
+const PROT_READ_WRITE = 3;
+const MAP_SHARED_POPULATE = 0x8001;
+
+// asm-generic/errno.h
+const EINTR = 4;
+const ETIME = 62;
+
+interface Mapping {
+  readonly pointer: Deno.PointerObject;
+  readonly buffer: ArrayBuffer;
+}
+
+export class Uring implements Disposable {
+  /** The words of all submission entries; {@linkcode next} says which are to be filled in. */
+  readonly submissions: Uint32Array;
+  /** Of the completion that `takeCompletion` found: which submission's, and what came of it (or a negative errno). */
+  userData = 0;
+  result = 0;
+
+  readonly #libc: Libc;
+  readonly #uring: LibcUring;
+  readonly #descriptor: number;
+  readonly #mappings: Mapping[] = [];
+  /** Heads, tails and completions. */
+  readonly #ring: Int32Array;
+  readonly #submissionTail: number;
+  readonly #submissionMask: number;
+  readonly #completionHead: number;
+  readonly #completionTail: number;
+  readonly #completionMask: number;
+  readonly #completions: number;
+  /** `io_uring_getevents_arg`, and behind it the `__kernel_timespec` that it points to when there is a limit. */
+  readonly #argument = new Uint32Array((ARGUMENT.SIZE + 16) / 4);
+  readonly #argumentBytes = new Uint8Array(this.#argument.buffer);
+  readonly #timeout: readonly [lower: number, upper: number];
+  #tail: number;
+  #pending = 0;
+
+  /**
+   * `entries` is how many submissions fit in at a time, a power of two.
+   *
+   * @throws when the kernel refuses, as it does where io_uring is switched off or a sandbox forbids it.
+   */
+  constructor(libc: Libc, uring: LibcUring, entries: number) {
+    this.#libc = libc;
+    this.#uring = uring;
+    const params = new Uint32Array(PARAMS.SIZE / 4);
+    params[PARAMS.flags >> 2] = SETUP;
+    this.#descriptor = uring.symbols.io_uring_setup(
+      IO_URING.SYS_io_uring_setup,
+      entries,
+      new Uint8Array(params.buffer),
+    );
+    if (this.#descriptor < 0) throw new Error(`Cannot make an io_uring: ${errnoName(uring.errno[0]!)}`);
+    const word = (at: number) => params[at >> 2]!;
+    const count = word(PARAMS.sq_entries);
+    const size = Math.max(
+      word(PARAMS.sq_off + SQ.array) + count * 4,
+      word(PARAMS.cq_off + CQ.cqes) + word(PARAMS.cq_entries) * CQE.SIZE,
+    );
+    const ring = this.#ring = new Int32Array(this.#map(size, IO_URING.IORING_OFF_SQ_RING));
+    this.submissions = new Uint32Array(this.#map(count * SQE_WORDS * 4, IO_URING.IORING_OFF_SQES));
+    this.#submissionTail = word(PARAMS.sq_off + SQ.tail) >> 2;
+    this.#submissionMask = ring[word(PARAMS.sq_off + SQ.ring_mask) >> 2]!;
+    this.#completionHead = word(PARAMS.cq_off + CQ.head) >> 2;
+    this.#completionTail = word(PARAMS.cq_off + CQ.tail) >> 2;
+    this.#completionMask = ring[word(PARAMS.cq_off + CQ.ring_mask) >> 2]!;
+    this.#completions = word(PARAMS.cq_off + CQ.cqes) >> 2;
+    // The array says which entry stands in which place: always its own.
+    const array = word(PARAMS.sq_off + SQ.array) >> 2;
+    for (let entry = 0; entry < count; entry++) ring[array + entry] = entry;
+    this.#tail = ring[this.#submissionTail]!;
+    const timespec = addressOf(this.#argumentBytes) + BigInt(ARGUMENT.SIZE);
+    this.#timeout = [Number(timespec & 0xffff_ffffn), Number(timespec >> 32n)];
+  }
+
+  /** Makes room for one more submission and returns where its words begin, all of them 0 but `user_data`. */
+  next(userData: number): number {
+    if (this.#pending > this.#submissionMask) this.submit();
+    const at = (this.#tail & this.#submissionMask) * SQE_WORDS;
+    this.#tail = (this.#tail + 1) | 0;
+    this.#pending++;
+    this.submissions.fill(0, at, at + SQE_WORDS);
+    this.submissions[at + (SQE.user_data >> 2)] = userData;
+    return at;
+  }
+
+  /** Hands over what was submitted. */
+  submit(): void {
+    this.#enter(0, 0);
+  }
+
+  /**
+   * Hands over what was submitted and waits until something has completed, at most for `milliseconds` (-1: for ever).
+   */
+  submitAndWait(milliseconds: number): void {
+    const argument = this.#argument;
+    const limited = milliseconds >= 0;
+    argument[ARGUMENT.ts >> 2] = limited ? this.#timeout[0] : 0;
+    argument[(ARGUMENT.ts >> 2) + 1] = limited ? this.#timeout[1] : 0;
+    if (limited) {
+      argument[ARGUMENT.SIZE >> 2] = Math.floor(milliseconds / 1000);
+      argument[(ARGUMENT.SIZE >> 2) + 2] = (milliseconds % 1000) * 1_000_000;
+    }
+    this.#enter(1, IO_URING.IORING_ENTER_GETEVENTS | IO_URING.IORING_ENTER_EXT_ARG);
+  }
+
+  /** Takes the next completion, if there is one. */
+  takeCompletion(): boolean {
+    const ring = this.#ring;
+    const head = ring[this.#completionHead]!;
+    // The kernel writes a completion before it moves the tail.
+    if (head === Atomics.load(ring, this.#completionTail)) return false;
+    const at = this.#completions + (head & this.#completionMask) * (CQE.SIZE / 4);
+    this.userData = ring[at + (CQE.user_data >> 2)]!;
+    this.result = ring[at + (CQE.res >> 2)]!;
+    Atomics.store(ring, this.#completionHead, (head + 1) | 0);
+    return true;
+  }
+
+  [Symbol.dispose](): void {
+    for (const { pointer, buffer } of this.#mappings) {
+      this.#uring.symbols.munmap(pointer, BigInt(buffer.byteLength));
+    }
+    this.#libc.symbols.close(this.#descriptor);
+  }
+
+  #enter(atLeast: number, flags: number): void {
+    Atomics.store(this.#ring, this.#submissionTail, this.#tail);
+    const { symbols, errno } = this.#uring;
+    const argument = this.#argumentBytes;
+    const taken = symbols.io_uring_enter(
+      IO_URING.SYS_io_uring_enter,
+      this.#descriptor,
+      this.#pending,
+      atLeast,
+      flags,
+      argument,
+      ARGUMENT_SIZE,
+    );
+    if (taken >= 0) this.#pending -= taken;
+    else if (errno[0] !== EINTR && errno[0] !== ETIME) {
+      throw new Error(`Cannot wait for requests over io_uring: ${errnoName(errno[0]!)}`);
+    }
+  }
+
+  #map(size: number, offset: bigint): ArrayBuffer {
+    const { symbols, errno } = this.#uring;
+    const pointer = symbols.mmap(null, BigInt(size), PROT_READ_WRITE, MAP_SHARED_POPULATE, this.#descriptor, offset);
+    if (pointer === null || isMapFailed(pointer)) {
+      const reason = errnoName(errno[0]!);
+      this[Symbol.dispose]();
+      throw new Error(`Cannot map the memory of an io_uring: ${reason}`);
+    }
+    const buffer = memoryAt(pointer, size);
+    this.#mappings.push({ pointer, buffer });
+    return buffer;
+  }
+}
