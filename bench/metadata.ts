@@ -1,11 +1,14 @@
 /**
  * What one operation costs over FUSE, in microseconds: Trellis against libfuse's own C `passthrough_ll`, on tmpfs, with
- * the kernel's caches off, in one run and in alternating order. `deno task bench [--short]`
+ * the kernel's caches off, in one run and in alternating order. `deno task bench [--short] [--uring]`
+ *
+ * `--uring` adds Trellis over io_uring, which the kernel has to offer (see doctor).
  *
  * The client is a separate C program. The table shows medians; the last columns, the ratio to C with as many threads.
  */
 import { type Bench, compilePrograms, median, peers, runClient } from "./peers.ts";
 
+const URING = Deno.args.includes("--uring");
 const ROUNDS = Deno.args.includes("--short") ? 3 : 7;
 const COUNT = Deno.args.includes("--short") ? 1500 : 4000;
 
@@ -40,6 +43,16 @@ for (const processes of [1, navigator.hardwareConcurrency]) {
     });
     console.log([operation.padEnd(10), ...cells].join(""));
   }
+  const means = names.map((name) => `×${geometricMean(figures, name).toFixed(2)}`.padStart(24));
+  console.log(["all".padEnd(10), ...means].join(""));
+}
+
+/** Of a peer's ratios to C, over all operations. */
+function geometricMean(figures: Map<string, Map<string, number[]>>, name: string): number {
+  const logarithms = OPERATIONS.map(([operation]) =>
+    Math.log(median(figures.get(name)!.get(operation)!) / median(figures.get("C passthrough_ll")!.get(operation)!))
+  );
+  return Math.exp(logarithms.reduce((sum, value) => sum + value, 0) / logarithms.length);
 }
 
 /** Microseconds by peer and operation. */
@@ -47,7 +60,7 @@ async function measure(processes: number): Promise<Map<string, Map<string, numbe
   await using programs = await compilePrograms();
   const figures = new Map<string, Map<string, number[]>>();
   for (let round = 0; round < ROUNDS; round++) {
-    const order = peers(programs);
+    const order = peers(programs, URING);
     if (round % 2 === 1) order.reverse();
     for (const peer of order) await measurePeer(programs, peer, processes, figures);
   }

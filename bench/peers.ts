@@ -48,10 +48,11 @@ export function cachingPeers({ directory }: Bench): Peer[] {
 }
 
 /** All peers with the kernel's caches off, in the order of the table. */
-export function peers({ directory }: Bench): Peer[] {
+export function peers({ directory }: Bench, uring: boolean): Peer[] {
   const off = "attr_timeout=0,entry_timeout=0";
-  const passthrough = (source: string, mountpoint: string, loops: number) =>
-    trellis(["-o", `cache=never,loops=${loops}`, source, mountpoint]);
+  const passthrough = (source: string, mountpoint: string, loops: number, transport = "device") =>
+    trellis(["-o", `cache=never,loops=${loops},transport=${transport}`, source, mountpoint]);
+  const cores = navigator.hardwareConcurrency;
   return [
     { name: "host", start: () => host(directory) },
     peer(directory, "C passthrough_ll", (source, mountpoint) => [
@@ -64,7 +65,11 @@ export function peers({ directory }: Bench): Peer[] {
     ]),
     peer(directory, "passthrough, 1 loop", (source, mountpoint) => passthrough(source, mountpoint, 1)),
     peer(directory, "passthrough, 2 loops", (source, mountpoint) => passthrough(source, mountpoint, 2)),
-    peer(directory, "memory", (_source, mountpoint) => trellis(["-o", off, mountpoint])),
+    peer(directory, "memory", (_source, mountpoint) => trellis(["-o", `${off},transport=device`, mountpoint])),
+    ...!uring ? [] : [
+      peer(directory, "passthrough, uring", (source, mountpoint) => passthrough(source, mountpoint, cores, "uring")),
+      peer(directory, "memory, uring", (_source, mountpoint) => trellis(["-o", `${off},transport=uring`, mountpoint])),
+    ],
   ];
 }
 

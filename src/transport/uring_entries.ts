@@ -60,7 +60,7 @@ export class UringEntries {
       this.#add(queue);
       this.#grown.add(queue);
     }
-    if (this.#grown.has(queue)) this.#nudge(queue);
+    if (this.#grown.has(queue)) this.#nudge(entry);
   }
 
   #count(queue: number, change: number): number {
@@ -80,18 +80,18 @@ export class UringEntries {
   /**
    * Has a request arrive in the queue. The kernel gives requests that wait in a queue to an entry that is committed, but
    * not to one that is registered (fuse_uring_do_register), so that they would wait for the next that arrives. This one
-   * does: what the page cache has of the root, a directory, which is nothing. It arrives in the queue of the core that
-   * asks for it.
+   * does: what the page cache has of no byte of the file that the kept request is about. It arrives in the queue of the
+   * core that asks for it. Of a directory there is no such request: then it is the next one of that core that helps.
    */
-  #nudge(queue: number): void {
+  #nudge({ queue, node }: UringEntry): void {
     const { ring, libc, uring, share, device } = this.#options;
     // The new entry first, or the nudge waits with the others.
     ring.submit();
     const cores = share.cores.length === 1 ? share.cores : allowedCores(uring);
     const moved = cores.length > 1 && runOn(uring, [queue]);
     const unique = NUDGE + 2 * (this.#nudges++ % 2 ** 20);
-    const message = encodeNotification({ kind: "retrieve", unique, node: 1, offset: 0, size: 0 });
-    // It fails only when the connection has ended, which the loop will notice.
+    const message = encodeNotification({ kind: "retrieve", unique, node, offset: 0, size: 0 });
+    // It fails for a directory, and when the connection has ended, which the loop will notice.
     libc.symbols.write(device, message, message.length);
     if (moved) runOn(uring, cores);
   }

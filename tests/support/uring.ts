@@ -1,0 +1,31 @@
+/** FUSE over io_uring for tests: switched on while something mounts, as root, and put back as it was. */
+import { whyNoUring } from "../../src/transport/uring_support.ts";
+
+const PARAMETER = "/sys/module/fuse/parameters/enable_uring";
+
+/** Why nothing can be mounted over io_uring here; undefined when it can be, or can be switched on. */
+export const NO_URING: string | undefined = findReason();
+
+function findReason(): string | undefined {
+  try {
+    using _on = switchUring("Y");
+    return whyNoUring();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "this kernel's FUSE does not know io_uring";
+    if (error instanceof Deno.errors.PermissionDenied) return whyNoUring();
+    throw error;
+  }
+}
+
+/** What runs meanwhile may mount over io_uring. A mount that has been made stays as it is. */
+export async function withUring<Result>(act: () => Promise<Result>): Promise<Result> {
+  using _on = Deno.uid() === 0 ? switchUring("Y") : undefined;
+  return await act();
+}
+
+/** Sets the module's parameter until it is disposed of. */
+export function switchUring(value: "Y" | "N"): Disposable {
+  const before = Deno.readTextFileSync(PARAMETER).trim();
+  if (before !== value) Deno.writeTextFileSync(PARAMETER, value);
+  return { [Symbol.dispose]: () => before === value ? undefined : Deno.writeTextFileSync(PARAMETER, before) };
+}
