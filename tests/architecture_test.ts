@@ -66,6 +66,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/metrics",
     "src/mount.ts",
     "src/telemetry",
+    "src/transport",
   ],
   "mod.ts": [
     "ffi",

@@ -49,7 +49,7 @@ function describeRows({ deno, libfuse, fusermount, device, kernel, ...rest }: Fi
     ["user_allow_other", rest.userAllowOther ? "yes" : "no: only root may use allow_other (/etc/fuse.conf)"],
     ["kernel", kernel.release],
     ["FUSE", kernel.fuse === undefined ? "not tried" : `7.${kernel.fuse.minor}\n${wrap(kernel.fuse.features)}`],
-    ["io_uring", URING[kernel.uring]],
+    ["io_uring", rest.uring.usable ? "yes, for filesystems in loops (-o transport=uring)" : `no: ${rest.uring.reason}`],
     ["kernel passthrough", describePassthrough(rest.kernelPassthrough)],
     ["stale mounts", mounts.length === 0 ? "none" : mounts.join("\n")],
   ];
@@ -61,12 +61,6 @@ function describePassthrough({ usable, reason, source }: Findings["kernelPassthr
   return "yes, of sources on local filesystems (doctor --source DIRECTORY says of which);\n" +
     "not with the mount options writeback and no_kernel_passthrough";
 }
-
-const URING: Record<Findings["kernel"]["uring"], string> = {
-  on: "on",
-  off: "off (on, as root: echo Y >/sys/module/fuse/parameters/enable_uring)",
-  absent: "not in this kernel's FUSE",
-};
 
 /** Words in lines of at most 80 characters. */
 function wrap(words: readonly string[]): string {

@@ -6,6 +6,7 @@ import { type MountEntry, readMountTable } from "../connection/mount_table.ts";
 import { isStale } from "../connection/mountpoint.ts";
 import { type KernelFacts, probeKernel } from "../connection/probe.ts";
 import { examineKernelPassthrough, type KernelPassthroughFindings } from "./kernel_passthrough.ts";
+import { whyNoUring } from "../transport/uring_support.ts";
 import { type FuseDevice, inspectFuseDevice } from "./fuse_device.ts";
 
 /** What `doctor --json` prints. */
@@ -23,6 +24,7 @@ export interface Findings {
   readonly userAllowOther: boolean;
   readonly kernel: KernelFindings;
   readonly kernelPassthrough: KernelPassthroughFindings;
+  readonly uring: UringFindings;
   readonly staleMounts: readonly StaleMount[];
 }
 
@@ -32,6 +34,12 @@ interface KernelFindings {
   readonly fuse: KernelFacts | undefined;
   /** Whether the kernel lets FUSE use io_uring: an administrator can switch it on where it is "off". */
   readonly uring: "on" | "off" | "absent";
+}
+
+/** Whether mounts of this user's can have io_uring as their transport, and why not. */
+interface UringFindings {
+  readonly usable: boolean;
+  readonly reason: string | undefined;
 }
 
 interface LibfuseFindings {
@@ -64,6 +72,7 @@ export interface StaleMount {
 export async function examine(source?: string): Promise<Findings> {
   const problems = await findProblems();
   const probe = problems.length === 0 ? await examineFuse(problems) : undefined;
+  const noUring = whyNoUring();
   return {
     canMount: problems.length === 0,
     problems,
@@ -74,6 +83,7 @@ export async function examine(source?: string): Promise<Findings> {
     userAllowOther: await readUserAllowOther(),
     kernel: { release: Deno.osRelease(), fuse: probe?.facts, uring: await readUring() },
     kernelPassthrough: await examineKernelPassthrough(probe?.backing, source),
+    uring: { usable: noUring === undefined, reason: noUring },
     staleMounts: await findStaleMounts(),
   };
 }

@@ -10,7 +10,7 @@ import type { Feature } from "./features.ts";
 import { agree, type Agreement, decodeInit, encodeInit, type KernelOffer } from "./handshake.ts";
 import { findMount, findMountNow } from "./mount_table.ts";
 import { captureStandardError } from "./standard_error.ts";
-import { UnmountError } from "./unmount.ts";
+import { UnmountError, unmountLazily } from "./unmount.ts";
 
 // fcntl.h, poll.h and sys/eventfd.h, alike on x86_64 and aarch64
 const O_RDWR_CLOEXEC = 0o2000002;
@@ -127,10 +127,16 @@ export class Connection implements Disposable {
 
   async #unmount(): Promise<void> {
     await openLibfuse().symbols.fuse_session_unmount(this.#session);
-    const left = await findMount(this.mountpoint);
-    if (left !== undefined && left.device === this.mountedDevice) {
+    // libfuse leaves alone what was aborted (fuse_kern_unmount in lib/mount.c).
+    if (await this.#isMounted()) await unmountLazily(this.mountpoint);
+    if (await this.#isMounted()) {
       throw new UnmountError(`Cannot unmount "${this.mountpoint}": libfuse did not take it away; its words are above`);
     }
+  }
+
+  async #isMounted(): Promise<boolean> {
+    const mount = await findMount(this.mountpoint);
+    return mount !== undefined && mount.device === this.mountedDevice;
   }
 
   /** Closes the device. The kernel ends the connection when its last descriptor is closed. */
