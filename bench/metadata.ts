@@ -2,7 +2,8 @@
  * What one operation costs over FUSE, in microseconds: Trellis against libfuse's own C `passthrough_ll`, on tmpfs, with
  * the kernel's caches off, in one run and in alternating order. `deno task bench [--short] [--uring]`
  *
- * `--uring` adds Trellis over io_uring, which the kernel has to offer (see doctor).
+ * `--uring` adds Trellis over io_uring, which the kernel has to offer (see doctor). With
+ * `TRELLIS_PASSTHROUGH_HP` the program of that path, libfuse's C++ `passthrough_hp` (3.18 or newer), is measured beside it.
  *
  * The client is a separate C program. The table shows medians; the last columns, the ratio to C with as many threads.
  */

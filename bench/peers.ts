@@ -53,6 +53,7 @@ export function peers({ directory }: Bench, uring: boolean): Peer[] {
   const passthrough = (source: string, mountpoint: string, loops: number, transport = "device") =>
     trellis(["-o", `cache=never,loops=${loops},transport=${transport}`, source, mountpoint]);
   const cores = navigator.hardwareConcurrency;
+  const hp = Deno.env.get("TRELLIS_PASSTHROUGH_HP");
   return [
     { name: "host", start: () => host(directory) },
     peer(directory, "C passthrough_ll", (source, mountpoint) => [
@@ -68,6 +69,17 @@ export function peers({ directory }: Bench, uring: boolean): Peer[] {
     peer(directory, "memory", (_source, mountpoint) => trellis(["-o", `${off},transport=device`, mountpoint])),
     ...!uring ? [] : [
       peer(directory, "passthrough, uring", (source, mountpoint) => passthrough(source, mountpoint, cores, "uring")),
+      ...hp === undefined ? [] : [
+        peer(directory, "C++ hp, uring", (source, mountpoint) => [
+          hp,
+          "--foreground",
+          "--nocache",
+          "-o",
+          "io_uring,default_permissions",
+          source,
+          mountpoint,
+        ]),
+      ],
       peer(directory, "memory, uring", (_source, mountpoint) => trellis(["-o", `${off},transport=uring`, mountpoint])),
     ],
   ];
