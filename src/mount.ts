@@ -51,7 +51,8 @@ export interface MountOptions extends LimitOptions {
   readonly control?: boolean;
   /**
    * How requests come and answers go: over `/dev/fuse` ("device") or over io_uring ("uring": placement "loop", Linux 6.14
-   * or newer with the fuse module's parameter `enable_uring` on). Default "auto": io_uring where it can be had.
+   * or newer with the fuse module's parameter `enable_uring` on). Default "auto": io_uring where it can
+   * be had and every core gets a loop, otherwise the device.
    */
   readonly transport?: Transport | "auto";
   /** Log every request and its answer. */
@@ -87,7 +88,7 @@ export async function mount(
   const placed = await place(filesystem, limits, notifications, log, resources);
   const { placement, servers, methods, features, readMetrics } = placed;
   const wanted = wantedFeatures(new Set(methods), features);
-  askForTransport(wanted, path, { asked: options.transport ?? "auto", placement });
+  askForTransport(wanted, path, { asked: options.transport ?? "auto", placement, servers: servers.length });
 
   const connection = resources.use(Connection.mount(path, libfuseOptions(options)));
   resources.defer(() => connection.unmount());

@@ -49,7 +49,12 @@ function describeRows({ deno, libfuse, fusermount, device, kernel, ...rest }: Fi
     ["user_allow_other", rest.userAllowOther ? "yes" : "no: only root may use allow_other (/etc/fuse.conf)"],
     ["kernel", kernel.release],
     ["FUSE", kernel.fuse === undefined ? "not tried" : `7.${kernel.fuse.minor}\n${wrap(kernel.fuse.features)}`],
-    ["io_uring", rest.uring.usable ? "yes, for filesystems in loops (-o transport=uring)" : `no: ${rest.uring.reason}`],
+    [
+      "io_uring",
+      rest.uring.usable
+        ? "yes: taken where each core has a loop (-o transport=auto), or asked for (transport=uring)"
+        : `no: ${rest.uring.reason}`,
+    ],
     ["kernel passthrough", describePassthrough(rest.kernelPassthrough)],
     ["stale mounts", mounts.length === 0 ? "none" : mounts.join("\n")],
   ];

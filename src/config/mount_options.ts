@@ -65,7 +65,7 @@ export const GENERAL_OPTIONS: Rules<MountTarget> = {
   }),
   transport: {
     value: "auto|device|uring",
-    help: "how requests come: over /dev/fuse, or over io_uring where the kernel offers it (auto: which is faster)",
+    help: "how requests come: over /dev/fuse or io_uring (auto: io_uring where the kernel has it and each core a loop)",
     apply: ({ mount }, value, option) => mount.transport = readWord(value, option, TRANSPORTS),
   },
   debug: flag("show every request and its answer on standard error", ({ mount }) => mount.debug = true),

@@ -1,4 +1,6 @@
 /** Which of the two transports a mount takes: read(2) and write(2) on /dev/fuse, or io_uring. */
+import { openLibcUring } from "../../ffi/library.ts";
+import { allowedCores } from "./cores.ts";
 import { whyNoUring } from "./uring_support.ts";
 
 export type Transport = "device" | "uring";
@@ -10,14 +12,24 @@ export const URING_FEATURE = "over-io-uring";
 export interface TransportWish {
   readonly asked: Transport | "auto";
   readonly placement: "loop" | "handler";
+  /** How many loops, or isolates of a handler, serve it. */
+  readonly servers: number;
 }
 
-/** Which transport to ask the kernel for, and with "uring" asked for, why it cannot be had. */
-export function chooseTransport({ asked, placement }: TransportWish): { transport: Transport; reason?: string } {
-  if (asked === "device") return { transport: "device" };
+/**
+ * Which transport to ask the kernel for, and with "uring" asked for, why it cannot be had.
+ *
+ * "auto" takes io_uring where every core has a loop of its own. A loop that serves several cores is far slower over
+ * io_uring than on the device: it always wakes on another core than its caller's (docs/performance.md).
+ */
+export function chooseTransport(
+  { asked, placement, servers }: TransportWish,
+): { transport: Transport; reason?: string } {
+  if (asked === "device" || (asked === "auto" && placement === "handler")) return { transport: "device" };
   const reason = placement === "handler"
     ? 'its threads sleep in the kernel, so it is for modules with placement "loop" only'
     : whyNoUring();
-  if (reason === undefined) return { transport: "uring" };
-  return asked === "uring" ? { transport: "uring", reason } : { transport: "device" };
+  if (asked === "uring") return { transport: "uring", ...reason !== undefined && { reason } };
+  const suits = reason === undefined && servers >= allowedCores(openLibcUring()).length;
+  return { transport: suits ? "uring" : "device" };
 }

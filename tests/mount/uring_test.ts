@@ -80,6 +80,17 @@ Deno.test("io_uring that cannot be had is an error that says why, and nothing is
   await Deno.remove(path);
 });
 
+overUring("it is chosen by itself where every core has a loop, and not for an object", async () => {
+  const cores = navigator.hardwareConcurrency;
+  const chosen = async (filesystem: Parameters<typeof mountTemporarily>[0]) => {
+    await using mounted = await withUring(() => mountTemporarily(filesystem));
+    return mounted.session.transport;
+  };
+  assertEquals(await chosen({ module: LATER, loops: Math.min(cores, 16) }), cores <= 16 ? "uring" : "device");
+  assertEquals(await chosen({ module: LATER, loops: 1 }), cores === 1 ? "uring" : "device");
+  assertEquals(await chosen({}), "device");
+});
+
 for (const loops of [1, 2]) {
   overUring(
     `what answers Later is asked again, and ends when its caller is killed, with ${loops} loop(s)`,
