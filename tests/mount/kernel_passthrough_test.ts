@@ -178,7 +178,8 @@ privileged("100,000 opens by four processes over four loops leave no descriptor 
   const counts = new Int32Array(new SharedArrayBuffer(8));
   const options: BackedOptions = { source: tmpfs.path, counts };
   const module = new URL("backed_module.ts", import.meta.url);
-  await using mounted = await mountTemporarily({ module, options, loops: 4 });
+  // Over io_uring loops open descriptors of their own a moment after the mount.
+  await using mounted = await mountTemporarily({ module, options, loops: 4 }, { transport: "device" });
   await using client = await PosixClient.start();
   const before = await descriptors();
   const kept = await client.open(`${mounted.path}/0`, "O_RDWR");
@@ -196,6 +197,9 @@ async function descriptors(): Promise<number> {
   return (await Array.fromAsync(Deno.readDir("/proc/self/fd"))).length;
 }
 
+/** What a request becomes whose server dies; the last over io_uring, on its way to the loop. */
+const KILLED = ["ECONNABORTED", "ENOTCONN", "ECANCELED"];
+
 privileged("the kernel lets go of backing files when the session ends, and when its process dies", async (t) => {
   const endings: Record<string, (mount: MountProcess) => Promise<unknown>> = {
     "unmounted while a file is open": (mount) => run("umount", "-l", mount.mountpoint),
@@ -212,7 +216,7 @@ privileged("the kernel lets go of backing files when the session ends, and when 
       await client.pread(file, 4, 0);
       await end(mount);
       // After a kill the descriptor is gone with an error: nobody answered its flush.
-      await client.close(file).catch((error) => assert(["ECONNABORTED", "ENOTCONN"].includes(error.code), error));
+      await client.close(file).catch((error) => assert(KILLED.includes(error.code), error));
       await mount.ended();
       // The kernel keeps what belongs to a connection as long as it is mounted, also without a server.
       await run("umount", mount.mountpoint);
