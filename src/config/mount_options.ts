@@ -65,7 +65,7 @@ export const GENERAL_OPTIONS: Rules<MountTarget> = {
   }),
   transport: {
     value: "auto|device|uring",
-    help: "how requests come: over /dev/fuse or io_uring (auto: io_uring where the kernel has it and each core a loop)",
+    help: "how requests come: from /dev/fuse or over io_uring (auto: which is faster)",
     apply: ({ mount }, value, option) => mount.transport = readWord(value, option, TRANSPORTS),
   },
   debug: flag("show every request and its answer on standard error", ({ mount }) => mount.debug = true),

@@ -35,6 +35,7 @@ Deno.test("a report is taken whole or not at all", () => {
   const report = {
     mountpoint: "/mnt",
     placement: "loop",
+    transport: "uring",
     servers: 1,
     pid: 7,
     uptimeSeconds: 1.5,
