@@ -128,7 +128,7 @@ overUring("no request is lost when those that wait hold all entries of a queue a
     Atomics.notify(words, GATE);
     // It was the last in the kernel's list: it comes when all before it have been taken, and kept.
     assert((await plain.status).success);
-    assertEquals(await Deno.readTextFile(waiting), "40\n");
+    await waitFor("all others to wait on", async () => await Deno.readTextFile(waiting) === "40\n");
   } finally {
     words.fill(1);
     Atomics.notify(words, GATE);
