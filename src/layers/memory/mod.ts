@@ -52,7 +52,16 @@ export interface MemoryOptions {
   gid?: number;
   /** Permission bits of the root directory. Default 0o755. */
   mode?: number;
+  /**
+   * How many filesystems were here before, each of which died (`host.restarts`). Their files are gone: their node ids, which
+   * the kernel may still ask for, are none of this one's. Default 0.
+   */
+  restarts?: number;
 }
+
+/** Node ids of a filesystem in another's place begin so much later; a branch has room for 64 such pieces. */
+const IDS_APART = 2 ** 34;
+const PLACES_OF_IDS = 63;
 
 const PERMISSIONS = 0o7777;
 
@@ -76,13 +85,14 @@ export class MemoryFileSystem implements FileSystem {
   readonly #capacity: Capacity;
   // Ids are counted up and never used again, so that every entry's generation can stay 0.
   readonly #nodes = new Map<NodeId, Node>();
-  #lastNode = ROOT_NODE;
+  #lastNode: NodeId;
   readonly #cursors = new HandleTable<DirectoryCursor>();
   // The one answer of all lookups: it is read before the next method is called.
   readonly #entry: Entry;
 
   constructor(options: MemoryOptions = {}) {
-    const { size, inodes, uid = Deno.uid() ?? 0, gid = Deno.gid() ?? 0, mode = 0o755 } = options;
+    const { size, inodes, uid = Deno.uid() ?? 0, gid = Deno.gid() ?? 0, mode = 0o755, restarts = 0 } = options;
+    this.#lastNode = ROOT_NODE + (restarts % PLACES_OF_IDS) * IDS_APART;
     this.#capacity = new Capacity(size, inodes);
     this.#capacity.takeNode();
     const root = new DirectoryNode(mode & PERMISSIONS, { inode: ROOT_NODE, uid, gid, time: now() });
