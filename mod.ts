@@ -10,7 +10,7 @@ export type { Session } from "./src/session.ts";
 export { MountError } from "./src/connection/connection.ts";
 export { MountpointError } from "./src/connection/mountpoint.ts";
 export { LibraryError } from "./ffi/library.ts";
-export { type ErrnoName, errnoNameOf, FsError, Later } from "./src/fs/errors.ts";
+export { Elsewhere, type ErrnoName, errnoNameOf, FsError, Later } from "./src/fs/errors.ts";
 export * from "./src/fs/filesystem.ts";
 export * from "./src/fs/notifier.ts";
 export * from "./src/fs/attributes.ts";

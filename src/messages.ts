@@ -43,6 +43,8 @@ export interface LoopServe {
   readonly settings: ServeSettings;
   /** Where the loop's notifications go: a sender's port. */
   readonly notifications: MessagePort;
+  /** The ways to the handlers beside the loops, and which loop this is; see `src/transport/forwarding.ts`. */
+  readonly forwarding?: { readonly senders: readonly number[]; readonly loop: number };
   /** Where the loop counts what it does. */
   readonly metrics: MetricsBlock;
 }

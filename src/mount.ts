@@ -88,11 +88,12 @@ export async function mount(
   const placed = await place(filesystem, limits, notifications, log, resources);
   const { placement, servers, methods, features, readMetrics } = placed;
   const wanted = wantedFeatures(new Set(methods), features);
-  askForTransport(wanted, path, { asked: options.transport ?? "auto", placement, servers: servers.length });
+  const handsOn = placed.open !== undefined;
+  askForTransport(wanted, path, { asked: options.transport ?? "auto", placement, servers: servers.length, handsOn });
 
   const connection = resources.use(Connection.mount(path, libfuseOptions(options)));
   resources.defer(() => connection.unmount());
-  const { offer, agreement } = connection.handshake(wanted);
+  const { offer, agreement } = connection.handshake(wanted, placed.maxWrite);
   const transport: Transport = agreement.features.has(URING_FEATURE) ? "uring" : "device";
   if (options.transport === "uring" && transport !== "uring") throw noUring(path, "the kernel does not offer it");
   const spinning = new Int32Array(new SharedArrayBuffer(4));

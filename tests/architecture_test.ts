@@ -37,7 +37,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/layers/passthrough": ["ffi", "src/fs", "src/threads", "src/layers/support"],
   "src/workers": [...SHARED, ...SERVING, "src/transport"],
   "src/session.ts": [...SHARED, ...SERVING, "src/transport"],
-  "src/placements": [...SHARED, ...SERVING, "src/control", "src/session.ts"],
+  "src/placements": [...SHARED, ...SERVING, "src/control", "src/session.ts", "src/transport"],
   "src/mount.ts": [...SHARED, ...SERVING, "src/control", "src/transport", "src/session.ts", "src/placements"],
   "src/container": [],
   "src/config": [

@@ -74,7 +74,7 @@ export class Connection implements Disposable {
   }
 
   /** Reads the kernel's INIT and answers it. */
-  handshake(wanted: ReadonlySet<Feature>): { offer: KernelOffer; agreement: Agreement } {
+  handshake(wanted: ReadonlySet<Feature>, maxWrite?: number): { offer: KernelOffer; agreement: Agreement } {
     const { symbols, errno } = this.#libc;
     const events = new Int16Array(4);
     new Int32Array(events.buffer)[0] = this.device;
@@ -86,7 +86,7 @@ export class Connection implements Disposable {
     if (length < 0) throw new MountError(`Cannot read INIT of "${this.mountpoint}": ${errnoName(errno[0]!)}`);
     const request = buffer.slice(0, length);
     const offer = decodeInit(request);
-    const agreement = agree(offer, wanted);
+    const agreement = agree(offer, wanted, maxWrite);
     const reply = encodeInit(request, offer, agreement);
     if (symbols.write(this.device, reply, reply.length) < 0) {
       throw new MountError(`Cannot answer INIT of "${this.mountpoint}": ${errnoName(errno[0]!)}`);

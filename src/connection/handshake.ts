@@ -53,12 +53,12 @@ export function decodeInit(request: Uint8Array<ArrayBuffer>): KernelOffer {
   };
 }
 
-/** What to answer an offer with, when these features are wanted. */
-export function agree(offer: KernelOffer, wanted: ReadonlySet<Feature>): Agreement {
+/** What to answer an offer with, when these features are wanted, and writes of at most so many bytes. */
+export function agree(offer: KernelOffer, wanted: ReadonlySet<Feature>, maxWrite: number = MAX_WRITE): Agreement {
   const features = wanted.intersection(offer.features);
   // The kernel lets passthrough files neither use its writeback cache (fuse_file_io_open in fs/fuse/iomode.c).
   if (features.has("writeback-cache")) features.delete("passthrough");
-  return { minor: Math.min(offer.minor, FUSE_KERNEL_MINOR_VERSION), features, maxWrite: MAX_WRITE };
+  return { minor: Math.min(offer.minor, FUSE_KERNEL_MINOR_VERSION), features, maxWrite };
 }
 
 /** The whole reply to an INIT: `fuse_out_header` and `fuse_init_out`. */

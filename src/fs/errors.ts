@@ -238,3 +238,22 @@ export class Later extends Error {
     this.milliseconds = milliseconds;
   }
 }
+
+/**
+ * What a method inside a loop throws when a handler beside the loops is to answer (`LoopPlacement.handlers`): the request
+ * is handed on as it came, and nothing else happens to it in the loop. Forgets are handed on one node at a time. Make one
+ * for each handler, and throw it again and again.
+ */
+export class Elsewhere extends Error {
+  override readonly name = "Elsewhere";
+  /** The handler's number, from 0. */
+  readonly handler: number;
+
+  constructor(handler: number) {
+    const limit = Error.stackTraceLimit;
+    Error.stackTraceLimit = 0;
+    super(`Handler ${handler} answers this`);
+    Error.stackTraceLimit = limit;
+    this.handler = handler;
+  }
+}

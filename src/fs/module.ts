@@ -10,8 +10,10 @@ import type { Awaitable, FileSystem } from "./filesystem.ts";
 export interface LoopHost<Shared = unknown> {
   /** This loop's (or worker's) number, from 0. */
   readonly loop: number;
-  /** How many loops serve the mount. */
+  /** How many loops serve the mount, the handlers beside them counted too. */
   readonly loops: number;
+  /** For a handler beside loops (`LoopPlacement.handlers`): its number among those, from 0. Missing elsewhere. */
+  readonly handler?: number;
   /** How many workers died in this one's place before it; missing in loops. */
   readonly restarts?: number;
   /** What `prepare` returned, the same memory in every loop. */

@@ -20,6 +20,8 @@ import { traceAnswers } from "../protocol/trace.ts";
 import { BackingFiles } from "../transport/backing_files.ts";
 import { DeviceReader, SPINS } from "../transport/device_reader.ts";
 import { DeviceReply } from "../transport/device_reply.ts";
+import { ForwardedReader, type ForwardedSource } from "../transport/forwarding.ts";
+import { EarlyInterrupts } from "./early_interrupts.ts";
 import { Flight } from "./flight.ts";
 import { InFlight } from "./in_flight.ts";
 import type { Limits } from "./limits.ts";
@@ -47,6 +49,8 @@ export interface HandlerOptions {
   /** For a worker: what outlives it, see `taken_requests.ts`. */
   readonly taken?: TakenRequests;
   readonly buffer?: SharedArrayBuffer;
+  /** For a handler beside loops: what it reads instead of the settings' device. */
+  readonly forwarded?: ForwardedSource | undefined;
   /** Told of an interrupt whose request may be another handler's. Without it there is no other. */
   readonly interruptElsewhere?: ((uniqueLower: number, uniqueUpper: number) => void) | undefined;
 }
@@ -56,25 +60,31 @@ export class Handler {
   readonly #filesystem: FileSystem;
   readonly #settings: ServeSettings;
   readonly #dispatcher: Dispatcher;
-  readonly #reader: DeviceReader;
+  readonly #reader: DeviceReader | ForwardedReader;
   readonly #watcher: Watcher;
   readonly #notifier: Notifier | undefined;
   readonly #reply: DeviceReply;
   readonly #inFlight: InFlight;
   readonly #interruptElsewhere: HandlerOptions["interruptElsewhere"];
+  /** Of a handler beside loops: an interrupt may come from another loop than its request, and so before it. */
+  readonly #earlyInterrupts: EarlyInterrupts | undefined;
   #ended = false;
   /** Called when nothing is in flight any more after the end. */
   #drained: () => void = () => {};
 
   constructor(options: HandlerOptions) {
-    const { filesystem, settings, watcher, limits, metrics, notifier, retrieved, log, taken, buffer } = options;
+    const { filesystem, settings, watcher, limits, metrics, notifier, retrieved, log, taken, buffer, forwarded } =
+      options;
     const libc = openLibc();
     const { device, maxWrite, defaults, features, debug } = settings;
     this.#watcher = watcher;
     this.#notifier = notifier;
     this.#filesystem = filesystem;
     this.#settings = settings;
-    this.#reader = new DeviceReader({ libc, device, maxWrite, buffer });
+    this.#reader = forwarded === undefined
+      ? new DeviceReader({ libc, device, maxWrite, buffer })
+      : new ForwardedReader(libc, forwarded, maxWrite, buffer);
+    this.#earlyInterrupts = forwarded && new EarlyInterrupts();
     this.#reply = new DeviceReply(libc, maxWrite);
     const send: Answer = (request, length) => this.#answer(request, length);
     const answer = debug ? traceAnswers(send, (line) => log(line, undefined)) : send;
@@ -161,6 +171,8 @@ export class Handler {
     const request = RequestView.over(read.payload.slice(0, (read.length + 7) & ~7) as Uint8Array<ArrayBuffer>);
     request.device = read.device;
     this.#inFlight.take(request);
+    const { uniqueLower, uniqueUpper } = request;
+    if (this.#earlyInterrupts?.take(uniqueLower)) this.#inFlight.interrupt(uniqueLower, uniqueUpper);
   }
 
   #dispatch(flight: Flight): void {
@@ -201,7 +213,8 @@ export class Handler {
     const lower = request.u32(unique);
     const upper = request.u32(unique + 4);
     if (this.#inFlight.interrupt(lower, upper)) return;
-    if (this.#interruptElsewhere === undefined) this.#reply.send(request, -ERRNO.EAGAIN);
+    if (this.#earlyInterrupts !== undefined) this.#earlyInterrupts.add(lower);
+    else if (this.#interruptElsewhere === undefined) this.#reply.send(request, -ERRNO.EAGAIN);
     else this.#interruptElsewhere(lower, upper);
   }
 }

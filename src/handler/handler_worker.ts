@@ -12,6 +12,7 @@ import { WITHOUT_ANSWER } from "../protocol/operations.ts";
 import { openDevicePoll } from "../transport/device_poll.ts";
 import { readBufferSize } from "../transport/device_reader.ts";
 import { DeviceReply } from "../transport/device_reply.ts";
+import { type ForwardedSource, forwardingLoop } from "../transport/forwarding.ts";
 import { processTime } from "./process_clock.ts";
 import { lastRead, makeTakenMemory, markAnswered, readTaken } from "./taken_requests.ts";
 import type { FromHandler, HandlerReady, HandlerStart, ToHandler, WorkerMemory } from "./worker_messages.ts";
@@ -31,6 +32,7 @@ const STARTING_MILLISECONDS = 10_000;
 // sys/eventfd.h, fcntl.h
 const EFD_CLOEXEC = 0o2000000;
 const O_RDWR_CLOEXEC = 0o2000002;
+const F_DUPFD_CLOEXEC = 1030;
 
 /** What came from the worker that the pool has to see to. */
 export type WorkerEvent = Exclude<FromHandler, { kind: "ready" | "ended" | "failed" }>;
@@ -42,7 +44,10 @@ export class HandlerWorker {
   readonly #ended = Promise.withResolvers<EndReason>();
   readonly #metrics: MetricsBlock;
   #memory: WorkerMemory | undefined;
-  #device = -1;
+  /** What it reads, and where its answers go: one descriptor, or for a handler beside loops those of the loops. */
+  #read = -1;
+  #devices: readonly number[] = [];
+  #forwarded = false;
   /** Ends the worker's watcher. */
   #stop = -1;
   #descriptors: number[] = [];
@@ -87,14 +92,35 @@ export class HandlerWorker {
 
   /** Serves with a descriptor of the connection from `attach`, and says why it ended. @throws when the worker dies. */
   serve(settings: ServeSettings, attach: () => number): Promise<EndReason> {
-    const device = this.#keep(attach());
+    this.#read = this.#keep(attach());
+    this.#devices = [this.#read];
+    return this.#serve(settings, [settings.stop]);
+  }
+
+  /**
+   * As `serve`, for a handler beside loops. It has duplicates of all descriptors, so that what may yet come of a thread that
+   * hangs can be taken from it. It ends when the sending end is closed: what the loops handed on is to be served.
+   */
+  serveForwarded(settings: ServeSettings, { receiver, devices }: ForwardedSource): Promise<EndReason> {
+    this.#forwarded = true;
+    this.#read = this.#duplicate(receiver);
+    this.#devices = devices.map((device) => this.#duplicate(device));
+    return this.#serve(settings, [], { receiver: this.#read, devices: this.#devices });
+  }
+
+  #duplicate(descriptor: number): number {
+    return this.#keep(this.#libc.symbols.fcntl(descriptor, F_DUPFD_CLOEXEC, 3));
+  }
+
+  #serve(settings: ServeSettings, stops: readonly number[], forwarded?: ForwardedSource): Promise<EndReason> {
     const stop = this.#keep(this.#libc.symbols.eventfd(0, EFD_CLOEXEC));
-    const poll = this.#keep(openDevicePoll(this.#libc, device, settings.stop, stop));
+    const poll = this.#keep(openDevicePoll(this.#libc, this.#read, stop, ...stops));
+    const device = this.#devices[0]!;
     const buffer = new SharedArrayBuffer((readBufferSize(settings.maxWrite) + 7) & ~7);
-    this.#device = device;
     this.#stop = stop;
     this.#memory = { taken: makeTakenMemory(), buffer, metrics: this.#metrics };
-    this.post({ kind: "serve", settings: { ...settings, device, poll }, memory: this.#memory });
+    const message = { kind: "serve", settings: { ...settings, device, poll }, memory: this.#memory } as const;
+    this.post({ ...message, ...forwarded && { forwarded } });
     return this.#ended.promise;
   }
 
@@ -117,13 +143,13 @@ export class HandlerWorker {
     if (this.#memory === undefined) return Infinity;
     let next = Infinity;
     for (const taken of readTaken(this.#memory.taken)) {
-      const { due, answered, uniqueLower, uniqueUpper } = taken;
+      const { due, answered, device, uniqueLower, uniqueUpper } = taken;
       if (due + HANGING_MILLISECONDS <= now) {
         this.kill(new Error("It hangs: a deadline passed a second ago, and its event loop has not come round"));
         return Infinity;
       }
       if (!answered && due + LATE_MILLISECONDS <= now) {
-        reply.sendFor(this.#device, uniqueLower, uniqueUpper, -ERRNO.ETIMEDOUT);
+        reply.sendFor(device, uniqueLower, uniqueUpper, -ERRNO.ETIMEDOUT);
         markAnswered(this.#memory.taken, taken);
       }
       next = Math.min(next, due + (due + LATE_MILLISECONDS <= now ? HANGING_MILLISECONDS : LATE_MILLISECONDS));
@@ -148,17 +174,19 @@ export class HandlerWorker {
   }
 
   #answerAll({ taken, buffer }: WorkerMemory, reply: DeviceReply): void {
-    const metrics = new MetricsRecorder(this.#metrics);
+    const metrics = new MetricsRecorder(this.#metrics, this.#forwarded);
     const now = processTime();
     const last = lastRead(buffer);
-    for (const { opcode, uniqueLower, uniqueUpper, begin, answered } of readTaken(taken)) {
-      reply.sendFor(this.#device, uniqueLower, uniqueUpper, -ERRNO.EIO);
+    for (const { opcode, device, uniqueLower, uniqueUpper, begin, answered } of readTaken(taken)) {
+      reply.sendFor(device, uniqueLower, uniqueUpper, -ERRNO.EIO);
       if (answered) metrics.timeOut(opcode);
       metrics.end(opcode, answered ? -ERRNO.ETIMEDOUT : -ERRNO.EIO, now - begin);
     }
     // A NOTIFY_REPLY's `unique` is even another request's number.
     if (last.opcode !== 0 && last.opcode !== OPCODE.INTERRUPT && !WITHOUT_ANSWER.has(last.opcode)) {
-      reply.sendFor(this.#device, last.uniqueLower, last.uniqueUpper, -ERRNO.EIO);
+      const device = this.#devices[this.#forwarded ? forwardingLoop(buffer) : 0]!;
+      const waited = reply.sendFor(device, last.uniqueLower, last.uniqueUpper, -ERRNO.EIO);
+      if (waited && this.#forwarded) metrics.end(last.opcode, -ERRNO.EIO, 0);
     }
     metrics.settle();
   }
@@ -184,7 +212,7 @@ export class HandlerWorker {
     const { symbols } = this.#libc;
     const nothing = symbols.open(cString("/dev/null"), O_RDWR_CLOEXEC, 0);
     if (nothing < 0) return;
-    symbols.dup2(nothing, this.#device);
+    for (const descriptor of new Set([this.#read, ...this.#devices])) symbols.dup2(nothing, descriptor);
     symbols.close(nothing);
   }
 

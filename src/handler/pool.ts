@@ -5,9 +5,12 @@
 import { type Libc, openLibc } from "../../ffi/library.ts";
 import { describeThrown, FsError } from "../fs/errors.ts";
 import type { FileSystem } from "../fs/filesystem.ts";
+import type { LoopHost } from "../fs/module.ts";
 import type { EndReason, LoopReady, ServeSettings } from "../messages.ts";
 import { makeMetricsBlock, type Metrics, type MetricsBlock, MetricsRecorder, readMetrics } from "../metrics/metrics.ts";
+import { openDevicePoll } from "../transport/device_poll.ts";
 import { DeviceReply } from "../transport/device_reply.ts";
+import type { ForwardedSource } from "../transport/forwarding.ts";
 import { Handler } from "./handler.ts";
 import { HandlerWorker, type WorkerEvent } from "./handler_worker.ts";
 import { divideLimits, type Limits } from "./limits.ts";
@@ -23,6 +26,8 @@ export interface HandlerPoolOptions {
   /** The module as its workers are told of it. */
   readonly start: Pick<HandlerStart, "module" | "options">;
   readonly workers: number;
+  /** For a handler beside loops, which has one worker: its numbers, among the handlers and among all that serve. */
+  readonly place?: Pick<LoopHost, "loop" | "loops"> & { readonly handler: number };
   readonly limits: Limits;
   readonly notifications: Notifications;
   readonly log: (message: string, detail: string) => void;
@@ -33,10 +38,12 @@ export class HandlerPool implements Disposable {
   readonly #libc: Libc = openLibc();
   readonly #reply = new DeviceReply(this.#libc, 0);
   readonly #budget = new RestartBudget();
-  readonly #metrics: MetricsBlock[];
+  /** What each place's workers count. */
+  readonly metrics: readonly MetricsBlock[];
   readonly #workers: HandlerWorker[];
   #start: Pick<HandlerStart, "module" | "options" | "shared"> | undefined;
   #attach: () => number = () => -1;
+  #forwarded: ForwardedSource | undefined;
   #methods: readonly string[] = [];
   /** No worker is started any more. */
   #ending = false;
@@ -45,8 +52,8 @@ export class HandlerPool implements Disposable {
   /** Starts the threads. */
   constructor(options: HandlerPoolOptions) {
     this.#options = options;
-    this.#metrics = Array.from({ length: options.workers }, makeMetricsBlock);
-    this.#workers = this.#metrics.map((_, number) => this.#makeWorker(number));
+    this.metrics = Array.from({ length: options.workers }, makeMetricsBlock);
+    this.#workers = this.metrics.map((_, number) => this.#makeWorker(number));
   }
 
   /** Resolves when every worker has made its filesystem. @throws what the module threw. */
@@ -64,7 +71,13 @@ export class HandlerPool implements Disposable {
 
   /** What all workers have counted, those that died too. */
   readMetrics(): Metrics {
-    return readMetrics(this.#metrics);
+    return readMetrics(this.metrics);
+  }
+
+  /** As `serve`, what loops hand on: until the sending end is closed. */
+  serveForwarded(settings: ServeSettings, source: ForwardedSource): Promise<EndReason> {
+    this.#forwarded = source;
+    return this.serve(settings);
   }
 
   /** Serves until the end and says why it ended. The settings' own device is read only when no worker is left. */
@@ -94,12 +107,19 @@ export class HandlerPool implements Disposable {
       const worker = this.#workers[number]!;
       try {
         if (restarts > 0) await worker.prepareInTime(this.#startOf(number, restarts));
-        const reason = await worker.serve(settings, this.#attach);
+        const reason = this.#forwarded === undefined
+          ? await worker.serve(settings, this.#attach)
+          : await worker.serveForwarded(settings, this.#forwarded);
         worker.dispose();
         return reason;
       } catch (error) {
         await worker.bury(this.#reply);
-        if (!this.#exhausted) this.#log(`Handler worker ${number} died; its requests were answered EIO`, error);
+        if (!this.#exhausted) {
+          this.#log(
+            `Handler worker ${this.#options.place?.handler ?? number} died; its requests were answered EIO`,
+            error,
+          );
+        }
         if (this.#ending || !this.#mayRestart()) return "stopped";
         this.#workers[number] = this.#makeWorker(number);
         restarts++;
@@ -110,7 +130,9 @@ export class HandlerPool implements Disposable {
   #mayRestart(): boolean {
     if (this.#budget.spend(processTime())) return true;
     this.#exhausted = true;
-    this.#log("Handler workers died four times in a minute: from now on the filesystem answers EIO to everything", "");
+    const { place } = this.#options;
+    const what = place === undefined ? "the filesystem" : `what handler ${place.handler} serves`;
+    this.#log(`Handler workers died four times in a minute: from now on ${what} answers EIO to everything`, "");
     this.#killAll("Too many handler workers died");
     return false;
   }
@@ -123,12 +145,16 @@ export class HandlerPool implements Disposable {
   /** No thread waits for this: the mounting isolate answers at once, between whatever else it does. */
   async #refuseEverything(settings: ServeSettings): Promise<EndReason> {
     using watcher = new Watcher();
+    const forwarded = this.#forwarded;
+    // The settings' own waits for the device.
+    using poll = forwarded && ownPoll(this.#libc, forwarded.receiver);
     const handler = new Handler({
       filesystem: refusingFileSystem(this.#methods),
-      settings,
+      settings: poll === undefined ? settings : { ...settings, poll: poll.descriptor },
+      forwarded,
       watcher,
       limits: this.#options.limits,
-      metrics: new MetricsRecorder(this.#metrics[0]),
+      metrics: new MetricsRecorder(this.metrics[0], forwarded !== undefined),
       notifier: undefined,
       retrieved: (unique, data) => this.#options.notifications.retrieved(unique, data.slice()),
       log: (message, error) => this.#log(message, error),
@@ -137,14 +163,16 @@ export class HandlerPool implements Disposable {
   }
 
   #makeWorker(number: number): HandlerWorker {
-    const worker = new HandlerWorker(number, this.#metrics[number]!);
+    const worker = new HandlerWorker(number, this.metrics[number]!);
     worker.onEvent = (event) => this.#receive(worker, event);
     return worker;
   }
 
   #startOf(worker: number, restarts: number): Omit<HandlerStart, "kind"> {
-    const { workers, limits } = this.#options;
-    return { ...this.#start!, worker, workers, restarts, limits: divideLimits(limits, workers) };
+    const { workers, limits, place } = this.#options;
+    const start = { ...this.#start!, restarts, limits: divideLimits(limits, workers) };
+    if (place === undefined) return { ...start, worker, workers };
+    return { ...start, worker: place.loop, workers: place.loops, handler: place.handler };
   }
 
   #receive(from: HandlerWorker, event: WorkerEvent): void {
@@ -174,4 +202,9 @@ function refusingFileSystem(methods: readonly string[]): FileSystem {
     throw new FsError("EIO", "The filesystem's workers died too often");
   };
   return Object.fromEntries(methods.map((method) => [method, refuse]));
+}
+
+function ownPoll(libc: Libc, receiver: number): Disposable & { readonly descriptor: number } {
+  const descriptor = openDevicePoll(libc, receiver);
+  return { descriptor, [Symbol.dispose]: () => void libc.symbols.close(descriptor) };
 }

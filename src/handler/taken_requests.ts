@@ -16,13 +16,17 @@ import type { RequestView } from "../protocol/request.ts";
 /** More than threads wait on a sane day. Memory is only used as far as slots are. */
 const SLOTS = 1 << 16;
 
-/** Of one slot: `unique` (two words), opcode (0: free), whether it was answered for the worker; then begin and due. */
-const WORDS = 8;
+/**
+ * Of one slot: `unique` (two words), opcode (0: free), whether it was answered for the worker; then begin and due, two words
+ * each; the descriptor that takes the answer, and a word that is not used.
+ */
+const WORDS = 10;
 const UNIQUE_UPPER = 1;
 const OPCODE = 2;
 const ANSWERED = 3;
 const BEGIN = 2;
 const DUE = 3;
+const DEVICE = 8;
 
 /** Word 0: how many slots have ever been used. The slot numbered 0 has its place, and stands for none. */
 const USED = 0;
@@ -55,6 +59,7 @@ export class TakenRequests {
     this.#words[at] = request.uniqueLower;
     this.#words[at + UNIQUE_UPPER] = request.uniqueUpper;
     this.#words[at + ANSWERED] = 0;
+    this.#words[at + DEVICE] = request.device;
     this.#numbers[(at >> 1) + BEGIN] = begin + this.#timeOffset;
     this.#numbers[(at >> 1) + DUE] = due + this.#timeOffset;
     // Last, and seen in this order: who finds an opcode finds the rest.
@@ -77,6 +82,8 @@ export interface TakenRequest {
   readonly uniqueLower: number;
   readonly uniqueUpper: number;
   readonly opcode: number;
+  /** The descriptor that takes the answer. */
+  readonly device: number;
   readonly begin: number;
   readonly due: number;
   /** Whether the mounting isolate has answered it. */
@@ -97,6 +104,7 @@ export function* readTaken(memory: SharedArrayBuffer): Generator<TakenRequest> {
       uniqueLower: words[at]! >>> 0,
       uniqueUpper: words[at + UNIQUE_UPPER]! >>> 0,
       opcode,
+      device: words[at + DEVICE]!,
       begin: numbers[(at >> 1) + BEGIN]!,
       due: numbers[(at >> 1) + DUE]!,
       answered: words[at + ANSWERED] === 1,
@@ -110,7 +118,7 @@ export function markAnswered(memory: SharedArrayBuffer, { slot }: TakenRequest):
 }
 
 /** The request that a worker's reader read last; undefined when it has read none. */
-export function lastRead(buffer: SharedArrayBuffer): Omit<TakenRequest, "slot" | "begin" | "due" | "answered"> {
+export function lastRead(buffer: SharedArrayBuffer): Pick<TakenRequest, "uniqueLower" | "uniqueUpper" | "opcode"> {
   const { unique, opcode } = STRUCT.fuse_in_header;
   const words = new Uint32Array(buffer);
   return {

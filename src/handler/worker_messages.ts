@@ -3,6 +3,7 @@ import type { LogRecord, LoopEnded, LoopFailed, LoopReady, LoopStart, ServeSetti
 import type { ErrnoName } from "../fs/errors.ts";
 import type { MetricsBlock } from "../metrics/metrics.ts";
 import type { Notification } from "../protocol/notification.ts";
+import type { ForwardedSource } from "../transport/forwarding.ts";
 import type { Limits } from "./limits.ts";
 
 /** What outlives the worker. */
@@ -22,6 +23,8 @@ export interface HandlerStart extends Omit<LoopStart, "loop" | "loops"> {
   /** How many workers died in this one's place before it. */
   readonly restarts: number;
   readonly limits: Limits;
+  /** For a handler beside loops: its number among those. */
+  readonly handler?: number;
 }
 
 /** To a ready worker: serve until the end. Answered with `LoopEnded` or `LoopFailed`. */
@@ -29,6 +32,8 @@ export interface HandlerServe {
   readonly kind: "serve";
   readonly settings: ServeSettings;
   readonly memory: WorkerMemory;
+  /** For a handler beside loops: what it reads instead of the settings' device. */
+  readonly forwarded?: ForwardedSource;
 }
 
 /** The kernel interrupts a request that another worker has taken, or had. To the mounting isolate, and on to the others. */

@@ -61,9 +61,12 @@ export function makeMetricsBlock(): MetricsBlock {
 /** Counts what one server does. Nobody else writes to its block. */
 export class MetricsRecorder {
   readonly #block: MetricsBlock;
+  readonly #beginsElsewhere: boolean;
 
-  constructor(block: MetricsBlock = makeMetricsBlock()) {
+  /** `beginsElsewhere`: another server takes the requests, counts that they have come, and hands them on to this one. */
+  constructor(block: MetricsBlock = makeMetricsBlock(), beginsElsewhere: boolean = false) {
     this.#block = block;
+    this.#beginsElsewhere = beginsElsewhere;
   }
 
   /** What this server alone has counted. */
@@ -73,7 +76,7 @@ export class MetricsRecorder {
 
   /** A request has come. */
   begin(opcode: number): void {
-    this.#block[row(opcode) + BEGUN]!++;
+    if (!this.#beginsElsewhere) this.#block[row(opcode) + BEGUN]!++;
   }
 
   /** It was answered with `length` bytes or a negative errno, after so many milliseconds. */
@@ -107,7 +110,7 @@ export class MetricsRecorder {
   /** Who counted here is gone: nothing is in flight or queued any more. */
   settle(): void {
     for (let at = 0; at < this.#block.length; at += ROW) {
-      this.#block[at + BEGUN] = this.#block[at + COUNT]!;
+      if (!this.#beginsElsewhere) this.#block[at + BEGUN] = this.#block[at + COUNT]!;
       this.#block[at + QUEUED] = 0;
     }
   }

@@ -1,9 +1,12 @@
 /** Placement "loop" of a module: each loop loads it, and answers in its own thread. */
 import type { NotifyHandler } from "../channels/notify_handler.ts";
 import type { FileSystemModule } from "../fs/module.ts";
+import type { LimitOptions } from "../handler/limits.ts";
 import { readMetrics } from "../metrics/metrics.ts";
 import type { Server } from "../session.ts";
 import { LoopWorker } from "../session/loop_worker.ts";
+import { MAX_FORWARDED_WRITE } from "../transport/forwarding.ts";
+import { HandlersBesideLoops } from "./handlers_beside_loops.ts";
 import { checkCount, checkCounts, type Logger, type Servers } from "./placement.ts";
 
 /** A filesystem that every loop loads for itself (placement "loop"); see {@linkcode FileSystemModule}. */
@@ -15,29 +18,46 @@ export interface LoopPlacement {
   readonly options?: unknown;
   /** How many loops serve the mount, from 1 to 16. Default 1. */
   readonly loops?: number;
+  /**
+   * Handlers beside the loops, each an async worker of its own with these limits, which loads the module too. What a method
+   * in a loop answers with `throw new Elsewhere(n)` goes to handler n, and nobody waits for it but who asked. Default: none.
+   */
+  readonly handlers?: readonly LimitOptions[];
 }
 
 /** Starts the workers and waits until each has made its filesystem. */
 export async function startLoops(
-  { module, options, loops: count = 1 }: LoopPlacement,
+  { module, options, loops: count = 1, handlers = [] }: LoopPlacement,
   notifications: NotifyHandler,
   log: Logger,
   resources: AsyncDisposableStack,
 ): Promise<Servers> {
   checkCount(count, "loops");
+  if (handlers.length > 0) checkCount(handlers.length, "handlers");
   // Disposed of in the reverse order: what the loops share goes after the loops.
   const underLoops = resources.use(new AsyncDisposableStack());
   // Starting a thread takes longer than all else here, so that comes first.
   const loops = Array.from({ length: count }, (_, loop) => resources.use(new LoopWorker(loop)));
   loops.forEach((loop) => loop.onLog = ({ message, detail }) => log(message, detail));
   const href = String(module);
+  const beside = handlers.length === 0
+    ? undefined
+    : resources.use(new HandlersBesideLoops({ module: href, options, handlers, loops: count, notifications, log }));
+  const all = count + handlers.length;
   const { prepare, release } = await import(href) as FileSystemModule;
-  const shared = await prepare?.(options, count);
+  const shared = await prepare?.(options, all);
   underLoops.defer(() => release?.(shared));
-  await Promise.all(loops.map((worker, loop) => worker.prepare({ module: href, options, shared, loop, loops: count })));
+  await Promise.all([
+    ...loops.map((worker, loop) => worker.prepare({ module: href, options, shared, loop, loops: all })),
+    beside?.prepare(shared),
+  ]);
   const { ready } = loops[0]!;
   checkCounts(ready, count, "loops");
-  const servers = loops.map((loop): Server => (settings) => loop.serve(settings, notifications.openSender()));
-  const blocks = loops.map(({ metrics }) => metrics);
-  return { placement: "loop", servers, readMetrics: () => readMetrics(blocks), ...ready };
+  const servers = loops.map((worker, loop): Server => (settings) => {
+    const end = worker.serve(settings, notifications.openSender(), beside?.waysOf(loop));
+    return beside === undefined ? end : beside.serveBeside(loop, settings, end);
+  });
+  const blocks = [...loops.map(({ metrics }) => metrics), ...beside?.metrics ?? []];
+  const limits = beside === undefined ? {} : { maxWrite: MAX_FORWARDED_WRITE };
+  return { placement: "loop", servers, readMetrics: () => readMetrics(blocks), ...ready, ...limits };
 }

@@ -11,6 +11,8 @@ export interface Servers extends Pick<LoopReady, "methods" | "features"> {
   readonly placement: StatusReport["placement"];
   readonly servers: readonly Server[];
   readonly readMetrics: () => Metrics;
+  /** The longest write that they take, when that is not as long as can be. In bytes. */
+  readonly maxWrite?: number;
   /** Told where further descriptors of the connection come from; whoever asks for one closes it. */
   readonly open?: (attach: () => number) => void;
 }

@@ -5,10 +5,11 @@
 import { OPCODE } from "../../ffi/kernel.ts";
 import { STRUCT } from "../../ffi/structs.ts";
 import type { Entry } from "../fs/attributes.ts";
-import { ERRNO, errnoNameOf, Later } from "../fs/errors.ts";
+import { Elsewhere, ERRNO, errnoNameOf, Later } from "../fs/errors.ts";
 import type { FileSystem, NodeId } from "../fs/filesystem.ts";
 import type { HeaderContext } from "./context.ts";
 import { LookupCounts } from "../fs/lookup_counts.ts";
+import { ForgetBatches } from "./forget_batches.ts";
 import { OPERATIONS } from "./operations.ts";
 import { type OpenFiles, WITHOUT_BACKING } from "./open_files.ts";
 import type { Operation, ReplyHost } from "./operations/row.ts";
@@ -32,6 +33,8 @@ export interface DispatcherOptions {
   readonly extendedSetxattr: boolean;
   /** Keeps a request whose method threw {@linkcode Later}, and dispatches it again. */
   readonly later: (request: RequestView, milliseconds: number) => void;
+  /** Hands a request on to the handler that its method named with {@linkcode Elsewhere}. Without it nobody may. */
+  readonly elsewhere?: (request: RequestView, handler: number) => void;
   /** Told what the page cache had, for the `retrieve` of that number. The bytes are valid until it returns. */
   readonly retrieved?: (unique: number, data: Uint8Array) => void;
   /** Whether promises are refused, because nothing here would ever resolve them (placement "loop"). */
@@ -52,6 +55,8 @@ export class Dispatcher implements ReplyHost {
   readonly #answer: Answer;
   readonly #log: Log;
   readonly #later: DispatcherOptions["later"];
+  readonly #elsewhere: DispatcherOptions["elsewhere"];
+  readonly #forgetBatches = new ForgetBatches();
   readonly #retrieved: DispatcherOptions["retrieved"];
   readonly #rows: (Operation | undefined)[] = [];
   readonly #setxattrSize: number;
@@ -67,6 +72,7 @@ export class Dispatcher implements ReplyHost {
     this.#answer = options.answer;
     this.#log = options.log;
     this.#later = options.later;
+    this.#elsewhere = options.elsewhere;
     this.#retrieved = options.retrieved;
     this.#setxattrSize = options.extendedSetxattr ? STRUCT.fuse_setxattr_in.SIZE : SHORT_SETXATTR;
     this.#mustAnswerAtOnce = options.mustAnswerAtOnce;
@@ -135,6 +141,7 @@ export class Dispatcher implements ReplyHost {
 
   #refuse(row: Operation, error: unknown, request: RequestView): void {
     if (error instanceof Later) return this.#later(request, error.milliseconds);
+    if (error instanceof Elsewhere && this.#elsewhere !== undefined) return this.#elsewhere(request, error.handler);
     const name = errnoNameOf(error);
     if (name === undefined) {
       this.#log(`${row.method} of node ${request.node} threw what is no FsError; the caller gets EIO`, error);
@@ -156,12 +163,14 @@ export class Dispatcher implements ReplyHost {
   #other(opcode: number, request: RequestView): void {
     if (opcode === OPCODE.FORGET) {
       this.#forget(request.node, request.u64(STRUCT.fuse_forget_in.nlookup));
+      this.#handForgetsOn(request);
     } else if (opcode === OPCODE.BATCH_FORGET) {
       const { nodeid, nlookup, SIZE } = STRUCT.fuse_forget_one;
       const count = request.u32(STRUCT.fuse_batch_forget_in.count);
       for (let at = STRUCT.fuse_batch_forget_in.SIZE, left = count; left > 0; left--, at += SIZE) {
         this.#forget(request.u64(at + nodeid), request.u64(at + nlookup));
       }
+      this.#handForgetsOn(request);
     } else if (opcode === OPCODE.NOTIFY_REPLY) {
       const { SIZE, size } = STRUCT.fuse_notify_retrieve_in;
       request.setArguments(SIZE);
@@ -179,8 +188,15 @@ export class Dispatcher implements ReplyHost {
       if (filesystem.forgetLookups !== undefined) filesystem.forgetLookups(node, count);
       else if (this.#counts?.lower(node, count)) filesystem.forget?.(node);
     } catch (error) {
-      this.#log(`forget of node ${node} threw`, error);
+      if (error instanceof Elsewhere) this.#forgetBatches.add(error.handler, node, count);
+      else this.#log(`forget of node ${node} threw`, error);
     }
+  }
+
+  /** A request may forget nodes of several handlers, and of this filesystem beside them. */
+  #handForgetsOn(request: RequestView): void {
+    if (this.#forgetBatches.isEmpty) return;
+    for (const [handler, batch] of this.#forgetBatches.take(request)) this.#elsewhere?.(batch, handler);
   }
 
   count(entry: Entry): void {

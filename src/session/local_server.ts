@@ -12,6 +12,7 @@ import { ReplyBody } from "../protocol/reply.ts";
 import type { RequestView } from "../protocol/request.ts";
 import { traceAnswers } from "../protocol/trace.ts";
 import { BackingFiles } from "../transport/backing_files.ts";
+import type { RequestForwarder } from "../transport/forwarding.ts";
 import { WaitingRequests } from "./waiting_requests.ts";
 
 /** The way of a transport's answers to the kernel. */
@@ -30,6 +31,8 @@ export interface LocalServerOptions {
   readonly reply: Reply;
   readonly metrics: MetricsRecorder;
   readonly log: Log;
+  /** The ways to the handlers beside the loops. */
+  readonly forwarder?: RequestForwarder | undefined;
 }
 
 /** Serves requests by calling a filesystem whose methods must not return promises. */
@@ -42,12 +45,14 @@ export class LocalServer {
   readonly #context: HeaderContext;
   readonly #reply: Reply;
   readonly #metrics: MetricsRecorder;
+  readonly #forwarder: RequestForwarder | undefined;
 
-  constructor({ filesystem, settings, libc, reply, metrics, log }: LocalServerOptions) {
+  constructor({ filesystem, settings, libc, reply, metrics, log, forwarder }: LocalServerOptions) {
     const { defaults, features, debug, interrupts } = settings;
     const body = this.body = new ReplyBody(reply.body, defaults);
     this.#reply = reply;
     this.#metrics = metrics;
+    this.#forwarder = forwarder;
     const never = new AbortController().signal;
     this.#context = new HeaderContext({ allocate: (size) => body.bytes.subarray(0, size), signal: () => never });
     const send: Answer = (request, length) => this.#send(request, length);
@@ -61,6 +66,7 @@ export class LocalServer {
       cacheNegative: defaults.negativeTimeout > 0,
       extendedSetxattr: features.has("setxattr-ext"),
       later: (request, milliseconds) => this.waiting.add(request, milliseconds),
+      ...forwarder && { elsewhere: (request, handler) => this.#handOn(request, handler) },
       mustAnswerAtOnce: true,
       openFiles: BackingFiles.of(libc, settings),
     });
@@ -68,9 +74,9 @@ export class LocalServer {
 
   serve(request: RequestView): void {
     const { opcode } = request;
-    // What is being served is answered in a moment; only what waits, here or in another loop, can be interrupted.
-    if (opcode === OPCODE.INTERRUPT) return this.waiting.interrupt(request.u32(STRUCT.fuse_interrupt_in.unique));
-    if (!WITHOUT_ANSWER.has(opcode)) {
+    // What is being served is answered in a moment; only what waits, here or elsewhere, can be interrupted.
+    if (opcode === OPCODE.INTERRUPT) this.waiting.interrupt(request.u32(STRUCT.fuse_interrupt_in.unique));
+    if (!WITHOUT_ANSWER.has(opcode) && opcode !== OPCODE.INTERRUPT) {
       request.begun = performance.now();
       this.#metrics.begin(opcode);
     }
@@ -79,7 +85,26 @@ export class LocalServer {
 
   /** Serves a request of `waiting`, which was counted when it came. */
   serveAgain(request: RequestView): void {
+    const { opcode } = request;
+    if (opcode === OPCODE.INTERRUPT) return this.#interruptElsewhere(request);
+    // What the page cache had is for the mounting isolate, which only handlers can reach.
+    if (opcode === OPCODE.NOTIFY_REPLY && this.#forwarder !== undefined) return this.#handOn(request, 0);
     void this.#dispatcher.dispatch(request, this.#context);
+  }
+
+  /** Hands a request on; when the handler has no room for it, later. */
+  #handOn(request: RequestView, handler: number): void {
+    if (!this.#forwarder!.send(request, handler)) this.waiting.add(request, 1);
+  }
+
+  /** Whose request is interrupted only the handlers know. Who hears of it twice sees the second time that it was answered. */
+  #interruptElsewhere(request: RequestView): void {
+    if (this.#forwarder === undefined) return;
+    let heard = true;
+    for (let handler = 0; handler < this.#forwarder.handlers; handler++) {
+      heard = this.#forwarder.send(request, handler) && heard;
+    }
+    if (!heard) this.waiting.add(request, 1);
   }
 
   #send(request: RequestView, length: number): boolean {

@@ -1,5 +1,14 @@
 /** A loop as the mounting side sees it: a worker that gets ready, serves, and ends. */
-import type { EndReason, FromLoop, LogRecord, LoopReady, LoopStart, ServeSettings, ToLoop } from "../messages.ts";
+import type {
+  EndReason,
+  FromLoop,
+  LogRecord,
+  LoopReady,
+  LoopServe,
+  LoopStart,
+  ServeSettings,
+  ToLoop,
+} from "../messages.ts";
 import { makeMetricsBlock, type MetricsBlock } from "../metrics/metrics.ts";
 
 export class LoopWorker implements Disposable {
@@ -43,10 +52,14 @@ export class LoopWorker implements Disposable {
   }
 
   /** Serves until the end and says why it ended; its notifications go to the port. @throws when the loop fails. */
-  serve(settings: ServeSettings, notifications: MessagePort): Promise<EndReason> {
-    this.#worker.postMessage({ kind: "serve", settings, notifications, metrics: this.metrics } satisfies ToLoop, [
-      notifications,
-    ]);
+  serve(
+    settings: ServeSettings,
+    notifications: MessagePort,
+    forwarding?: LoopServe["forwarding"],
+  ): Promise<EndReason> {
+    const { metrics } = this;
+    const message = { kind: "serve", settings, notifications, metrics, ...forwarding && { forwarding } } as const;
+    this.#worker.postMessage(message satisfies ToLoop, [notifications]);
     return this.#ended.promise;
   }
 

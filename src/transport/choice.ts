@@ -14,6 +14,8 @@ export interface TransportWish {
   readonly placement: "loop" | "handler";
   /** How many loops, or isolates of a handler, serve it. */
   readonly servers: number;
+  /** Whether loops hand requests on to handlers beside them, which answer on the device. */
+  readonly handsOn?: boolean;
 }
 
 /**
@@ -23,11 +25,13 @@ export interface TransportWish {
  * io_uring than on the device: it always wakes on another core than its caller's (docs/performance.md).
  */
 export function chooseTransport(
-  { asked, placement, servers }: TransportWish,
+  { asked, placement, servers, handsOn = false }: TransportWish,
 ): { transport: Transport; reason?: string } {
-  if (asked === "device" || (asked === "auto" && placement === "handler")) return { transport: "device" };
+  if (asked === "device" || (asked === "auto" && (handsOn || placement === "handler"))) return { transport: "device" };
   const reason = placement === "handler"
     ? 'its threads sleep in the kernel, so it is for modules with placement "loop" only'
+    : handsOn
+    ? "what was read from a ring can be answered there only, and handlers beside the loops answer on the device"
     : whyNoUring();
   if (asked === "uring") return { transport: "uring", ...reason !== undefined && { reason } };
   const suits = reason === undefined && servers >= allowedCores(openLibcUring()).length;

@@ -69,16 +69,23 @@ function fail(error: unknown): void {
 /** This thread, as in /proc/self/task. */
 const thread = Deno.readLinkSync("/proc/thread-self").split("/").at(-1)!;
 
-async function prepare({ module, options, worker, workers, restarts, shared, limits }: HandlerStart): Promise<void> {
+async function prepare(start: HandlerStart): Promise<void> {
+  const { module, options, worker, workers, restarts, shared, limits, handler } = start;
   const { default: make } = await import(module) as FileSystemModule;
-  const filesystem = make(options, { loop: worker, loops: workers, restarts, shared });
+  const filesystem = make(options, {
+    loop: worker,
+    loops: workers,
+    restarts,
+    shared,
+    ...handler !== undefined && { handler },
+  });
   made = { filesystem, limits, workers };
   const { features = [] } = filesystem;
   const methods = methodsOf(filesystem);
   self.postMessage({ kind: "ready", methods, features, needsCounts: needsCounts(filesystem), thread });
 }
 
-async function serve({ settings, memory }: HandlerServe): Promise<void> {
+async function serve({ settings, memory, forwarded }: HandlerServe): Promise<void> {
   const { filesystem, limits, workers } = made!;
   using watcher = new Watcher();
   const log: Log = (message, error) => self.postMessage({ kind: "log", message, detail: describeThrown(error) });
@@ -88,11 +95,12 @@ async function serve({ settings, memory }: HandlerServe): Promise<void> {
     watcher,
     limits,
     log,
-    metrics: new MetricsRecorder(memory.metrics),
+    metrics: new MetricsRecorder(memory.metrics, forwarded !== undefined),
     notifier: new ChannelNotifier(notifications),
     retrieved: (unique, data) => self.postMessage({ kind: "retrieved", unique, data: data.slice() }),
     taken: new TakenRequests(memory.taken, processTime() - performance.now()),
     buffer: memory.buffer,
+    forwarded,
     interruptElsewhere: workers === 1
       ? undefined
       : (uniqueLower, uniqueUpper) => self.postMessage({ kind: "interrupt", uniqueLower, uniqueUpper }),

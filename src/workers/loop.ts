@@ -10,6 +10,7 @@ import type { Log } from "../protocol/dispatch.ts";
 import { serveDevice } from "../session/loop.ts";
 import { methodsOf, needsCounts } from "../session/methods.ts";
 import { serveUring } from "../session/uring_loop.ts";
+import { RequestForwarder } from "../transport/forwarding.ts";
 
 declare const self: {
   onmessage: (event: MessageEvent<ToLoop>) => void;
@@ -41,12 +42,14 @@ async function prepare({ module, options, loop, loops, shared }: LoopStart): Pro
 }
 
 /** Blocks this thread from here on, but for `destroy`. */
-async function serve({ settings, notifications, metrics: block }: LoopServe): Promise<void> {
+async function serve({ settings, notifications, forwarding, metrics: block }: LoopServe): Promise<void> {
   const { minor, features, maxWrite } = settings;
   const libc = openLibc();
   filesystem!.initialize?.({ minor, features, maxWrite, notifier: loopNotifier(notifications) });
   const log: Log = (message, error) => self.postMessage({ kind: "log", message, detail: describeThrown(error) });
-  const parts = { filesystem: filesystem!, settings, libc, metrics: new MetricsRecorder(block), log };
+  const metrics = new MetricsRecorder(block);
+  const forwarder = forwarding && new RequestForwarder(libc, forwarding, maxWrite);
+  const parts = { filesystem: filesystem!, settings, libc, metrics, log, forwarder };
   const reason = features.has("over-io-uring") ? serveUring(parts, place) : serveDevice(parts);
   await filesystem!.destroy?.();
   self.postMessage({ kind: "ended", reason });

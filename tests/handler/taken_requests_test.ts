@@ -11,6 +11,7 @@ function makeRequest(number: number, upper = 0): RequestView {
   const request = RequestView.over(new Uint8Array(SIZE));
   request.words.set([number, upper], unique >> 2);
   request.words[opcode >> 2] = OPCODE.READ;
+  request.device = 9;
   return request;
 }
 
@@ -24,6 +25,7 @@ Deno.test("what was taken and not answered is found, with its times in the proce
     uniqueLower: 0xffff_fffe,
     uniqueUpper: 7,
     opcode: OPCODE.READ,
+    device: 9,
     begin: 1006,
     due: 1016,
     answered: false,

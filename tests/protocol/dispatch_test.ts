@@ -2,9 +2,10 @@
 import { assert, assertEquals } from "../deps.ts";
 import * as KERNEL from "../../ffi/kernel.ts";
 import { STRUCT } from "../../ffi/structs.ts";
-import { ERRNO, FsError } from "../../src/fs/errors.ts";
+import { Elsewhere, ERRNO, FsError } from "../../src/fs/errors.ts";
 import type { DirectoryEntry, FileSystem, Opened } from "../../src/fs/filesystem.ts";
 import type { OpenFiles } from "../../src/protocol/open_files.ts";
+import type { RequestView } from "../../src/protocol/request.ts";
 import { FakeKernel, struct } from "./fake_kernel.ts";
 
 const file = { node: 7, attributes: { mode: 0o100640, size: 5000 } };
@@ -381,4 +382,68 @@ Deno.test("what is given back too late and fails is a line in the log", async ()
   await kernel.send("OPEN", 7, struct("fuse_open_in", {}));
   await Promise.resolve();
   assertEquals(kernel.log, ["open of node 7 was answered too late, and was not taken back"]);
+});
+
+Deno.test("what is elsewhere is handed on as it came, and answered by nobody here", async () => {
+  const handed: [opcode: number, node: number, name: string, handler: number][] = [];
+  const released: number[] = [];
+  const openFiles: OpenFiles = { opened: () => 0, released: (node) => released.push(node) };
+  const elsewhere = (request: RequestView, handler: number) => {
+    request.setArguments(0);
+    handed.push([request.opcode, request.node, request.takeName(), handler]);
+  };
+  const handOn = (): never => {
+    throw new Elsewhere(3);
+  };
+  const kernel = new FakeKernel({ lookup: handOn, release: handOn }, { elsewhere, openFiles, mustAnswerAtOnce: true });
+  assertEquals(await kernel.send("LOOKUP", 5, "name"), undefined);
+  assertEquals(await kernel.send("RELEASE", 6, struct("fuse_release_in", { fh: 1n })), undefined);
+  assertEquals(handed.map(([opcode, node, , handler]) => [opcode, node, handler]), [
+    [KERNEL.OPCODE.LOOKUP, 5, 3],
+    [KERNEL.OPCODE.RELEASE, 6, 3],
+  ]);
+  assertEquals(handed[0]![2], "name");
+  // The handler counts the release, and nobody else.
+  assertEquals([released, kernel.answers, kernel.log], [[], [], []]);
+});
+
+Deno.test("without handlers what is elsewhere is EIO and a log line", async () => {
+  const kernel = new FakeKernel({
+    lookup: () => {
+      throw new Elsewhere(0);
+    },
+  });
+  assertEquals((await kernel.send("LOOKUP", 1, "x"))!.length, -ERRNO.EIO);
+  assertEquals(kernel.log.length, 1);
+});
+
+Deno.test("forgets are handed on to the handlers that they are for, the others are done here", async () => {
+  const here: [number, number][] = [];
+  const { SIZE } = STRUCT.fuse_in_header;
+  const batches: [handler: number, opcode: number, forgets: number[]][] = [];
+  const kernel = new FakeKernel({
+    forgetLookups(node, count) {
+      if (node > 9) throw new Elsewhere(node % 2);
+      here.push([node, count]);
+    },
+  }, {
+    elsewhere(request, handler) {
+      const words = request.words.subarray((SIZE + STRUCT.fuse_batch_forget_in.SIZE) / 4, request.length / 4);
+      const forgets = Array.from(
+        { length: words.length / 2 },
+        (_, at) => words[2 * at]! + words[2 * at + 1]! * 2 ** 32,
+      );
+      assertEquals(request.u32(STRUCT.fuse_batch_forget_in.count), forgets.length / 2);
+      batches.push([handler, request.opcode, forgets]);
+    },
+  });
+  const one = (nodeid: bigint, nlookup: bigint) => struct("fuse_forget_one", { nodeid, nlookup });
+  const far = 2n ** 40n + 1n;
+  const all = [one(1n, 2n), one(11n, 3n), one(12n, 4n), one(far, 5n)];
+  await kernel.send("BATCH_FORGET", 0, struct("fuse_batch_forget_in", { count: 4 }), ...all);
+  await kernel.send("FORGET", 20, struct("fuse_forget_in", { nlookup: 6n }));
+  await kernel.send("FORGET", 2, struct("fuse_forget_in", { nlookup: 7n }));
+  const batch = KERNEL.OPCODE.BATCH_FORGET;
+  assertEquals(here, [[1, 2], [2, 7]]);
+  assertEquals(batches, [[1, batch, [11, 3, Number(far), 5]], [0, batch, [12, 4]], [0, batch, [20, 6]]]);
 });

@@ -20,6 +20,8 @@ export interface FakeKernelOptions {
   readonly mustAnswerAtOnce?: boolean;
   readonly negativeTimeout?: number;
   readonly openFiles?: OpenFiles;
+  /** Takes what is handed on. */
+  readonly elsewhere?: (request: RequestView, handler: number) => void;
 }
 
 export class FakeKernel {
@@ -32,7 +34,7 @@ export class FakeKernel {
   #unique = 0;
 
   constructor(filesystem: FileSystem, options: FakeKernelOptions = {}) {
-    const { negativeTimeout = 0, mustAnswerAtOnce = false, openFiles } = options;
+    const { negativeTimeout = 0, mustAnswerAtOnce = false, openFiles, elsewhere } = options;
     const defaults = { entryTimeout: 1.5, attributesTimeout: 2.25, negativeTimeout, uid: 1000, gid: 1001 };
     this.#dispatcher = new Dispatcher({
       filesystem,
@@ -48,6 +50,7 @@ export class FakeKernel {
       later: (_request, milliseconds) => this.log.push(`later ${milliseconds}`),
       mustAnswerAtOnce,
       openFiles,
+      ...elsewhere && { elsewhere },
     });
   }
 

@@ -1,6 +1,7 @@
 /** Operations on open files, from OPEN to RELEASE. */
 import * as KERNEL from "../../../ffi/kernel.ts";
 import { STRUCT } from "../../../ffi/structs.ts";
+import { Elsewhere, Later } from "../../fs/errors.ts";
 import type { Created, Opened } from "../../fs/filesystem.ts";
 import type { RequestView } from "../request.ts";
 import { created, nothing, type Operation, type ReplyHost } from "./row.ts";
@@ -93,9 +94,16 @@ export const release: Operation<void> = {
   size: STRUCT.fuse_release_in.SIZE,
   call(filesystem, request, context, host) {
     const { fh, flags } = STRUCT.fuse_release_in;
-    // Whatever becomes of the method: the kernel sends this once.
-    host.openFiles.released(request.node);
-    return filesystem.release(request.node, request.u64(fh), request.u32(flags), context);
+    let released = true;
+    try {
+      return filesystem.release(request.node, request.u64(fh), request.u32(flags), context);
+    } catch (error) {
+      released = !(error instanceof Elsewhere || error instanceof Later);
+      throw error;
+    } finally {
+      // Whatever else becomes of the method: the kernel sends this once.
+      if (released) host.openFiles.released(request.node);
+    }
   },
   ...nothing,
   missing(host, request) {
