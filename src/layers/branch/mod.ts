@@ -28,6 +28,7 @@ import {
   type Place,
 } from "./branch_table.ts";
 import { directoryOperations } from "./directory_operations.ts";
+import { standIn } from "./elsewhere.ts";
 import { demandingFeatures, joinFeatures } from "./features.ts";
 import { nameOperations } from "./name_operations.ts";
 import { MOST_BRANCHES } from "./node_ids.ts";
@@ -44,6 +45,11 @@ export interface BranchDefinition {
   readonly filesystem: FileSystem;
   /** The branch's id: 0 at "/", elsewhere 1, 2, … without a gap. Default: the lowest that no other branch asks for. */
   readonly id?: number;
+  /**
+   * The handler beside the loops that serves this branch (`LoopPlacement.handlers`), from 0. All others take note of which
+   * operations and features `filesystem` has, and never ask it, initialize it or destroy it. Default: the loops serve it.
+   */
+  readonly handler?: number;
 }
 
 /** How a tree behaves. */
@@ -58,6 +64,8 @@ export interface BranchOptions {
    * what one of the first had.
    */
   readonly growing?: boolean;
+  /** Which handler this tree is made for: `host.handler`, as the module is told. Undefined in loops. */
+  readonly handler?: number | undefined;
 }
 
 /** Operations that are missing only where nobody has them; the library would answer them by itself. */
@@ -89,17 +97,19 @@ export class BranchFileSystem implements FileSystem {
 
   /** @throws {FsError} `EINVAL`, `EEXIST` or `ENOSPC` that names the branch. */
   constructor(branches: readonly BranchDefinition[], options: BranchOptions = {}) {
-    const { branchPointErrno = "EBUSY", targets, growing = false } = options;
+    const { branchPointErrno = "EBUSY", targets, growing = false, handler: here } = options;
     const numbered = numberBranches(branches);
-    const filesystems = branches.map(({ filesystem }) => filesystem);
     for (const { path, filesystem } of branches) refuseTree(path, filesystem);
+    const filesystems = branches.map(({ filesystem, handler }) => {
+      return handler === here ? filesystem : standIn(filesystem, handler);
+    });
     this.#growing = growing;
     this.features = joinFeatures(filesystems, growing);
     this.#tree = new Tree(makeBranchTable(numbered, undefined, targets));
     this.#tree.setBranch(0, new Branch(0, "/", makeStaticDirectories()));
-    for (const { path, filesystem } of branches) {
+    for (const [index, { path }] of branches.entries()) {
       const id = numbered.get(path)!;
-      this.#tree.setBranch(id, new Branch(id, path, filesystem));
+      this.#tree.setBranch(id, new Branch(id, path, filesystems[index]!));
     }
     Object.assign(this, this.#operations(filesystems, branchPointErrno));
   }

@@ -1,6 +1,6 @@
 /** Operations on names. Those of places are the tree's and stay as they are; all others belong to the parent's branch. */
 import type { Entry } from "../../fs/attributes.ts";
-import { type ErrnoName, FsError } from "../../fs/errors.ts";
+import { Elsewhere, type ErrnoName, FsError } from "../../fs/errors.ts";
 import type { Awaitable, FileSystem, Name, NodeId, RequestContext } from "../../fs/filesystem.ts";
 import { ROOT_NODE } from "../../fs/filesystem.ts";
 import { after } from "../support/awaitable.ts";
@@ -120,11 +120,18 @@ export function nameOperations(tree: Tree, placeErrno: ErrnoName) {
       return branch.pass(branch.methods.copyFileRange(source, target, length, flags, context));
     },
 
-    /** The kernel names the root and means the whole mount. */
+    /**
+     * The kernel names the root and means the whole mount. A branch elsewhere is left out: one answer cannot come from
+     * several isolates, and Linux asks virtiofs alone (fuse_sync_fs in fs/fuse/inode.c).
+     */
     synchronizeFileSystem(_node, context): Awaitable<void> {
-      const answers = tree.branches.map((branch) =>
-        branch.pass(branch.methods.synchronizeFileSystem(ROOT_NODE, context))
-      );
+      const answers = tree.branches.map((branch) => {
+        try {
+          return branch.pass(branch.methods.synchronizeFileSystem(ROOT_NODE, context));
+        } catch (error) {
+          if (!(error instanceof Elsewhere)) throw error;
+        }
+      });
       if (answers.some((answer) => answer instanceof Promise)) return Promise.all(answers).then(() => {});
     },
   } satisfies FileSystem;
