@@ -13,10 +13,13 @@ import type {
   RequestContext,
   WriteDetails,
 } from "../../fs/filesystem.ts";
-import { O_ACCMODE, O_RDONLY, O_TRUNC } from "../../fs/flags.ts";
+import { O_ACCMODE, O_RDONLY, O_TRUNC, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from "../../fs/flags.ts";
 import type { UnionNode } from "./nodes.ts";
 import { run, type Steps, wait } from "./steps.ts";
 import type { OpenFile, Union } from "./union.ts";
+
+/** What files are that cannot be polled (DEFAULT_POLLMASK of include/uapi/asm-generic/poll.h). */
+const ALWAYS_READY = POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
 
 export function fileOperations(union: Union) {
   function* openPart(node: UnionNode, flags: number, context: RequestContext): Steps<Opened> {
@@ -115,7 +118,7 @@ export function fileOperations(union: Union) {
         handle,
         context,
         ({ member: { filesystem }, node, handle }) =>
-          filesystem.poll?.(node, handle, events, wakeup, context) ?? events,
+          filesystem.poll?.(node, handle, events, wakeup, context) ?? (events & ALWAYS_READY),
       );
     },
 
