@@ -43,10 +43,10 @@ export async function examineMounts(mountpoint?: string): Promise<MountStatus[]>
     mountpoint === undefined || entry?.mountpoint === mountpoint ||
     socket.path.endsWith(`/${socketName(socket.connection, mountpoint)}`);
   const served = sockets
-    .map((socket) => ({ socket, entry: entryOf(table, socket, sockets, mountpoint) }))
+    .map((socket) => ({ socket, entry: entryOf(table, socket, mountpoint) }))
     .filter(({ socket, entry }) => isWanted(socket, entry))
     .map(({ socket, entry }) => examineServed(socket, entry, mountpoint));
-  const known = new Set(sockets.map(({ connection }) => connection));
+  const known = new Set(sockets.filter((socket) => entryOf(table, socket)).map(({ connection }) => connection));
   const others = table
     .filter((entry) => mountpoint === undefined ? isOwn(entry) : entry === topmost(table, mountpoint))
     .filter((entry) => !known.has(connectionNumber(entry.device)))
@@ -75,20 +75,16 @@ function topmost(table: readonly MountEntry[], mountpoint: string): MountEntry |
 
 /**
  * A socket's place in the table; of several (bind mounts) the one asked for. The kernel gives a connection's number to
- * another as soon as it is unmounted, while the first one's server may still be ending: then the socket with the name of
- * the mountpoint is the mount's.
+ * another as soon as it is unmounted, while the first one's server may still be ending, or have died and left its socket:
+ * so it is a mount's only with the mountpoint in its name.
  */
 function entryOf(
   table: readonly MountEntry[],
-  socket: SocketFile,
-  sockets: readonly SocketFile[],
+  { connection, path }: SocketFile,
   mountpoint?: string,
 ): MountEntry | undefined {
-  const { connection } = socket;
   const entries = table.filter((entry) => isFuse(entry) && connectionNumber(entry.device) === connection);
-  const isNamed = ({ path }: SocketFile) =>
-    entries.some((entry) => path.endsWith(`/${socketName(connection, entry.mountpoint)}`));
-  if (!isNamed(socket) && sockets.some((other) => other.connection === connection && isNamed(other))) return undefined;
+  if (!entries.some((entry) => path.endsWith(`/${socketName(connection, entry.mountpoint)}`))) return undefined;
   return entries.find((entry) => entry.mountpoint === mountpoint) ?? entries[0];
 }
 

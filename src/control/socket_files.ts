@@ -105,8 +105,10 @@ async function listTrusted(folder: string): Promise<string[]> {
  * tells a server that died from one that never had a socket.
  */
 export async function removeDeadSockets(): Promise<void> {
-  const mounted = new Set((await readMountTable()).map(({ device }) => connectionNumber(device)));
-  const unmounted = (await findSockets()).filter(({ connection }) => !mounted.has(connection));
+  const mounts = (await readMountTable()).map(({ device, mountpoint }) =>
+    `/${socketName(connectionNumber(device), mountpoint)}`
+  );
+  const unmounted = (await findSockets()).filter(({ path }) => !mounts.some((name) => path.endsWith(name)));
   await Promise.all(unmounted.map(async ({ path }) => {
     if (await isDead(path)) await Deno.remove(path).catch(() => {}); // somebody else was faster
   }));

@@ -182,6 +182,19 @@ Deno.test("a server that is still ending, whose mount's number the kernel has gi
   assertEquals(states.sort(), ["answering", "not mounted"]);
 });
 
+Deno.test("a socket that a dead server left is not that of the mount that has its number now", async () => {
+  await using place = await prepare();
+  const { mountpoint, sockets, invocation } = place;
+  await using _ = await MountProcess.start(mountpoint, [], invocation);
+  const { mount: { connection } } = await statusOf(mountpoint, invocation);
+  const [own] = await socketsIn(sockets);
+  const left = `${sockets}/${socketName(connection, `${mountpoint}-before`)}`;
+  Deno.listen({ transport: "unix", path: left }).close();
+  await Deno.remove(`${sockets}/${own}`);
+  const { mount: { state } } = await statusOf(mountpoint, invocation);
+  assertEquals([state, await socketsIn(sockets)], ["no control socket", []]);
+});
+
 Deno.test("--watch shows it again until a signal ends it with 0", async (t) => {
   await using place = await prepare();
   const { mountpoint, invocation } = place;
