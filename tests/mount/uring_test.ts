@@ -3,6 +3,7 @@ import { assert, assertEquals, assertRejects } from "../deps.ts";
 import { mount, MountError, type MountOptions } from "../../mod.ts";
 import { findMount } from "../../src/connection/mount_table.ts";
 import { MountProcess, run, temporaryFolder } from "../support/cli_process.ts";
+import { NO_CONTROL, openConnectionControl } from "../support/connection_control.ts";
 import { type Mounted, mountTemporarily, waitFor } from "../support/mounted.ts";
 import { PosixClient } from "../support/posix_client.ts";
 import { NO_URING, switchUring, withUring } from "../support/uring.ts";
@@ -11,8 +12,9 @@ import { GATE, OVER } from "./uring_module.ts";
 
 /** A test that mounts over io_uring. */
 function overUring(name: string, fn: (t: Deno.TestContext) => Promise<void>): void {
-  const skipped = NO_URING === undefined ? "" : ` (skipped: ${NO_URING})`;
-  Deno.test({ name: `io_uring: ${name}${skipped}`, ignore: NO_URING !== undefined, fn });
+  const reason = NO_URING ?? NO_CONTROL;
+  const skipped = reason === undefined ? "" : ` (skipped: ${reason})`;
+  Deno.test({ name: `io_uring: ${name}${skipped}`, ignore: reason !== undefined, fn });
 }
 
 const LATER = new URL("later_module.ts", import.meta.url);
@@ -26,11 +28,6 @@ async function mountModule(options: MountOptions = {}, loops = 1): Promise<Mount
     mountTemporarily(placement, { entryTimeout: 0, ...options, transport: "uring" })
   );
   return { ...mounted, words, [Symbol.asyncDispose]: () => mounted[Symbol.asyncDispose]() };
-}
-
-async function connectionFile(path: string, file: "abort" | "waiting"): Promise<string> {
-  const { device } = (await findMount(path))!;
-  return `/sys/fs/fuse/connections/${device.split(":")[1]}/${file}`;
 }
 
 /** Reads `path` on one core. */
@@ -99,9 +96,9 @@ for (const loops of [1, 2]) {
         mountTemporarily({ module: LATER, loops }, { entryTimeout: 0, transport: "uring" })
       );
       assert((await Deno.stat(`${mounted.path}/third`)).size >= 3);
-      const waiting = await connectionFile(mounted.path, "waiting");
+      await using control = await openConnectionControl(mounted.path);
       const client = readOnCore(0, `${mounted.path}/never`);
-      await waitFor("the client to wait", async () => await Deno.readTextFile(waiting) === "1\n");
+      await waitFor("the client to wait", async () => await control.waiting() === 1);
       client.kill("SIGKILL");
       assertEquals((await client.status).signal, "SIGKILL");
       assert((await Deno.stat(`${mounted.path}/other`)).isFile);
@@ -112,9 +109,9 @@ for (const loops of [1, 2]) {
 overUring("no request is lost when those that wait hold all entries of a queue and more", async () => {
   await using mounted = await mountModule();
   const { path, words } = mounted;
-  const waiting = await connectionFile(path, "waiting");
+  await using control = await openConnectionControl(path);
   const inKernel = async (count: number) =>
-    await waitFor(`${count} requests`, async () => Number(await Deno.readTextFile(waiting)) >= count);
+    await waitFor(`${count} requests`, async () => await control.waiting() >= count);
   const children = [readOnCore(0, `${path}/gate`)];
   try {
     // The loop is in the lookup of the gate, so all others gather: first in entries, then in the kernel.
@@ -128,7 +125,7 @@ overUring("no request is lost when those that wait hold all entries of a queue a
     Atomics.notify(words, GATE);
     // It was the last in the kernel's list: it comes when all before it have been taken, and kept.
     assert((await plain.status).success);
-    await waitFor("all others to wait on", async () => await Deno.readTextFile(waiting) === "40\n");
+    await waitFor("all others to wait on", async () => await control.waiting() === 40);
   } finally {
     words.fill(1);
     Atomics.notify(words, GATE);
@@ -153,8 +150,8 @@ overUring("more programs wait for a file's lock than a queue has entries, and al
     (_, index) =>
       new Deno.Command("taskset", { args: ["-c", `${index % 2}`, "flock", file, "true"], stdin: "null" }).spawn(),
   );
-  const waiting = await connectionFile(mount.mountpoint, "waiting");
-  await waitFor("30 waiters", async () => Number(await Deno.readTextFile(waiting)) >= 30);
+  await using control = await openConnectionControl(mount.mountpoint);
+  await waitFor("30 waiters", async () => await control.waiting() >= 30);
   // Its release comes by the same queues.
   await client.close(held);
   for (const waiter of waiters) assert((await waiter.status).success);
@@ -165,11 +162,10 @@ overUring("a mount that somebody else unmounts, or that is aborted, finishes by 
     await t.step(end, async () => {
       const { path, session } = await mountModule({}, 2);
       assert((await Deno.stat(`${path}/file`)).isFile);
-      const abort = await connectionFile(path, "abort");
+      await using control = await openConnectionControl(path);
       const client = end.endsWith("waits") ? readOnCore(0, `${path}/wait-0`) : undefined;
-      const waiting = await connectionFile(path, "waiting");
-      await waitFor("the client", async () => client === undefined || await Deno.readTextFile(waiting) === "1\n");
-      if (end === "aborted") await Deno.writeTextFile(abort, "1");
+      await waitFor("the client", async () => client === undefined || await control.waiting() === 1);
+      if (end === "aborted") await control.abort();
       else if (client !== undefined) await session.unmount();
       else assertEquals(await run("umount", path), 0);
       await session.finished;
