@@ -29,7 +29,7 @@ const CLI = fileURLToPath(new URL("../../cli.ts", import.meta.url));
 const DEADLINE = 30_000;
 
 function command(args: readonly string[], { prefix = [], deno = Deno.execPath(), cli = CLI, env, cwd }: Invocation) {
-  const [program, ...rest] = [...prefix, deno, "run", "-A", "--no-lock", cli, ...args];
+  const [program, ...rest] = [...prefix, deno, "run", "-A", cli, ...args];
   return new Deno.Command(program!, {
     args: rest,
     env: { NO_COLOR: "1", ...env },

@@ -78,7 +78,7 @@ Deno.test("with OTEL_DENO, status --watch sends a mount's metrics to a collector
         return new Response("{}", { headers: { "content-type": "application/json" } });
       });
       const watching = new Deno.Command(Deno.execPath(), {
-        args: ["run", "-A", "--no-lock", CLI, "status", "--watch=0.1", folder.path],
+        args: ["run", "-A", CLI, "status", "--watch=0.1", folder.path],
         env: {
           OTEL_DENO: "true",
           OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${collector.addr.port}`,

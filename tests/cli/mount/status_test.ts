@@ -237,7 +237,7 @@ Deno.test("--watch shows it again until a signal ends it with 0", async (t) => {
 
 function watch(args: string[], { env }: Invocation): Deno.ChildProcess {
   const cli = new URL("../../../cli.ts", import.meta.url).pathname;
-  const all = ["run", "-A", "--no-lock", cli, ...args];
+  const all = ["run", "-A", cli, ...args];
   return new Deno.Command(Deno.execPath(), { args: all, env: { ...env }, stdout: "piped" }).spawn();
 }
 
