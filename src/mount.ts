@@ -2,7 +2,7 @@
 import { NotifyHandler } from "./channels/notify_handler.ts";
 import { Connection, MountError } from "./connection/connection.ts";
 import { type Feature, wantedFeatures } from "./connection/features.ts";
-import { deviceDescriptor, prepareMountpoint } from "./connection/mountpoint.ts";
+import { prepareMountpoint } from "./connection/mountpoint.ts";
 import type { StatusReport } from "./control/messages.ts";
 import type { FileSystem } from "./fs/filesystem.ts";
 import { type Bounds, completeLimits, type Deadlines, type LimitOptions, type Limits } from "./handler/limits.ts";
@@ -81,7 +81,7 @@ export async function mount(
 ): Promise<Session> {
   const { debug = false, log = logToStandardError } = options;
   const limits = limitsFor(filesystem, options);
-  const path = deviceDescriptor(mountpoint) === undefined ? await prepareMountpoint(mountpoint) : mountpoint;
+  const path = await prepareMountpoint(mountpoint);
   await using resources = new AsyncDisposableStack();
   // Disposed of after the connection: what it waits for in the kernel ends with the servers' descriptors.
   const notifications = resources.use(new NotifyHandler(log));

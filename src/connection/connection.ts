@@ -83,7 +83,10 @@ export class Connection implements Disposable {
     if (ready <= 0) throw new MountError(`Cannot begin the session of "${this.mountpoint}": the kernel sent no INIT`);
     const buffer = new Uint8Array(INIT_BUFFER);
     const length = symbols.read(this.device, buffer, buffer.length);
-    if (length < 0) throw new MountError(`Cannot read INIT of "${this.mountpoint}": ${errnoName(errno[0]!)}`);
+    if (length < 0) {
+      // EPERM is a device with which nobody has mounted (fuse_dev_do_read in fs/fuse/dev.c).
+      throw new MountError(`Cannot read INIT of "${this.mountpoint}": ${errnoName(errno[0]!)}; has it been mounted?`);
+    }
     const request = buffer.slice(0, length);
     const offer = decodeInit(request);
     const agreement = agree(offer, wanted, maxWrite);

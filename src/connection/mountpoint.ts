@@ -14,13 +14,22 @@ export function deviceDescriptor(mountpoint: string): number | undefined {
   return match === null ? undefined : Number(match[1]);
 }
 
+/** Of /dev/fuse, as `st_rdev` has it: MISC_MAJOR in linux/major.h, FUSE_MINOR in linux/miscdevice.h. */
+const FUSE_DEVICE = 10 << 8 | 229;
+
 /**
- * The absolute path of a mountpoint that is there. A stale mount of Trellis on it (its server is gone, `ENOTCONN`) is
- * taken away first; another's is never touched.
+ * The absolute path of a mountpoint that is there, or `/dev/fd/N` as it is. A stale mount of Trellis on it (its server
+ * is gone, `ENOTCONN`) is taken away first; another's is never touched.
  *
- * @throws {MountpointError} when it does not exist, or cannot be reached, or holds a stale mount that is not ours.
+ * @throws {MountpointError} when it does not exist, or cannot be reached, or holds a stale mount that is not ours; or
+ * when descriptor N is not open, or not of /dev/fuse.
  */
 export async function prepareMountpoint(mountpoint: string): Promise<string> {
+  const descriptor = deviceDescriptor(mountpoint);
+  if (descriptor !== undefined) {
+    await checkDevice(descriptor, mountpoint);
+    return mountpoint;
+  }
   const path = await absolutePath(mountpoint);
   try {
     await askServer(path);
@@ -42,6 +51,15 @@ export async function prepareMountpoint(mountpoint: string): Promise<string> {
     throw explain(path, error);
   }
   return path;
+}
+
+async function checkDevice(descriptor: number, mountpoint: string): Promise<void> {
+  const status = await Deno.stat(`/proc/self/fd/${descriptor}`).catch(() => undefined);
+  if (status?.isCharDevice && status.rdev === FUSE_DEVICE) return;
+  const what = status === undefined ? "is not open" : "is not of /dev/fuse";
+  throw new MountpointError(
+    `Cannot mount on "${mountpoint}": descriptor ${descriptor} ${what}. Who mounts opens /dev/fuse and hands it on`,
+  );
 }
 
 /** Fails with `ENOTCONN` when a server is gone. statfs always goes to the server; stat may be answered from the cache. */

@@ -43,6 +43,13 @@ Deno.test("a mountpoint that cannot be used is refused with exit code 4", async 
   }
 });
 
+Deno.test("a descriptor that is none of /dev/fuse is refused with exit code 4", async (t) => {
+  const cases: [path: string, says: string][] = [["/dev/fd/0", "not of /dev/fuse"], ["/dev/fd/999", "not open"]];
+  for (const [path, says] of cases) {
+    await t.step(path, () => assertRefused(["mount", path], { code: 4, says: [path, says] }));
+  }
+});
+
 Deno.test("a folder that is a mountpoint already is refused as busy with exit code 4", async () => {
   await using folder = await temporaryFolder();
   await using mount = await MountProcess.start(folder.path);
