@@ -1,4 +1,5 @@
 /** Which filesystem is mounted, from which module, and with which settings when nothing else is asked for. */
+import { MOST_LOOPS_UNASKED } from "../config/values.ts";
 import { CACHE_TIMEOUTS, checkOptions } from "../layers/passthrough/options.ts";
 import type { ModulePlacement, MountOptions } from "../mount.ts";
 import { Failure } from "./failure.ts";
@@ -14,9 +15,6 @@ export interface MountPlan {
 
 const MEMORY = new URL("../layers/memory/module.ts", import.meta.url);
 const PASSTHROUGH = new URL("../layers/passthrough/module.ts", import.meta.url);
-
-/** More loops than this take from the clients the cores that they need. */
-const MOST_LOOPS_UNASKED = 4;
 
 /** An empty filesystem in memory. */
 export function planMemory({ memory }: ParsedOptions): MountPlan {

@@ -4,11 +4,9 @@ import { CACHE_TIMEOUTS } from "../layers/passthrough/options.ts";
 import type { ModulePlacement, MountOptions } from "../mount.ts";
 import type { BranchConfig, Config } from "./config.ts";
 import { canBeInAllLoops, type TreeOptions } from "./tree_module.ts";
+import { MOST_LOOPS_UNASKED } from "./values.ts";
 
 const MODULE = new URL("./tree_module.ts", import.meta.url);
-
-/** More loops than this take from the clients the cores that they need. */
-const MOST_LOOPS_UNASKED = 4;
 
 /** What `mount` is given. */
 export interface TreePlan {

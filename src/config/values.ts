@@ -21,6 +21,8 @@ export const MODE_PATTERN = /^[0-7]{1,4}$|^0[0-7]{4}$/;
 
 /** The least and the most loops of a mount. */
 export const LOOPS: readonly [number, number] = [1, 16];
+/** How many loops a mount has at most unless said: more take from the clients the cores that they need. */
+export const MOST_LOOPS_UNASKED = 4;
 /** The bounds of the passthrough layer's own check, which messages about options say better. */
 export const DESCRIPTORS: readonly [number, number] = [16, 2 ** 24];
 /** The largest user or group id: 2^32 - 1 means "no id" to the kernel. */
