@@ -1,7 +1,8 @@
 /** The options of mount.fuse3(8) that Trellis knows, for -o and for `mount.options` of a configuration. */
 import { closestString } from "../deps.ts";
 import type { MountOptions } from "../mount.ts";
-import { OptionError, readSeconds, readSize, readWord } from "./option_values.ts";
+import { OptionError, readCount, readSeconds, readWord } from "./option_values.ts";
+import { MAX_READ } from "./values.ts";
 
 /** The options of `mount`, one set after the other. */
 export type MountSettings = { -readonly [Name in keyof MountOptions]: MountOptions[Name] } & { options: string[] };
@@ -86,7 +87,7 @@ export const GENERAL_OPTIONS: Rules<MountTarget> = {
   max_read: {
     value: "BYTES",
     help: "the largest read request",
-    apply: ({ mount }, value, option) => mount.maxRead = readSize(value, option),
+    apply: ({ mount }, value, option) => mount.maxRead = readCount(value, option, MAX_READ),
   },
 };
 

@@ -92,6 +92,7 @@ const REFUSED: [list: string, says: string[]][] = [
   ["size=99999999999T", ['"size=99999999999T"']],
   ["inodes=50%", ['"inodes=50%"']],
   ["max_read=all", ['"max_read=all"']],
+  ["max_read=4G", ['"max_read=4G"', "4294967295"]],
   ["attr_timeout=-1", ['"attr_timeout=-1"', "seconds"]],
   ["attr_timeout=1s", ['"attr_timeout=1s"']],
   ["entry_timeout=Infinity", ['"entry_timeout=Infinity"']],
