@@ -1,6 +1,7 @@
 /** `mount`: a filesystem in memory, a directory or a configuration, served until it is unmounted or a signal comes. */
 import { CONFIG_NAME } from "../config/template.ts";
-import { Command } from "../deps.ts";
+import { Command, Option } from "../deps.ts";
+import { Background, isInBackground, startInBackground } from "./background.ts";
 import { addSetOption } from "./config_options.ts";
 import { Failure } from "./failure.ts";
 import { type MountAt, planConfiguration } from "./mount_configuration.ts";
@@ -11,8 +12,8 @@ import { awaitSignal } from "./signals.ts";
 import { prepareSource } from "./source.ts";
 import { checkMachine, startSession } from "./start_session.ts";
 
-/** The command. */
-export function mountCommand(): Command {
+/** The command. `ended` is told the exit code of a mount in the background. */
+export function mountCommand(ended: (code: number) => void): Command {
   const command = new Command("mount")
     .summary("mount a configuration, a directory, or a filesystem in memory")
     .usage("[options] [[source] <mountpoint>]")
@@ -25,12 +26,20 @@ export function mountCommand(): Command {
     .argument("[mountpoint]", "the folder to mount on; its parent must exist")
     .option("-c, --config <file>", `a configuration; ${CONFIG_NAME} of the current folder when nothing is named`)
     .option("-o, --options <list>", "mount options, see below", (list, lists: string[]) => [...lists, list], [])
-    .option("-f, --foreground", "stay in the foreground (always so)")
+    .option("-f, --foreground", "stay in the foreground (the default)")
+    .addOption(
+      new Option("-b, --background", "return when the mount is ready, and go on serving it").conflicts("foreground"),
+    )
+    .option("--log-file <file>", "with --background: where to append what is to be said later")
     .addHelpText("after", describeMountOptions());
   return addSetOption(command).action(
     async (first: string | undefined, second: string | undefined, _options: unknown, command: Command) => {
       const options = command.optsWithGlobals<MountCommandOptions>();
-      await serve(await plan(first, second, options), options.debug === true);
+      const { background: inBackground = false, logFile, debug = false } = options;
+      if (logFile !== undefined && !inBackground) throw new Failure("USAGE", "Cannot use --log-file in the foreground");
+      if (inBackground && !isInBackground()) return ended(await startInBackground());
+      const background = inBackground ? new Background(logFile) : undefined;
+      await serve(await plan(first, second, options), debug, background);
     },
   );
 }
@@ -39,6 +48,8 @@ interface MountCommandOptions {
   config?: string;
   set: string[];
   options: string[];
+  background?: boolean;
+  logFile?: string;
   debug?: boolean;
 }
 
@@ -73,7 +84,11 @@ async function planTreeMount(
   return await planConfiguration(config, mountpoint, set);
 }
 
-async function serve({ plan, mountpoint: path }: MountAt, debug: boolean): Promise<void> {
+async function serve(
+  { plan, mountpoint: path }: MountAt,
+  debug: boolean,
+  background: Background | undefined,
+): Promise<void> {
   using ended = awaitSignal("SIGINT", "SIGTERM", "SIGHUP");
   await checkMachine(path);
   await using mountpoint = await Mountpoint.prepare(path);
@@ -82,5 +97,6 @@ async function serve({ plan, mountpoint: path }: MountAt, debug: boolean): Promi
   }
   await using session = await startSession(plan, mountpoint.path, debug);
   console.log(`Mounted ${plan.name} at ${mountpoint.path} (pid ${Deno.pid})`);
+  if (background !== undefined && !await background.leave()) return; // who called it was killed meanwhile
   await Promise.race([session.finished, ended.signal]);
 }

@@ -27,7 +27,7 @@ export async function run(args: readonly string[]): Promise<number> {
   }
 }
 
-/** `ended` is told the exit status of what was run. */
+/** `ended` is told the exit status of what was run, or goes on in the background. */
 function makeProgram(ended: (status: number) => void): Command {
   const program = new Command("trellis")
     .description("Filesystems in TypeScript, mounted with FUSE.")
@@ -38,7 +38,7 @@ function makeProgram(ended: (status: number) => void): Command {
     .showHelpAfterError("(--help lists what there is)")
     .exitOverride();
   const commands = [
-    mountCommand(),
+    mountCommand(ended),
     runCommand(ended),
     umountCommand(),
     statusCommand(),

@@ -13,6 +13,8 @@ Deno.test("every level has help on standard output, with exit code 0", async (t)
       "allow_other",
       "size=SIZE",
       "default_permissions",
+      "--background",
+      "--log-file",
       "--debug",
     ]],
     [["help", "mount"], ["<mountpoint>"]],
