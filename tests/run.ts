@@ -37,6 +37,7 @@ const PURE = [
   "tests/cli/configuration_test.ts",
   "tests/threads",
   "tests/transport",
+  "tests/cli/mount_list_test.ts",
   "tests/cli/mount_options_test.ts",
   "tests/cli/sandbox_plan_test.ts",
   "tests/cli/status_table_test.ts",

@@ -29,7 +29,7 @@ const MEANINGS: Record<keyof typeof EXIT_CODES, string> = {
   BUSY: "umount: the filesystem is in use",
   SOURCE: "the source cannot be used: missing, not a directory, not readable, one inside the other with the mountpoint",
   CONFIG: "the configuration has problems, all of which are printed",
-  NO_ANSWER: "status: a mount's server hangs, is gone, or has no control socket",
+  NO_ANSWER: "status, list: a mount's server hangs, is gone, or has no control socket",
 };
 
 /** The part of the help that lists the exit codes. */

@@ -162,16 +162,20 @@ const ANSWER_LIMIT = 1000;
 
 async function findStaleMounts(): Promise<StaleMount[]> {
   const mounts = (await readMountTable()).filter(isFuse);
-  const states = await Promise.all(mounts.map(stateOf));
+  const states = await Promise.all(mounts.map(({ mountpoint }) => findStaleness(mountpoint)));
   return mounts.flatMap(({ mountpoint, type }, index) => {
     const state = states[index];
     return state === undefined ? [] : [{ mountpoint, type, state }];
   });
 }
 
-async function stateOf({ mountpoint }: MountEntry): Promise<StaleMount["state"] | undefined> {
+/** Whether a mount answers nobody within `limit` milliseconds; undefined when it answers. */
+export async function findStaleness(
+  mountpoint: string,
+  limit = ANSWER_LIMIT,
+): Promise<StaleMount["state"] | undefined> {
   const { promise: late, resolve } = Promise.withResolvers<"not answering">();
-  const timer = setTimeout(() => resolve("not answering"), ANSWER_LIMIT);
+  const timer = setTimeout(() => resolve("not answering"), limit);
   // Another user's mount refuses (EACCES), which is an answer too.
   // Not stat, which the kernel may answer from its cache.
   const answer = statfs(mountpoint).then(

@@ -25,6 +25,9 @@ export type MountState = "answering" | "not answering" | "refusing" | "gone" | "
 /** One mount. */
 export interface MountStatus {
   readonly mountpoint: string;
+  /** What is mounted, and as which type, such as `fuse.trellis`; undefined when the mount table does not show it. */
+  readonly source: string | undefined;
+  readonly type: string | undefined;
   readonly state: MountState;
   /** The kernel's number of the connection, as in /sys/fs/fuse/connections. */
   readonly connection: number;
@@ -98,7 +101,13 @@ async function examineServed(
   mountpoint: string | undefined,
 ): Promise<MountStatus> {
   const waiting = await readWaiting(connection);
-  const facts = { connection, waiting, mountpoint: entry?.mountpoint ?? mountpoint ?? `connection ${connection}` };
+  const facts = {
+    connection,
+    waiting,
+    mountpoint: entry?.mountpoint ?? mountpoint ?? `connection ${connection}`,
+    source: entry?.source,
+    type: entry?.type,
+  };
   try {
     const report = readStatusReport(await ask(path, "status"));
     if (entry !== undefined) return { ...facts, state: "answering", report, problem: undefined };
@@ -114,14 +123,14 @@ async function examineServed(
 
 const FAILED = { silent: "not answering", gone: "gone" } as const;
 
-async function describeWithoutSocket({ mountpoint, device, type, options }: MountEntry): Promise<MountStatus> {
+async function describeWithoutSocket({ mountpoint, device, source, type, options }: MountEntry): Promise<MountStatus> {
   const owner = options.find((option) => option.startsWith("user_id="))?.slice("user_id=".length);
   const problem = owner !== undefined && owner !== `${Deno.uid()}`
     ? `user ${owner} mounted it (${type}), and only that user's sockets can say more`
     : `it is mounted (${type}), and no server has a control socket for it`;
   const connection = connectionNumber(device);
   const waiting = await readWaiting(connection);
-  return { mountpoint, state: "no control socket", connection, waiting, report: undefined, problem };
+  return { mountpoint, source, type, state: "no control socket", connection, waiting, report: undefined, problem };
 }
 
 /** The kernel tells only the mount's owner, and only where /sys/fs/fuse/connections is mounted. */

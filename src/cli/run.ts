@@ -7,6 +7,7 @@ import { describeExitCodes, EXIT_CODES } from "./exit_codes.ts";
 import { explainCommand } from "./explain.ts";
 import { Failure } from "./failure.ts";
 import { initCommand } from "./init.ts";
+import { listCommand } from "./list.ts";
 import { mountCommand } from "./mount.ts";
 import { runCommand } from "./run_program.ts";
 import { statusCommand } from "./status.ts";
@@ -41,6 +42,7 @@ function makeProgram(ended: (status: number) => void): Command {
     mountCommand(ended),
     runCommand(ended),
     umountCommand(),
+    listCommand(),
     statusCommand(),
     doctorCommand(),
     initCommand(),

@@ -3,6 +3,7 @@ import type { StatusReport } from "../control/messages.ts";
 import { latencyQuantile } from "../metrics/latency.ts";
 import type { OperationMetrics } from "../metrics/metrics.ts";
 import type { MountStatus } from "./mount_status.ts";
+import { align, describeDuration, printable } from "./text_table.ts";
 
 /** The mounts as text, each a paragraph. `lastAnswers` says when a server that is silent now last answered. */
 export function describeMounts(mounts: readonly MountStatus[], lastAnswers: ReadonlyMap<number, Date>): string {
@@ -38,27 +39,19 @@ function describeWaiting(waiting: number | undefined): string[] {
 
 function describeReport({ features, operations }: StatusReport): string[] {
   const rows = Object.entries(operations).map(([name, operation]) => describeOperation(name, operation));
-  return [`  ${printable(features.join(" "))}`, ...align([TITLES, ...rows])];
+  return [`  ${printable(features.join(" "))}`, ...align([TITLES, ...rows], NUMBERS).map((row) => `  ${row}`)];
 }
 
 const TITLES = ["operation", "count", "in flight", "queued", "dropped", "p50 <", "p99 <", "errors"];
+
+/** The columns between operation and errors. */
+const NUMBERS = [1, 2, 3, 4, 5, 6];
 
 function describeOperation(name: string, operation: OperationMetrics): string[] {
   const { count, inFlight, queued, dropped, latency, errors } = operation;
   const quantiles = [0.5, 0.99].map((fraction) => describeMicroseconds(latencyQuantile(latency, fraction)));
   const byErrno = Object.entries(errors).map(([errno, times]) => `${errno} ${times}`).join(", ");
   return [name, ...[count, inFlight, queued, dropped].map(String), ...quantiles, byErrno].map(printable);
-}
-
-/** Columns as wide as their widest cell: the first and last from the left, numbers from the right. */
-function align(rows: readonly string[][]): string[] {
-  const widths = TITLES.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows.map((row) => {
-    const cells = row.map((cell, column) =>
-      column === 0 ? cell.padEnd(widths[0]!) : column === row.length - 1 ? cell : cell.padStart(widths[column]!)
-    );
-    return `  ${cells.join("  ")}`.trimEnd();
-  });
 }
 
 function describeMicroseconds(limit: number | undefined): string {
@@ -70,21 +63,4 @@ function describeMicroseconds(limit: number | undefined): string {
 
 function round(value: number): number {
   return value < 10 ? Math.round(value * 10) / 10 : Math.round(value);
-}
-
-function describeDuration(seconds: number): string {
-  const whole = Math.floor(seconds);
-  const parts: [number, string][] = [
-    [Math.floor(whole / 86400), "d"],
-    [Math.floor(whole / 3600) % 24, "h"],
-    [Math.floor(whole / 60) % 60, "min"],
-    [whole % 60, "s"],
-  ];
-  const first = parts.findIndex(([count]) => count > 0);
-  return first < 0 ? "0 s" : parts.slice(first, first + 2).map(([count, unit]) => `${count} ${unit}`).join(" ");
-}
-
-/** A name may hold what a terminal would obey. */
-function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}]/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);
 }

@@ -5,6 +5,8 @@ import { describeMounts } from "../../src/cli/status_table.ts";
 
 const HEALTHY: MountStatus = {
   mountpoint: "/mnt/x",
+  source: "memory",
+  type: "fuse.trellis",
   state: "answering",
   connection: 52,
   waiting: 3,
