@@ -3,6 +3,7 @@
  * whatever `--name=value` options a program has of its own. Serves until somebody unmounts or interrupts, and then
  * exits with 0.
  */
+import settings from "../deno.json" with { type: "json" };
 import { type FileSystem, mount, type MountOptions } from "../mod.ts";
 
 export interface CommandLine {
@@ -32,6 +33,7 @@ export function parseCommandLine(args: readonly string[], own: Readonly<Record<s
   for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
     const [name, value] = arg.replace(/^--/, "").split(/=(.*)/s);
     if (arg === "-h" || arg === "--help") return exit(0, usage(own));
+    else if (arg === "-V" || arg === "--version") return exit(0, `Trellis ${settings.version}`);
     else if (arg === "-o") options.push(...(rest.shift() ?? "").split(/(?<!\\),/));
     else if (arg.startsWith("-o")) options.push(...arg.slice(2).split(/(?<!\\),/));
     else if (arg.startsWith("--") && takesValue.get(name) === (value !== undefined)) found.set(name!, value ?? "");
@@ -41,15 +43,26 @@ export function parseCommandLine(args: readonly string[], own: Readonly<Record<s
   }
   const mountpoint = positional.pop();
   if (mountpoint === undefined || positional.length > 0) return exit(1, usage(own));
-  const debug = flags.has("-d");
+  const debug = flags.has("-d") || options.includes("debug");
   return {
     mountpoint,
     foreground: debug || flags.has("-f"),
     singleThread: flags.has("-s"),
     debug,
-    options,
+    options: options.filter((option) => !OF_THREADS.test(option)),
     own: found,
   };
+}
+
+/** Options of libfuse's own loop. There is none here. */
+const OF_THREADS = /^(?:clone_fd|max_idle_threads=\d+|max_threads=\d+)$/;
+
+/** The number given as `--name=…`, or `otherwise`. Exits with 1 for what is no number. */
+export function numberOf({ own }: CommandLine, name: string, otherwise: number): number {
+  const text = own.get(name);
+  if (text === undefined) return otherwise;
+  if (!/^\d+(?:\.\d*)?$/.test(text)) return exit(1, `invalid parameter in option --${name}=${text}`);
+  return Number(text);
 }
 
 /** Mounts, goes into the background unless told not to, and exits when the mount has ended. */
@@ -108,6 +121,7 @@ function usage(own: Readonly<Record<string, string>>): string {
   return [
     `usage: ${Deno.mainModule.split("/").pop()} [options] <mountpoint>`,
     "    -h   --help              print help",
+    "    -V   --version           print version",
     "    -d                       debug (implies -f)",
     "    -f                       foreground operation",
     "    -s                       single thread",

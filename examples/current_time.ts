@@ -9,7 +9,7 @@ import {
   S_IFDIR,
   S_IFREG,
 } from "../mod.ts";
-import { type CommandLine, serve } from "./command_line.ts";
+import { type CommandLine, numberOf, serve } from "./command_line.ts";
 
 /** The kernel cannot be told that there is no timeout, so this is a long one, in seconds. */
 export const NO_TIMEOUT = 500_000;
@@ -90,7 +90,7 @@ export async function serveClock(
     },
     read: (_node, _handle, offset, size) => file.content.subarray(offset, offset + size),
   };
-  const seconds = Number.parseInt(line.own.get("update-interval") ?? "1");
+  const seconds = numberOf(line, "update-interval", 1);
   const notify = !line.own.has("no-notify");
   if (line.foreground) setInterval(() => update(notify && known ? notifier : undefined), seconds * 1000);
   return await serve(filesystem, line, options);

@@ -4,7 +4,7 @@
  */
 import { type Notifier, ROOT_NODE } from "../mod.ts";
 import { clock, ClockFile, OPTIONS, sayWhenUnsupported, serveClock } from "./current_time.ts";
-import { exit, parseCommandLine } from "./command_line.ts";
+import { exit, numberOf, parseCommandLine } from "./command_line.ts";
 
 const line = parseCommandLine(Deno.args, {
   ...OPTIONS,
@@ -15,7 +15,7 @@ const line = parseCommandLine(Deno.args, {
 if (line.own.has("only-expire") && line.own.has("inc-epoch")) {
   exit(1, "--only-expire and --inc-epoch exclude each other");
 }
-const timeout = Number.parseFloat(line.own.get("timeout") ?? "5");
+const timeout = numberOf(line, "timeout", 5);
 const file = new ClockFile();
 file.mode = 0;
 

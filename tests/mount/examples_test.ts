@@ -47,7 +47,7 @@ Deno.test("examples", async (t) => {
   const directory = await Deno.makeTempDir({ prefix: "trellis-examples-" });
   const mountpoint = `${directory}/mnt`;
   await Deno.mkdir(mountpoint);
-  const options = ["-f", "-s", "-o", "fsname=example,ro"];
+  const options = ["-f", "-s", "-o", "fsname=example,ro,clone_fd,max_idle_threads=4"];
 
   await t.step(
     "environment.ts shows the environment as files",
@@ -74,6 +74,10 @@ Deno.test("examples", async (t) => {
     assertEquals(await run("cat", [`${mountpoint}/hello`]), "Hello World!\n");
     await run("fusermount3", ["-u", mountpoint]);
     assertEquals(await findMount(mountpoint), undefined);
+  });
+
+  await t.step("hello_ll.ts says its version", async () => {
+    assert(/^Trellis \d/.test(await run(Deno.execPath(), ["run", "-A", new URL("hello_ll.ts", EXAMPLES).href, "-V"])));
   });
 
   await t.step("ioctl_ll.ts answers libfuse's own ioctl_client", async () => {
@@ -180,9 +184,16 @@ Deno.test("examples", async (t) => {
       assertEquals(code, 1, args.join(" "));
       assert(stderr.length > 0, args.join(" "));
     }
-    const exclusive = ["run", "-A", new URL("notify_inval_entry.ts", EXAMPLES).href, "--only-expire", "--inc-epoch"];
-    const { code, stderr } = await new Deno.Command(Deno.execPath(), { args: [...exclusive, mountpoint] }).output();
-    assertEquals([code, new TextDecoder().decode(stderr).includes("exclude each other")], [1, true]);
+    const wrong: [args: string[], says: string][] = [
+      [["--only-expire", "--inc-epoch"], "exclude each other"],
+      [["--timeout=soon"], "--timeout=soon"],
+      [["--update-interval="], "--update-interval="],
+    ];
+    for (const [args, says] of wrong) {
+      const program = ["run", "-A", new URL("notify_inval_entry.ts", EXAMPLES).href, ...args, mountpoint];
+      const { code, stderr } = await new Deno.Command(Deno.execPath(), { args: program }).output();
+      assertEquals([code, new TextDecoder().decode(stderr).includes(says)], [1, true]);
+    }
     assertEquals(await findMount(mountpoint), undefined);
   });
 
