@@ -8,6 +8,7 @@ import { type MountAt, planConfiguration } from "./mount_configuration.ts";
 import { describeMountOptions, parseMountOptions } from "./mount_options.ts";
 import { Mountpoint } from "./mountpoint.ts";
 import { planMemory, planPassthrough } from "./mount_plan.ts";
+import { NotifySocket } from "./notify_socket.ts";
 import { awaitSignal } from "./signals.ts";
 import { prepareSource } from "./source.ts";
 import { checkMachine, startSession } from "./start_session.ts";
@@ -89,6 +90,7 @@ async function serve(
   debug: boolean,
   background: Background | undefined,
 ): Promise<void> {
+  const notifySocket = NotifySocket.take();
   using ended = awaitSignal("SIGINT", "SIGTERM", "SIGHUP");
   await checkMachine(path);
   await using mountpoint = await Mountpoint.prepare(path);
@@ -98,5 +100,7 @@ async function serve(
   await using session = await startSession(plan, mountpoint.path, debug);
   console.log(`Mounted ${plan.name} at ${mountpoint.path} (pid ${Deno.pid})`);
   if (background !== undefined && !await background.leave()) return; // who called it was killed meanwhile
+  notifySocket?.tell({ READY: "1", STATUS: `Serving ${plan.name} at ${mountpoint.path}` });
   await Promise.race([session.finished, ended.signal]);
+  notifySocket?.tell({ STOPPING: "1", STATUS: `Unmounting ${mountpoint.path}` });
 }
