@@ -5,7 +5,7 @@
  */
 export { type ModulePlacement, mount, type MountOptions } from "./src/mount.ts";
 export type { HandlerPlacement, LoopPlacement } from "./src/mount.ts";
-export type { Bounds, Deadlines, Metrics, OperationMetrics } from "./src/mount.ts";
+export type { Bounds, Deadlines, Feature, LimitOptions, Metrics, OperationMetrics, Transport } from "./src/mount.ts";
 export type { Session } from "./src/session.ts";
 export { MountError } from "./src/connection/connection.ts";
 export { MountpointError } from "./src/connection/mountpoint.ts";

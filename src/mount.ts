@@ -37,6 +37,7 @@ export interface MountOptions extends LimitOptions {
   readonly attributesTimeout?: number;
   /** How long the kernel may believe that a name is not there. Default 0: not at all. */
   readonly negativeTimeout?: number;
+  /** Refuse every change (`EROFS`). Default false. */
   readonly readOnly?: boolean;
   /** Let other users in. As an ordinary user this needs `user_allow_other` in /etc/fuse.conf. */
   readonly allowOther?: boolean;
@@ -214,6 +215,7 @@ export type {
   Deadlines,
   Feature,
   HandlerPlacement,
+  LimitOptions,
   LoopPlacement,
   Metrics,
   OperationMetrics,

@@ -103,6 +103,7 @@ export class Session implements AsyncDisposable {
     }
   }
 
+  /** The same as `unmount`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.unmount();
   }

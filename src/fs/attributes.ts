@@ -27,9 +27,11 @@ export interface Attributes {
   gid?: number;
   /** `st_rdev` of a device node, in the kernel's 32-bit encoding ({@linkcode FileSystem.makeNode} gets the same). */
   device?: number;
-  /** Default: the epoch. */
+  /** Last access. Default: the epoch. */
   atime?: Time;
+  /** Last change of content. Default: the epoch. */
   mtime?: Time;
+  /** Last change of anything, these attributes included. Default: the epoch. */
   ctime?: Time;
   /** Seconds that these attributes may be cached. Default: what the entry says that they came with, or `attr_timeout`. */
   timeout?: number | undefined;
@@ -58,11 +60,15 @@ export interface ExtendedStatus {
 export interface FileSystemStatistics {
   /** Bytes per block; the counts below are in it. */
   blockSize: number;
+  /** All there are. */
   blocks: number;
+  /** Those that hold nothing. */
   blocksFree: number;
   /** Free for those without privileges. */
   blocksAvailable: number;
+  /** How many files there may be. */
   files: number;
+  /** How many more. */
   filesFree: number;
   /** The longest name, in bytes. Default 255. */
   nameLength?: number;

@@ -228,6 +228,7 @@ export function describeThrown(thrown: unknown): string {
  */
 export class Later extends Error {
   override readonly name = "Later";
+  /** Until the method is called again for the first time. */
   readonly milliseconds: number;
 
   constructor(milliseconds: number) {

@@ -142,11 +142,15 @@ export interface DirectoryEntry {
 export interface AttributeChanges {
   /** Permission bits (07777), without the type. */
   mode?: number;
+  /** The new owner. */
   uid?: number;
+  /** The new group. */
   gid?: number;
+  /** Bytes; what is gained reads as zeros. */
   size?: number;
   /** A time, or `"now"` for the filesystem's own clock. */
   atime?: Time | "now";
+  /** The same. */
   mtime?: Time | "now";
   /** Sent only with the feature `writeback-cache`. */
   ctime?: Time;
@@ -160,8 +164,11 @@ export interface AttributeChanges {
 
 /** An advisory record lock (`struct flock`): `end` is inclusive; a lock to the end of the file ends at 2^63 - 1. */
 export interface FileLock {
+  /** Shared, exclusive, or none. */
   type: "read" | "write" | "unlock";
+  /** The first byte. */
   start: number;
+  /** The last byte. */
   end: number;
   /** The process that holds it. */
   pid: number;
@@ -206,6 +213,7 @@ export type PollHandle = number;
 export interface FileRange {
   node: NodeId;
   handle: Handle;
+  /** Bytes from the start of the file. */
   offset: number;
 }
 

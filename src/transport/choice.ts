@@ -3,6 +3,7 @@ import { openLibcUring } from "../../ffi/library.ts";
 import { allowedCores } from "./cores.ts";
 import { whyNoUring } from "./uring_support.ts";
 
+/** How requests come and answers go: by read(2) and write(2) on `/dev/fuse`, or over io_uring. */
 export type Transport = "device" | "uring";
 
 /** INIT's flag for io_uring, by its plain name. Once it is agreed on, requests come over io_uring or not at all. */
