@@ -2,8 +2,9 @@
 # Gets a machine ready for Trellis: the system's libfuse3, Deno, and the dependencies of the code. Safe to run again:
 # it looks at what is there and does only what is missing.
 #
-#   sh setup.sh          what mounting needs
-#   sh setup.sh --dev    also what the tests and benchmarks use
+#   sh setup.sh            what mounting needs
+#   sh setup.sh --dev      also what the tests and benchmarks use
+#   sh setup.sh --install  also `trellis` for all users, and `mount -t fuse.trellis` (docs/systemd.md)
 set -eu
 
 DENO_VERSION=2.9.6 # what is installed when Deno is missing
@@ -187,16 +188,51 @@ setup_deno() {
       "(npm install --global deno@$DENO_VERSION, deno upgrade, or the package manager), then run this again."
 }
 
+code_entries() {
+  for entry in mod.ts cli.ts src/workers/*.ts; do
+    [ ! -e "$entry" ] || echo "$entry"
+  done
+}
+
 # Does nothing when all is cached, and needs no network then.
 fetch_dependencies() {
-  entries=
-  for entry in mod.ts cli.ts src/workers/*.ts; do
-    [ ! -e "$entry" ] || entries="$entries $entry"
-  done
+  entries=$(code_entries)
   [ -n "$entries" ] || fail "there is no code here; run this from the repository: sh setup.sh"
   [ -z "$development" ] || entries="$entries tests/deps.ts"
   # shellcheck disable=SC2086 # one word a file
   deno cache --quiet $entries || fail "fetching the dependencies failed (deno cache$entries); is the network there?"
+}
+
+# A program that is readable by all: its text is standard input.
+write_program() {
+  as_root tee "$1" >/dev/null
+  as_root chmod 755 "$1"
+}
+
+# Who runs these at boot has neither PATH nor HOME nor network: all is named, and fetched here. Deno's dependencies are
+# a store of their own, since ordinary users may not look into root's.
+install_programs() {
+  program=$(deno eval 'console.log(Deno.execPath())')
+  store=/usr/local/lib/trellis
+  case $program$PWD in
+    *[\'\"\\\$\`]*) fail "cannot install from $PWD with Deno at $program: their names have characters that are the shell's" ;;
+  esac
+  # shellcheck disable=SC2046 # one word a file
+  as_root env DENO_DIR="$store" "$program" cache --quiet --no-lock $(code_entries) ||
+    fail "fetching the dependencies for all users failed; is the network there?"
+  as_root chmod -R a+rX "$store"
+  write_program /usr/local/bin/trellis <<END
+#!/bin/sh
+# Written by setup.sh --install.
+export PATH="\${PATH:-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin}" DENO_DIR="$store"
+exec "$program" run --quiet --allow-all --cached-only --no-lock "$PWD/cli.ts" "\$@"
+END
+  write_program /sbin/mount.fuse.trellis <<END
+#!/bin/sh
+# Written by setup.sh --install: what mount(8) runs for the type fuse.trellis.
+exec /usr/local/bin/trellis system-mount "\$@"
+END
+  say "installed /usr/local/bin/trellis and /sbin/mount.fuse.trellis, which use the code here: $PWD"
 }
 
 # Opening /dev/fuse is what mounting begins with. Most systems give it mode 666; some containers leave it at 600.
@@ -219,11 +255,14 @@ check_device() {
 }
 
 development=
-case ${1:-} in
-  "") ;;
-  --dev) development=yes ;;
-  *) fail "unknown argument '$1'; usage: sh setup.sh [--dev]" ;;
-esac
+installing=
+for argument; do
+  case $argument in
+    --dev) development=yes ;;
+    --install) installing=yes ;;
+    *) fail "unknown argument '$argument'; usage: sh setup.sh [--dev] [--install]" ;;
+  esac
+done
 [ "$(uname -s)" = Linux ] || fail "Trellis needs Linux; this is $(uname -s)"
 cd "$(dirname "$0")"
 have ldconfig || PATH="$PATH:/usr/sbin:/sbin" # which an ordinary user's PATH may lack
@@ -234,6 +273,7 @@ setup_bubblewrap
 [ -z "$development" ] || setup_development
 setup_deno
 fetch_dependencies
+[ -z "$installing" ] || install_programs
 check_device
 say "ready: Deno $(deno_version), $(fusermount3 --version | sed 's/^fusermount3 version:/libfuse/')" \
   "($(libfuse_file)), Linux $(uname -r)"

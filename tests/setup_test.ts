@@ -96,7 +96,7 @@ Deno.test("lists of packages that cannot be refreshed are a warning", async () =
 Deno.test("what cannot be done ends with exit code 1 and says what to do", async (t) => {
   const ready = [...PROGRAMS, "deno"];
   const cases: Record<string, [machine: StubMachine, says: string[], args?: string[]]> = {
-    "an unknown argument": [{ has: ready }, ["unknown argument '--all'", "sh setup.sh [--dev]"], ["--all"]],
+    "an unknown argument": [{ has: ready }, ["unknown argument '--all'", "sh setup.sh [--dev] [--install]"], ["--all"]],
     "another system": [{ has: ready, behaves: { uname: "echo Darwin" } }, ["needs Linux; this is Darwin"]],
     "no package manager": [{ has: [] }, ["no package manager known here", "install by hand", "fuse3"]],
     "neither root nor sudo": [

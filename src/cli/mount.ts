@@ -85,7 +85,8 @@ async function planTreeMount(
   return await planConfiguration(config, mountpoint, set);
 }
 
-async function serve(
+/** Mounts, and serves until an unmount or a signal; in the `background` once the caller knows that it is mounted. */
+export async function serve(
   { plan, mountpoint: path }: MountAt,
   debug: boolean,
   background: Background | undefined,

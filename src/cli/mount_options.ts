@@ -14,8 +14,8 @@ import type { MemoryOptions } from "../layers/memory/mod.ts";
 import { CACHE_TIMEOUTS, type CacheMode, type PassthroughOptions } from "../layers/passthrough/options.ts";
 import { Failure } from "./failure.ts";
 
-/** What is mounted: `memory`, or with a source `passthrough`. */
-export type Kind = "memory" | "passthrough";
+/** What is mounted: `memory`, with a source `passthrough`, or what a `configuration` says. */
+export type Kind = "memory" | "passthrough" | "configuration";
 
 /** What a list of options means. Fields are there for options that were given. */
 export interface ParsedOptions extends MountTarget {
@@ -92,7 +92,9 @@ const PASSTHROUGH: Rules<ParsedOptions> = {
 };
 
 /** What each kind of mount has beside the options of every mount, and what to say when the other asks for it. */
-const OWN: Readonly<Record<Kind, { rules: Rules<ParsedOptions>; title: string; notForOthers: string }>> = {
+const OWN: Readonly<
+  Record<Exclude<Kind, "configuration">, { rules: Rules<ParsedOptions>; title: string; notForOthers: string }>
+> = {
   memory: {
     rules: MEMORY,
     title: "Of a filesystem in memory:",
@@ -107,31 +109,47 @@ const OWN: Readonly<Record<Kind, { rules: Rules<ParsedOptions>; title: string; n
 
 /**
  * Reads the lists given with `-o`, one after the other: what comes later wins. Options are separated by commas; a
- * backslash takes the next character as it is (`fsname=a\,b`).
+ * backslash takes the next character as it is (`fsname=a\,b`). Those that are not wanted are left out.
  *
  * @throws {Failure} for an unknown option, with the nearest known one; for one that this kind of mount does not have;
  * and for a value that the option does not take.
  */
-export function parseMountOptions(lists: readonly string[], kind: Kind): ParsedOptions {
+export function parseMountOptions(
+  lists: readonly string[],
+  kind: Kind,
+  isWanted: (option: string) => boolean = () => true,
+): ParsedOptions {
   const parsed: ParsedOptions = { mount: { options: [] }, memory: {}, passthrough: {} };
   try {
-    for (const option of lists.flatMap(splitOptions)) applyToKind(parsed, option, kind);
+    for (const option of lists.flatMap(splitOptions).filter(isWanted)) applyToKind(parsed, option, kind);
   } catch (error) {
     throw error instanceof OptionError ? new Failure("USAGE", error.message, { cause: error }) : error;
   }
   return parsed;
 }
 
-function splitOptions(list: string): string[] {
+/** The options of a list. */
+export function splitOptions(list: string): string[] {
   const options = list.match(/(?:\\.|[^,])+/gs) ?? [];
   return options.map((option) => option.replace(/\\(.)/gs, "$1"));
 }
 
 function applyToKind(parsed: ParsedOptions, option: string, kind: Kind): void {
   const name = optionName(option);
-  const { rules, notForOthers } = OWN[kind === "memory" ? "passthrough" : "memory"];
-  if (Object.hasOwn(rules, name)) throw new OptionError(`The mount option "${name}" ${notForOthers}`);
-  applyOption({ ...GENERAL_OPTIONS, ...OWN[kind].rules }, parsed, option);
+  for (const [owner, { rules, notForOthers }] of Object.entries(OWN)) {
+    if (owner === kind || !Object.hasOwn(rules, name)) continue;
+    throw new OptionError(`The mount option "${name}" ${notForOthers}`);
+  }
+  applyOption(rulesOf(kind), parsed, option);
+}
+
+function rulesOf(kind: Kind): Rules<ParsedOptions> {
+  return kind === "configuration" ? GENERAL_OPTIONS : { ...GENERAL_OPTIONS, ...OWN[kind].rules };
+}
+
+/** Whether a mount of this kind has the option, by its name. */
+export function isMountOption(option: string, kind: Kind): boolean {
+  return Object.hasOwn(rulesOf(kind), optionName(option));
 }
 
 /** The part of `mount --help` that lists the options. */

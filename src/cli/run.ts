@@ -9,6 +9,7 @@ import { Failure } from "./failure.ts";
 import { initCommand } from "./init.ts";
 import { listCommand } from "./list.ts";
 import { mountCommand } from "./mount.ts";
+import { systemMountCommand } from "./system_mount.ts";
 import { runCommand } from "./run_program.ts";
 import { statusCommand } from "./status.ts";
 import { umountCommand } from "./umount.ts";
@@ -50,6 +51,8 @@ function makeProgram(ended: (status: number) => void): Command {
     explainCommand(),
   ];
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
+  // Nobody calls it by hand: see docs/systemd.md.
+  program.addCommand(systemMountCommand(ended).copyInheritedSettings(program), { hidden: true });
   return program;
 }
 

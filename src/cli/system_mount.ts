@@ -1,0 +1,125 @@
+/**
+ * `system-mount`: what mount(8) runs, as /sbin/mount.fuse.trellis, for the type fuse.trellis, also for lines of fstab. Its
+ * arguments are those of "EXTERNAL HELPERS" in mount(8).
+ */
+import { resolve } from "node:path";
+import { optionName } from "../config/mount_options.ts";
+import { Command, Option } from "../deps.ts";
+import { Background, isInBackground, startInBackground } from "./background.ts";
+import { EXIT_CODES } from "./exit_codes.ts";
+import { Failure } from "./failure.ts";
+import { serve } from "./mount.ts";
+import { type MountAt, planConfiguration } from "./mount_configuration.ts";
+import { isMountOption, type Kind, type ParsedOptions, parseMountOptions, splitOptions } from "./mount_options.ts";
+import { planMemory, planPassthrough } from "./mount_plan.ts";
+import { prepareSource } from "./source.ts";
+
+/** The exit codes of mount(8). */
+const SUCCESS = 0;
+const USAGE = 1;
+const MOUNT_FAILURE = 32;
+
+/** Sources that are nothing outside of the mount. */
+const NOTHING = ["none", "memory"];
+
+/**
+ * What is for mount(8), systemd and whoever else reads fstab. mount(8) says rw when nobody says ro. Access times are among it: to FUSE the kernel leaves them
+ * (S_NOATIME in fuse_fill_super_common of fs/fuse/inode.c).
+ */
+const FOR_OTHERS = new Set(
+  ("rw _netdev _rnetdev nofail noauto auto defaults user nouser users nousers owner noowner group nogroup comment uhelper " +
+    "helper silent loud mand nomand iversion noiversion relatime norelatime strictatime nostrictatime lazytime " +
+    "nolazytime diratime nodiratime")
+    .split(" "),
+);
+
+interface SystemMountOptions {
+  /** Leave out what is not known. */
+  s?: boolean;
+  /** Do all but mount. */
+  f?: boolean;
+  v?: boolean;
+  /** Another mount namespace. */
+  N?: string;
+  o: string[];
+}
+
+/** The command. `ended` is told its exit code, one of mount(8)'s. */
+export function systemMountCommand(ended: (code: number) => void): Command {
+  return new Command("system-mount")
+    .summary("what mount(8) runs for the type fuse.trellis")
+    .description(
+      "Mount SOURCE at MOUNTPOINT in the background, as mount(8) asks its helpers: none or memory, a directory, or a " +
+        "configuration (FILE.toml). Options are those of mount -o; what only fstab and mount(8) know is left out.",
+    )
+    .argument("<source>", "none, memory, a directory, or a configuration")
+    .argument("<mountpoint>", "the folder to mount on")
+    .option("-s", "leave out options that are not known")
+    .option("-f", "do all but mount")
+    .addOption(new Option("-n", "for mount(8): there is no /etc/mtab to write").hideHelp())
+    .option("-v", "say what is mounted")
+    .option("-N <namespace>", "another mount namespace, which is refused")
+    .option("-o <list>", "mount options", (list, lists: string[]) => [...lists, list], [])
+    .addOption(new Option("-t <type>", "for mount(8): the type, with its subtype").hideHelp())
+    .addHelpText("after", "\nEnds as mount(8) does: with 0, with 1 for a wrong use, with 32 when the mount failed.")
+    .action(async (source: string, mountpoint: string, options: SystemMountOptions, command: Command) => {
+      if (!isInBackground()) return ended(toMountCode(await startInBackground(options.v !== true)));
+      const background = new Background(undefined);
+      const plan = await planSystemMount(source, mountpoint, options);
+      if (options.f !== true) await serve(plan, command.optsWithGlobals().debug === true, background);
+    });
+}
+
+function toMountCode(code: number): number {
+  if (code === EXIT_CODES.OK) return SUCCESS;
+  return code === EXIT_CODES.USAGE || code === EXIT_CODES.CONFIG ? USAGE : MOUNT_FAILURE;
+}
+
+async function planSystemMount(source: string, mountpoint: string, { o: lists, s: sloppy, N }: SystemMountOptions) {
+  if (N !== undefined) {
+    throw new Failure("USAGE", `Cannot mount on ${mountpoint} in another namespace: run mount in it (nsenter -m)`);
+  }
+  if (lists.flatMap(splitOptions).includes("remount")) {
+    throw new Failure(
+      "USAGE",
+      `Cannot remount ${mountpoint} here: mount -i -o remount,ro (or rw), or unmount it first`,
+    );
+  }
+  const kind = await kindOf(source);
+  const isWanted = (option: string) => !isForOthers(option) && (sloppy !== true || isMountOption(option, kind));
+  const parsed = parseMountOptions([...defaultsFor(kind, source), ...lists], kind, isWanted);
+  return withOptions(await planOf(kind, source, mountpoint, parsed), parsed);
+}
+
+/**
+ * The mount table names what fstab names, by which `mount -a` finds what is mounted already. suid and dev are what
+ * mount(8) means when it says nothing: it hands on only nosuid and nodev, and FUSE takes those for the defaults. A
+ * configuration has options of its own.
+ */
+function defaultsFor(kind: Kind, source: string): string[] {
+  const flags = Deno.uid() === 0 && kind !== "configuration" ? ["suid", "dev"] : [];
+  return [`fsname=${source.replace(/[\\,]/g, "\\$&")}`, ...flags];
+}
+
+function isForOthers(option: string): boolean {
+  const name = optionName(option);
+  return FOR_OTHERS.has(name) || /^x-/i.test(name);
+}
+
+async function kindOf(source: string): Promise<Kind> {
+  if (NOTHING.includes(source)) return "memory";
+  const isFile = source.endsWith(".toml") && (await Deno.stat(source).catch(() => undefined))?.isDirectory !== true;
+  return isFile ? "configuration" : "passthrough";
+}
+
+async function planOf(kind: Kind, source: string, mountpoint: string, parsed: ParsedOptions): Promise<MountAt> {
+  if (kind === "configuration") return await planConfiguration(resolve(source), mountpoint, []);
+  if (kind === "memory") return { plan: planMemory(parsed), mountpoint };
+  return { plan: planPassthrough(await prepareSource(source, mountpoint), parsed), mountpoint };
+}
+
+/** What fstab says wins over what a configuration says. */
+function withOptions({ plan, mountpoint }: MountAt, { mount }: ParsedOptions): MountAt {
+  const options = [...plan.settings.options ?? [], ...mount.options];
+  return { plan: { ...plan, settings: { ...plan.settings, ...mount, options } }, mountpoint };
+}
