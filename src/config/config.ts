@@ -43,7 +43,7 @@ export interface AnyBranch {
   readonly path: string;
   /** Which `[[branch]]` of the file it is, from 0: `["branch", index, …]` are its settings. */
   readonly index: number;
-  /** Undefined: `loop`. `handler` is refused by the rules. */
+  /** Undefined: `loop`. */
   readonly placement?: "loop" | "handler";
   readonly wrappers: Wrappers;
 }

@@ -33,7 +33,8 @@ function drawChildren({ children }: Directory, indent: string): string[][] {
 
 function describeDirectory({ branch, children }: Directory): string {
   if (branch === undefined) return children.size === 0 ? "(empty)" : "(only what is below)";
-  return [`${branch.id}: ${describeBranch(branch)}`, ...describeWrappers(branch.wrappers)].join(", ");
+  return [`${branch.id}: ${describeBranch(branch)}`, ...describeWrappers(branch.wrappers), ...describePlacement(branch)]
+    .join(", ");
 }
 
 /** What a branch is, in a few words: its type and what it shows. */
@@ -48,6 +49,10 @@ export function describeBranch(branch: BranchConfig): string {
       return `union of ${sources.join(" and ")}`;
     }
   }
+}
+
+function describePlacement({ placement }: BranchConfig): string[] {
+  return placement === "handler" ? ["in a thread of its own"] : [];
 }
 
 function describeWrappers({ readOnly, maxSize, hidden, ownership }: Wrappers): string[] {

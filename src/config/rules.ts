@@ -6,7 +6,7 @@ import { OptionError } from "./option_values.ts";
 import { type Problem, problemAt } from "./problems.ts";
 import { LAST_BRANCH } from "./schema.ts";
 import { isTable, type Settings } from "./settings.ts";
-import { LOOPS } from "./values.ts";
+import { LOOPS, MOST_HANDLERS } from "./values.ts";
 
 type Table = Readonly<Record<string, unknown>>;
 
@@ -18,7 +18,7 @@ export function findRuleProblems(settings: Settings): Problem[] {
     ...branchProblems(settings, branches),
     ...branches.flatMap((branch, index) => cacheProblems(settings, branch, index)),
     ...branches.flatMap((branch, index) => writebackProblems(settings, branches, branch, index)),
-    ...branches.flatMap((branch, index) => placementProblems(settings, branch, index)),
+    ...handlerProblems(settings, branches),
     ...loopProblems(settings, branches),
     ...tooManyBranches(settings, branches),
     ...optionProblems(settings, listOf(isTable(mount) ? mount["options"] : undefined)),
@@ -75,16 +75,24 @@ function writebackProblems(
   return [problemAt(settings, ["branch", index, "writeback"], message)];
 }
 
-function placementProblems(settings: Settings, { placement }: Table, index: number): Problem[] {
-  if (placement !== "handler") return [];
-  const message = 'a branch cannot have a thread of its own yet; leave it out, or write "loop"';
-  return [problemAt(settings, ["branch", index, "placement"], message)];
+function handlerProblems(settings: Settings, branches: readonly Table[]): Problem[] {
+  const inHandlers = branches.keys().filter((index) => isInHandler(branches[index]!)).toArray();
+  const first = inHandlers[MOST_HANDLERS];
+  if (first === undefined) return [];
+  const message = `one too many: there can be ${MOST_HANDLERS} threads beside the loops; leave it out`;
+  return [problemAt(settings, ["branch", first, "placement"], message)];
+}
+
+function isInHandler({ placement }: Table): boolean {
+  return placement === "handler";
 }
 
 function loopProblems(settings: Settings, branches: readonly Table[]): Problem[] {
   const mount = settings.value["mount"];
   const loops = isTable(mount) ? mount["loops"] : undefined;
-  const confined = branches.find(({ type }) => type === "memory" || type === "union");
+  const confined = branches.find((branch) =>
+    (branch["type"] === "memory" || branch["type"] === "union") && !isInHandler(branch)
+  );
   // Any other number is the schema's to refuse.
   if (!Number.isInteger(loops) || !(Number(loops) > 1) || !(Number(loops) <= LOOPS[1]) || !confined) return [];
   const { type, path } = confined;

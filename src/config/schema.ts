@@ -39,8 +39,8 @@ const mount = table({
   negative_timeout: duration().prefault(0).describe("How long the kernel believes that a name is not there."),
   max_read: size().optional().describe("The largest read request."),
   loops: count(LOOPS).optional().describe(
-    "How many threads serve the mount: one, unless all branches are of type `passthrough`. Unless said: then as many as " +
-      "there are cores, at most four.",
+    "How many threads serve the mount: one, unless all branches are of type `passthrough` or have threads of their own. " +
+      "Unless said: then as many as there are cores, at most four.",
   ),
   branch_point_errno: word(["EBUSY", "EPERM"]).default("EBUSY").describe(
     "What refuses to remove, rename or replace a branch point. The kernel says `EBUSY` of its mountpoints.",
@@ -65,8 +65,8 @@ const ANY_BRANCH = {
     "The branch's number, in node ids: 0 for `/`, and 1, 2, … for the others. Unless said: the lowest free one, in order.",
   ),
   placement: word(["loop", "handler"]).optional().describe(
-    "`loop`: served in the mount's loops, at once, as unless said. `handler`: in a thread of its own, which is refused " +
-      "as yet.",
+    "`loop`: served in the mount's loops, at once, as unless said. `handler`: in a thread of its own beside them, so that " +
+      "it holds up no other branch. When that dies another takes its place, without what a branch in memory held.",
   ),
   read_only: flag().default(false).describe("Refuse every change."),
   max_size: size().optional().describe(

@@ -32,9 +32,19 @@ export interface SharedBranch {
   readonly usage: SizeUsage | undefined;
 }
 
-/** Whether a branch can be in several loops at once: what lives in memory of an isolate's own cannot. */
-export function canBeInAllLoops({ type }: BranchConfig): boolean {
-  return type === "passthrough";
+/** Whether a branch lives in memory of one isolate's own, so that what serves it is alone with it. */
+function isConfined({ type }: BranchConfig): boolean {
+  return type !== "passthrough";
+}
+
+/** Whether a branch stands in nobody's way to several loops: it can be in all of them, or is in none. */
+export function canBeInAllLoops(branch: BranchConfig): boolean {
+  return !isConfined(branch) || branch.placement === "handler";
+}
+
+/** The branches that have a handler of their own, beside the loops, in the order of the handlers. */
+export function branchesInHandlers(branches: readonly BranchConfig[]): BranchConfig[] {
+  return branches.filter(({ placement }) => placement === "handler");
 }
 
 /** Opens the sources of all branches. @throws {FsError} that names the source which cannot be opened. */
@@ -58,29 +68,38 @@ export function release(shared: readonly SharedBranch[]): void {
   for (const { sources } of shared) sources.forEach(passthrough.release);
 }
 
-/** Makes one loop's part of the tree. */
+/** Makes one loop's, or one handler's, part of the tree. */
 export default function makeTree(options: TreeOptions, host: LoopHost<readonly SharedBranch[]>): FileSystem {
   const { branches, branchPointErrno, targets } = options;
+  const inHandlers = branchesInHandlers(branches);
+  const loops = host.loops - inHandlers.length;
   const definitions = branches.map((branch, index) => {
+    if (loops > 1 && !canBeInAllLoops(branch)) {
+      throw new RangeError(`Cannot serve "${branch.path}" from ${loops} loops: one has to do for type ${branch.type}`);
+    }
     const shared = host.shared[index]!;
+    const handler = inHandlers.indexOf(branch);
+    const isHere = handler === (host.handler ?? -1);
+    if (isHere) forgetFilesOfDead(branch, shared, host);
     const filesystem = wrapBranch(makeBranch(branch, shared, host), branch.wrappers, shared.usage);
-    return { id: branch.id, path: branch.path, filesystem };
+    return { id: branch.id, path: branch.path, filesystem, ...handler >= 0 && { handler } };
   });
-  return new BranchFileSystem(definitions, { branchPointErrno, ...targets && { targets } });
+  return new BranchFileSystem(definitions, { branchPointErrno, handler: host.handler, ...targets && { targets } });
+}
+
+/** What a filesystem in memory held is gone with its handler, and takes up nothing any more. */
+function forgetFilesOfDead({ type }: BranchConfig, { usage }: SharedBranch, { restarts = 0 }: LoopHost): void {
+  if (type === "memory" && restarts > 0 && usage !== undefined) usage[0] = 0;
 }
 
 function makeBranch(branch: BranchConfig, { sources }: SharedBranch, host: LoopHost): FileSystem {
-  if (host.loops > 1 && !canBeInAllLoops(branch)) {
-    throw new RangeError(
-      `Cannot serve "${branch.path}" from ${host.loops} loops: one has to do for type ${branch.type}`,
-    );
-  }
+  const { restarts = 0 } = host;
   const directories = passthroughOptions(branch).map((options, index) =>
     passthrough.default(options, { ...host, shared: sources[index]! })
   );
   switch (branch.type) {
     case "memory":
-      return new MemoryFileSystem(branch.options);
+      return new MemoryFileSystem({ ...branch.options, restarts });
     case "passthrough":
       return directories[0]!;
     case "union": {
@@ -89,7 +108,7 @@ function makeBranch(branch: BranchConfig, { sources }: SharedBranch, host: LoopH
         writable,
         name: path,
       }));
-      return makeUnion(members, { createPolicy: branch.createPolicy });
+      return makeUnion(members, { createPolicy: branch.createPolicy, restarts });
     }
   }
 }

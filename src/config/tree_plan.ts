@@ -1,16 +1,18 @@
-/** How the tree of a configuration is mounted: by which module, in how many loops, with which timeouts. Pure. */
+/** How the tree of a configuration is mounted: by which module, in how many loops and handlers, with which timeouts. Pure. */
 import type { MountTargets } from "../layers/branch/mod.ts";
 import { CACHE_TIMEOUTS } from "../layers/passthrough/options.ts";
-import type { ModulePlacement, MountOptions } from "../mount.ts";
+import type { LoopPlacement, MountOptions } from "../mount.ts";
 import type { BranchConfig, Config } from "./config.ts";
-import { canBeInAllLoops, type TreeOptions } from "./tree_module.ts";
+import { branchesInHandlers, canBeInAllLoops, type TreeOptions } from "./tree_module.ts";
 import { MOST_LOOPS_UNASKED } from "./values.ts";
 
 const MODULE = new URL("./tree_module.ts", import.meta.url);
 
 /** What `mount` is given. */
 export interface TreePlan {
-  readonly placement: ModulePlacement & { readonly options: TreeOptions; readonly loops: number };
+  readonly placement: Required<Pick<LoopPlacement, "module" | "loops" | "handlers">> & {
+    readonly options: TreeOptions;
+  };
   readonly settings: MountOptions;
 }
 
@@ -23,7 +25,12 @@ export function planTree(
   const { branchPointErrno } = mount;
   const loops = branches.every(canBeInAllLoops) ? mount.loops ?? Math.min(cores, MOST_LOOPS_UNASKED) : 1;
   return {
-    placement: { module: MODULE, options: { branches, branchPointErrno, ...targets && { targets } }, loops },
+    placement: {
+      module: MODULE,
+      options: { branches, branchPointErrno, ...targets && { targets } },
+      loops,
+      handlers: branchesInHandlers(branches).map(() => ({})),
+    },
     settings: { attributesTimeout: attributesTimeout(branches), ...mount.options },
   };
 }

@@ -23,6 +23,8 @@ export const MODE_PATTERN = /^[0-7]{1,4}$|^0[0-7]{4}$/;
 export const LOOPS: readonly [number, number] = [1, 16];
 /** How many loops a mount has at most unless said: more take from the clients the cores that they need. */
 export const MOST_LOOPS_UNASKED = 4;
+/** The most handlers beside the loops of a mount. */
+export const MOST_HANDLERS = 16;
 /** The bounds of the passthrough layer's own check, which messages about options say better. */
 export const DESCRIPTORS: readonly [number, number] = [16, 2 ** 24];
 /** The bytes that the kernel takes as max_read: fsparam_u32 in fs/fuse/inode.c. */

@@ -221,11 +221,10 @@ const VALUES: Cases = {
     "mount.loops = 4\n" + memory(),
     ['t.toml:1:15: mount.loops: only one can serve branches of type "memory", as "/" is; leave it out'],
   ],
-  "a thread of its own": [
-    memory('placement = "handler"'),
-    [
-      't.toml:7:13: branch "/m": placement: a branch cannot have a thread of its own yet; leave it out, or write "loop"',
-    ],
+  "more threads than can be": [
+    Array.from({ length: 17 }, (_, index) => `[[branch]]\npath = "/${index}"\ntype = "memory"\nplacement = "handler"\n`)
+      .join(""),
+    ['t.toml:68:13: branch "/16": placement: one too many: there can be 16 threads beside the loops; leave it out'],
   ],
   "writeback for some": [
     passthrough("writeback = true"),

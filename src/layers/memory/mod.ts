@@ -29,6 +29,7 @@ import { O_ACCMODE, O_NOATIME, O_WRONLY, S_IFCHR, S_IFMT, S_IFREG, S_ISGID, SEEK
 import { accessTimeIsDue, touchAccessTime } from "../support/access_time.ts";
 import { HandleTable } from "../support/handle_table.ts";
 import { checkName, checkTarget } from "../support/name_limits.ts";
+import { numbersApart } from "../support/restarts.ts";
 import { allocateContent } from "./allocation.ts";
 import { changeAttributes } from "./attribute_changes.ts";
 import { Capacity } from "./capacity.ts";
@@ -53,15 +54,11 @@ export interface MemoryOptions {
   /** Permission bits of the root directory. Default 0o755. */
   mode?: number;
   /**
-   * How many filesystems were here before, each of which died (`host.restarts`). Their files are gone: their node ids, which
-   * the kernel may still ask for, are none of this one's. Default 0.
+   * How many filesystems were here before, each of which died (`host.restarts`). Their files are gone: their node ids
+   * and handles, which the kernel may still ask for, are none of this one's. Default 0.
    */
   restarts?: number;
 }
-
-/** Node ids of a filesystem in another's place begin so much later; a branch has room for 64 such pieces. */
-const IDS_APART = 2 ** 34;
-const PLACES_OF_IDS = 63;
 
 const PERMISSIONS = 0o7777;
 
@@ -86,13 +83,14 @@ export class MemoryFileSystem implements FileSystem {
   // Ids are counted up and never used again, so that every entry's generation can stay 0.
   readonly #nodes = new Map<NodeId, Node>();
   #lastNode: NodeId;
-  readonly #cursors = new HandleTable<DirectoryCursor>();
+  readonly #cursors: HandleTable<DirectoryCursor>;
   // The one answer of all lookups: it is read before the next method is called.
   readonly #entry: Entry;
 
   constructor(options: MemoryOptions = {}) {
     const { size, inodes, uid = Deno.uid() ?? 0, gid = Deno.gid() ?? 0, mode = 0o755, restarts = 0 } = options;
-    this.#lastNode = ROOT_NODE + (restarts % PLACES_OF_IDS) * IDS_APART;
+    this.#lastNode = ROOT_NODE + numbersApart(restarts);
+    this.#cursors = new HandleTable(restarts);
     this.#capacity = new Capacity(size, inodes);
     this.#capacity.takeNode();
     const root = new DirectoryNode(mode & PERMISSIONS, { inode: ROOT_NODE, uid, gid, time: now() });

@@ -1,11 +1,17 @@
 /** Open files by number: what `open` and `openDirectory` hand out, and `release` and `releaseDirectory` take back. */
 import { FsError } from "../../fs/errors.ts";
 import type { Handle } from "../../fs/filesystem.ts";
+import { numbersApart } from "./restarts.ts";
 
-/** The open files of one kind. Handles count up from 1 and are not used again. */
+/** The open files of one kind. Handles count up and are not used again. */
 export class HandleTable<Opened> {
   readonly #opened = new Map<Handle, Opened>();
-  #next = 1;
+  #next: Handle;
+
+  /** `restarts`: how many filesystems died before, whose handles are none of this one's. The first handle is 1. */
+  constructor(restarts = 0) {
+    this.#next = 1 + numbersApart(restarts);
+  }
 
   /** How many are open. */
   get size(): number {

@@ -20,7 +20,7 @@ interface OpenDirectory {
 }
 
 export function directoryOperations(union: Union) {
-  const directories = new HandleTable<OpenDirectory>();
+  const directories = new HandleTable<OpenDirectory>(union.restarts);
 
   function* list(
     node: UnionNode,

@@ -23,6 +23,11 @@ export interface UnionOptions {
   readonly createPolicy?: CreatePolicyName;
   /** Numbers from 0 to 1, for the policies that draw lots. Default: `Math.random`. */
   readonly random?: () => number;
+  /**
+   * How many unions were here before, each of which died (`host.restarts`): their node ids and handles, which the kernel may
+   * still ask for, are none of this one's. Default 0.
+   */
+  readonly restarts?: number;
 }
 
 /** The kernel goes on with the file that it was given, and a union's file may be another one after its first change. */
@@ -31,8 +36,8 @@ const PASSTHROUGH = "passthrough";
 /** @throws {RangeError} for no branch. */
 export function makeUnion(branches: readonly UnionBranch[], options: UnionOptions = {}): FileSystem {
   if (branches.length === 0) throw new RangeError("Cannot make a union of no branches: name at least one");
-  const { createPolicy = "ff", random = Math.random } = options;
-  const union = new Union(branches, CREATE_POLICIES[createPolicy], random);
+  const { createPolicy = "ff", random = Math.random, restarts = 0 } = options;
+  const union = new Union(branches, CREATE_POLICIES[createPolicy], random, restarts);
   return {
     features: commonFeatures(branches),
 

@@ -3,6 +3,7 @@ import type { Attributes } from "../../fs/attributes.ts";
 import { FsError } from "../../fs/errors.ts";
 import { type NodeId, ROOT_NODE } from "../../fs/filesystem.ts";
 import { S_IFDIR, S_IFMT } from "../../fs/flags.ts";
+import { numbersApart } from "../support/restarts.ts";
 import type { Member } from "./member.ts";
 
 /** A name in a directory. */
@@ -96,9 +97,11 @@ export class UnionNodes {
   readonly #byPart: Map<NodeId, UnionNode>[];
   /** By branch: inodes of copies, which show the inode of what they were copied from. */
   readonly #renumbered: Map<number, number>[];
-  #next = ROOT_NODE + 1;
+  #next: NodeId;
 
-  constructor(members: readonly Member[]) {
+  /** `restarts`: how many unions died before, whose node ids are none of this one's. */
+  constructor(members: readonly Member[], restarts: number) {
+    this.#next = ROOT_NODE + 1 + numbersApart(restarts);
     this.#members = members;
     this.#byPart = members.map(() => new Map());
     this.#renumbered = members.map(() => new Map());

@@ -28,13 +28,17 @@ export class Union {
   readonly resolution: Resolution;
   readonly copyUp: CopyUp;
   readonly names: Names;
-  readonly files = new HandleTable<OpenFile>();
+  /** How many unions died in this one's place: no number that it gives out is one of theirs. */
+  readonly restarts: number;
+  readonly files: HandleTable<OpenFile>;
 
-  constructor(branches: readonly UnionBranch[], policy: CreatePolicy, random: () => number) {
+  constructor(branches: readonly UnionBranch[], policy: CreatePolicy, random: () => number, restarts: number) {
     const members = branches.map((branch, index) => new Member(branch, index));
-    const nodes = new UnionNodes(members);
+    const nodes = new UnionNodes(members, restarts);
     const resolution = new Resolution(members, nodes);
     const copyUp = new CopyUp(members, nodes, resolution);
+    this.restarts = restarts;
+    this.files = new HandleTable(restarts);
     this.members = members;
     this.nodes = nodes;
     this.resolution = resolution;

@@ -129,7 +129,7 @@ source = "src"
 Deno.test("a configuration that cannot be mounted is refused in words", async (t) => {
   await using folder = await configured(EXAMPLE);
   const broken = `${folder.path}/broken.toml`;
-  await Deno.writeTextFile(broken, '[[branch]]\npath = "/"\ntype = "memory"\nplacement = "handler"\n');
+  await Deno.writeTextFile(broken, '[[branch]]\npath = "/"\ntype = "memory"\nplacement = "thread"\n');
   const pointless = `${folder.path}/pointless.toml`;
   await Deno.writeTextFile(pointless, '[[branch]]\npath = "/"\ntype = "memory"\n');
   const mountpoint = `${folder.path}/m`;

@@ -245,3 +245,19 @@ Deno.test("union: a policy chooses where new files go", async () => {
 Deno.test("union: of no branches there is none", () => {
   assertThrows(() => makeUnion([]), RangeError, "at least one");
 });
+
+Deno.test("a union in a dead one's place knows none of its files, open files and directories", async () => {
+  const { union: dead } = unionOf(["rw", "ro"], false);
+  const { union: next } = unionOf(["rw", "ro"], false, { restarts: 1 });
+  await dead.write("/file", "text");
+  const node = await dead.node("/file");
+  const { handle: file } = await dead.filesystem.open(node, 0, dead.context);
+  const { handle: directory } = await dead.filesystem.openDirectory(1, 0, dead.context);
+  await next.write("/other", "other text");
+  const other = await next.node("/other");
+  await next.filesystem.open(other, 0, next.context);
+  await next.filesystem.openDirectory(1, 0, next.context);
+  await refuses("ESTALE", async () => await next.filesystem.getAttributes(node, undefined, next.context));
+  await refuses("EBADF", async () => await next.filesystem.read(node, file!, 0, 10, next.context));
+  await refuses("EBADF", async () => await next.filesystem.readDirectory(1, directory!, 0, next.context));
+});
