@@ -45,7 +45,8 @@ export function makePassthroughFileSystem(options: CheckedOptions, source: Sourc
       loop.notifier = notifier;
       loop.writeback = features.has("writeback-cache");
       loop.maskByKernel = !features.has("dont-mask");
-      loop.kernelPassthrough.agreed = features.has("passthrough");
+      // In a tree another source may have asked for it.
+      loop.kernelPassthrough.agreed = source.kernelPassthrough && features.has("passthrough");
     },
 
     destroy(): void {
