@@ -27,6 +27,7 @@
  */
 import type { Attributes, Entry, FileSystemStatistics, Time } from "./attributes.ts";
 import type { ExtendedStatus } from "./attributes.ts";
+import type { ChangeableBranches } from "./branches.ts";
 import type { Notifier } from "./notifier.ts";
 
 /** A value, or a promise of one. */
@@ -237,6 +238,9 @@ export interface FileSystem {
    * `initialize` says which it agreed to.
    */
   readonly features?: readonly string[];
+
+  /** For a tree of filesystems: how its branches are changed while loops serve it (`session.graft` and others). */
+  readonly branches?: ChangeableBranches | undefined;
 
   /** Called once when the mount is live, before any other method. */
   initialize?(connection: ConnectionInfo): void;

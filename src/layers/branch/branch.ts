@@ -2,6 +2,7 @@
  * One filesystem of the tree: its operations, complete; its answers, with the tree's node ids and inode numbers; what the
  * kernel has of it; and its end.
  */
+import { NOT_ADDED, type SharedOpenFiles } from "../../fs/branches.ts";
 import type { Attributes, Entry, ExtendedStatus } from "../../fs/attributes.ts";
 import type { Awaitable, ConnectionInfo, Created, FileSystem, NodeId, Opened } from "../../fs/filesystem.ts";
 import { ROOT_NODE } from "../../fs/filesystem.ts";
@@ -19,6 +20,8 @@ type State = "live" | "lazy" | "gone";
 export class Branch {
   readonly id: number;
   readonly path: string;
+  /** How many branches had the id before. */
+  readonly generation: number;
   filesystem: FileSystem;
   /** The operations, with the branch's own ids. */
   methods: AllMethods;
@@ -29,13 +32,15 @@ export class Branch {
   /** The filesystem's inode numbers of places, where they are known: ".." of what is in them shows such a one. */
   readonly placeInodes: Map<number, NodeId> = new Map();
   readonly #origin: number;
-  /** With the entry's own it names a file for all time, also when the id was another branch's before. */
-  readonly #generation: number;
+  /** What `generation` adds to an entry's own, so that the two name a file for all time. */
+  readonly #generations: number;
   readonly #counts: LookupCounts | undefined;
   readonly #destroyed = Promise.withResolvers<void>();
   #running = 0;
   #left = false;
   #state: State = "live";
+  /** Where the loops that remove it lazily count together. */
+  #shared: SharedOpenFiles | undefined;
   // The answers of methods that answer at once: read before the next method is called.
   readonly #attributes: Attributes = { mode: 0 };
   readonly #entry: Unfilled<Entry> = {};
@@ -46,7 +51,8 @@ export class Branch {
     this.path = path;
     this.filesystem = filesystem;
     this.#origin = id * SPAN;
-    this.#generation = generation * 2 ** 32;
+    this.generation = generation;
+    this.#generations = generation * 2 ** 32;
     const { forget, forgetLookups } = filesystem;
     this.#counts = forget !== undefined && forgetLookups === undefined ? new LookupCounts() : undefined;
     this.methods = completeMethods(boundMethods(filesystem), `branch ${id} at "${path}"`);
@@ -93,7 +99,7 @@ export class Branch {
     return {
       ...timeouts,
       node,
-      generation: this.#generation,
+      generation: this.#generations,
       attributes: this.#translate(attributes, node, true, { mode: 0 }),
     };
   }
@@ -101,11 +107,11 @@ export class Branch {
   created(result: Awaitable<Created>): Awaitable<Created> {
     if (result instanceof Promise) {
       return this.#follow(result).then(({ entry, opened }) => {
-        this.opened++;
+        this.#countOpen(1);
         return { entry: this.#freshEntry(entry), opened };
       });
     }
-    this.opened++;
+    this.#countOpen(1);
     this.#created.entry = this.#reusedEntry(result.entry);
     this.#created.opened = result.opened;
     return this.#created;
@@ -123,7 +129,7 @@ export class Branch {
 
   /** An open file is closed for good. */
   released(result: Awaitable<void>): Awaitable<void> {
-    this.opened--;
+    this.#countOpen(-1);
     const passed = this.pass(result);
     this.#settle();
     return passed;
@@ -170,15 +176,38 @@ export class Branch {
   /** Ends it: resolves when its filesystem was destroyed, and rejects with what that threw. */
   leave(lazy: boolean): Promise<void> {
     this.#state = lazy ? "lazy" : "gone";
+    this.#shared = undefined;
     if (!lazy) this.methods = staleMethods(this.id, this.path);
     this.#settle();
     return this.#destroyed.promise;
   }
 
+  /**
+   * As {@linkcode leave}, when other loops have it too. With `shared` it lives on until somebody who was told that it is
+   * unused calls this again, without.
+   */
+  async leaveWithOthers(shared: SharedOpenFiles | undefined): Promise<void> {
+    if (shared === undefined) return await this.leave(false);
+    this.#state = "lazy";
+    this.#shared = shared;
+    this.#addToShared(this.opened - NOT_ADDED);
+  }
+
+  #countOpen(change: number): void {
+    this.opened += change;
+    if (this.#shared !== undefined) this.#addToShared(change);
+  }
+
+  #addToShared(change: number): void {
+    const { count, unused } = this.#shared!;
+    if (Atomics.add(count, 0, change) + change === 0) unused();
+  }
+
   /** Destroys the filesystem when it is to leave and nobody uses it any more. */
   #settle(): void {
     // What the kernel only remembers does not count: it may do so for as long as it likes.
-    const unused = this.#running === 0 && (this.#state === "gone" || this.opened <= 0);
+    const closed = this.#shared === undefined && this.opened <= 0;
+    const unused = this.#running === 0 && (this.#state === "gone" || closed);
     if (this.#state === "live" || !unused || this.#left) return;
     this.methods = staleMethods(this.id, this.path);
     this.#state = "gone";
@@ -213,7 +242,7 @@ export class Branch {
   }
 
   #countOpened = (opened: Opened): Opened => {
-    this.opened++;
+    this.#countOpen(1);
     return opened;
   };
 
@@ -231,7 +260,7 @@ export class Branch {
     if (inner !== ROOT_NODE) this.#counts?.raise(inner);
     this.known++;
     entry.node = node;
-    entry.generation = (found.generation ?? 0) + this.#generation;
+    entry.generation = (found.generation ?? 0) + this.#generations;
     entry.entryTimeout = found.entryTimeout;
     entry.attributesTimeout = found.attributesTimeout;
     entry.attributes = this.#translate(found.attributes, node, inner === ROOT_NODE, attributes);

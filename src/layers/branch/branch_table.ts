@@ -5,6 +5,7 @@
  * The table knows *places*: the branch points, and the waypoints, which are the directories on the way to them, and the
  * targets. A place has a fixed node id, so that any loop recognises it without having looked it up before.
  */
+import type { ChangedName } from "../../fs/branches.ts";
 import { type ErrnoName, FsError } from "../../fs/errors.ts";
 import type { Name, NodeId } from "../../fs/filesystem.ts";
 import { MOST_BRANCHES, outerNode, WAYPOINTS } from "./node_ids.ts";
@@ -151,12 +152,6 @@ export function numberBranches(branches: readonly NumberedPath[]): Map<string, n
     paths.set(id, path);
   }
   return numbered;
-}
-
-/** A name that means another file in `after` than in `before`; what lies below it is not listed. */
-export interface ChangedName {
-  readonly parent: NodeId;
-  readonly name: Name;
 }
 
 /** Which names the kernel must look up again when a table takes another's place. */

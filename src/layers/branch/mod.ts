@@ -13,25 +13,23 @@
  *
  * @module
  */
+import type { ChangeableBranches } from "../../fs/branches.ts";
 import { type ErrnoName, FsError } from "../../fs/errors.ts";
 import type { ConnectionInfo, FileSystem } from "../../fs/filesystem.ts";
-import { mapNotifier } from "../support/map_notifier.ts";
 import { METHOD_NAMES, type MethodName } from "../support/methods.ts";
 import { Branch } from "./branch.ts";
 import {
   type BranchTable,
-  changedNames,
   checkBranchPath,
   makeBranchTable,
   type MountTargets,
   numberBranches,
-  type Place,
 } from "./branch_table.ts";
+import { TreeChanges } from "./changes.ts";
 import { directoryOperations } from "./directory_operations.ts";
 import { standIn } from "./elsewhere.ts";
-import { demandingFeatures, joinFeatures } from "./features.ts";
+import { joinFeatures } from "./features.ts";
 import { nameOperations } from "./name_operations.ts";
-import { MOST_BRANCHES } from "./node_ids.ts";
 import { nodeOperations } from "./node_operations.ts";
 import { makeStaticDirectories } from "./static_directories.ts";
 import { Tree } from "./tree.ts";
@@ -89,11 +87,11 @@ export interface BranchFileSystem extends FileSystem {}
 /** The tree. */
 export class BranchFileSystem implements FileSystem {
   readonly features: readonly string[];
+  /** The branches as they are changed in several loops; {@linkcode graft} and the others do it in one isolate. */
+  readonly branches: ChangeableBranches | undefined;
   readonly #tree: Tree;
+  readonly #changes: TreeChanges;
   readonly #growing: boolean;
-  #connection: ConnectionInfo | undefined;
-  /** How many branches had an id before its present one. */
-  readonly #generations: number[] = [];
 
   /** @throws {FsError} `EINVAL`, `EEXIST` or `ENOSPC` that names the branch. */
   constructor(branches: readonly BranchDefinition[], options: BranchOptions = {}) {
@@ -111,6 +109,9 @@ export class BranchFileSystem implements FileSystem {
       const id = numbered.get(path)!;
       this.#tree.setBranch(id, new Branch(id, path, filesystems[index]!));
     }
+    this.#changes = new TreeChanges(this.#tree, this.features);
+    // What handlers serve, several isolates have different parts of.
+    this.branches = branches.some(({ handler }) => handler !== undefined) ? undefined : this.#changes;
     Object.assign(this, this.#operations(filesystems, branchPointErrno));
   }
 
@@ -137,13 +138,7 @@ export class BranchFileSystem implements FileSystem {
   }
 
   initialize(connection: ConnectionInfo): void {
-    this.#connection = connection;
-    for (const branch of this.#tree.branches) this.#initializeBranch(branch, connection);
-  }
-
-  #initializeBranch(branch: Branch, connection: ConnectionInfo): void {
-    const notifier = mapNotifier(connection.notifier, (inner) => this.#tree.outerNode(branch, inner));
-    branch.initialize({ ...connection, notifier });
+    this.#changes.initialize(connection);
   }
 
   /** Ends all branches, also when one throws. */
@@ -166,11 +161,7 @@ export class BranchFileSystem implements FileSystem {
    */
   graft(path: string, filesystem: FileSystem, options: { id?: number } = {}): Promise<void> {
     checkBranchPath(path, "a branch");
-    const existing = this.#pointAt(path);
-    if (existing !== undefined) {
-      throw new FsError("EEXIST", `Cannot graft at "${path}": branch ${existing.branch} is there; prune or replace it`);
-    }
-    return this.#put(path, filesystem, options.id);
+    return this.#change(undefined, { path, filesystem, ...options }, false);
   }
 
   /**
@@ -178,14 +169,12 @@ export class BranchFileSystem implements FileSystem {
    * part that went through this loop, which may be negative; the sum over all loops is the truth.
    */
   get held(): ReadonlyMap<number, { readonly lookups: number; readonly opened: number }> {
-    return new Map(this.#tree.branches.map(({ id, known, opened }) => [id, { lookups: known, opened }]));
+    return new Map(this.#changes.held.map(({ id, lookups, opened }) => [id, { lookups, opened }]));
   }
 
   /** Grafts a filesystem in a branch's place; the branch is removed as by {@linkcode prune}. */
   replace(path: string, filesystem: FileSystem, options: { lazy?: boolean } = {}): Promise<void> {
-    const removed = this.#removable(path, "replace");
-    const told = this.#put(path, filesystem);
-    return Promise.all([told, removed.leave(options.lazy ?? false)]).then(() => {});
+    return this.#change(path, { path, filesystem }, options.lazy ?? false);
   }
 
   /**
@@ -196,75 +185,24 @@ export class BranchFileSystem implements FileSystem {
    * @throws {FsError} `ENOENT` when no branch is there, `EBUSY` for the root.
    */
   prune(path: string, options: { lazy?: boolean } = {}): Promise<void> {
-    const removed = this.#removable(path, "prune");
-    const branches = this.#paths();
-    branches.delete(path);
-    const told = this.#setTable(branches);
-    return Promise.all([told, removed.leave(options.lazy ?? false)]).then(() => {});
+    return this.#change(path, undefined, options.lazy ?? false);
   }
 
-  #put(path: string, filesystem: FileSystem, asked?: number): Promise<void> {
+  #change(removed: string | undefined, added: BranchDefinition | undefined, lazy: boolean): Promise<void> {
+    const changes = this.#changes;
+    const id = removed === undefined ? undefined : changes.removableAt(removed);
+    changes.prepare({
+      removed: removed === undefined ? [] : [removed],
+      added: added === undefined ? [] : [this.#number(added)],
+    });
+    const told = changes.tell(changes.commit());
+    return Promise.all([told, changes.dropAlone(id, lazy)]).then(() => {});
+  }
+
+  #number({ path, filesystem, id: asked }: BranchDefinition) {
     refuseTree(path, filesystem);
-    const demanding = demandingFeatures(filesystem, this.features);
-    if (demanding.length > 0) {
-      const features = demanding.join(", ");
-      throw new FsError("EOPNOTSUPP", `Cannot graft at "${path}": the mount uses ${features}; make the tree "growing"`);
-    }
-    const id = asked ?? this.#freeId(path);
-    if (asked !== undefined) this.#checkFree(asked, path);
-    const generation = (this.#generations[id] ?? -1) + 1;
-    const branch = new Branch(id, path, filesystem, generation);
-    if (this.#connection !== undefined) this.#initializeBranch(branch, this.#connection);
-    this.#generations[id] = generation;
-    this.#tree.setBranch(id, branch);
-    return this.#setTable(this.#paths().set(path, id));
-  }
-
-  /** The ids of branches by path. */
-  #paths(): Map<string, number> {
-    const points = [...this.#tree.table.branches].filter(([id, { path }]) => id !== 0 || path === "/");
-    return new Map(points.map(([id, { path }]) => [path, id]));
-  }
-
-  #setTable(branches: ReadonlyMap<string, number>): Promise<void> {
-    const before = this.#tree.table;
-    const table = makeBranchTable(branches, before);
-    this.#tree.setTable(table);
-    const { notifier } = this.#connection ?? {};
-    if (notifier === undefined) return Promise.resolve();
-    const changes = changedNames(before.root, table.root);
-    const told = Promise.all(changes.map(({ parent, name }) => notifier.invalidateEntry(parent, name))).then(() => {});
-    told.catch(() => {});
-    return told;
-  }
-
-  /** The lowest id that the kernel holds nothing of. */
-  #freeId(path: string): number {
-    for (let id = 1; id < MOST_BRANCHES; id++) {
-      const taken = this.#tree.branch(id);
-      if (taken === undefined || taken.forgotten) return id;
-    }
-    throw new FsError("ENOSPC", `Cannot graft at "${path}": all ${MOST_BRANCHES - 1} ids of branches are in use`);
-  }
-
-  #checkFree(id: number, path: string): void {
-    if (!Number.isInteger(id) || id < 1 || id >= MOST_BRANCHES) {
-      throw new FsError("EINVAL", `Cannot graft at "${path}" as branch ${id}: ids are 1 to ${MOST_BRANCHES - 1}`);
-    }
-    if (this.#tree.table.branches.has(id)) {
-      throw new FsError("EBUSY", `Cannot graft at "${path}" as branch ${id}: that is in use`);
-    }
-  }
-
-  #removable(path: string, action: string): Branch {
-    const point = this.#pointAt(path);
-    if (point === undefined) throw new FsError("ENOENT", `Cannot ${action} "${path}": no branch is grafted there`);
-    if (point.branch === 0) throw new FsError("EBUSY", `Cannot ${action} "/": the root stays while the tree lives`);
-    return this.#tree.branch(point.branch!)!;
-  }
-
-  #pointAt(path: string): Place | undefined {
-    return [...this.#tree.table.branches.values()].find((place) => place.path === path);
+    const id = asked ?? this.#changes.freeId(path);
+    return { id, path, filesystem, generation: this.#changes.nextGeneration(id) };
   }
 }
 

@@ -25,6 +25,11 @@ export class Tree {
   inner: NodeId = 0;
   /** The directories and files that no branch provides. */
   readonly statics: Branch;
+  /**
+   * While several loops change their trees: the table that others may have already, or may have still. What one of them
+   * hands out is known by it; names are looked up in the tree's own.
+   */
+  otherTable: BranchTable | undefined;
   #table: BranchTable;
   readonly #branches: (Branch | undefined)[] = [];
   /** Where this loop found the waypoints, by their number. */
@@ -34,7 +39,7 @@ export class Tree {
 
   constructor(table: BranchTable) {
     this.#table = table;
-    const isFile = (number: NodeId) => this.#table.places.get(number)?.isFile ?? false;
+    const isFile = (number: NodeId) => this.#waypoint(number)?.isFile ?? false;
     this.statics = new Branch(WAYPOINTS, "", makeStaticDirectories(isFile));
   }
 
@@ -79,8 +84,12 @@ export class Tree {
   placeOf(node: NodeId): Place | undefined {
     const id = branchOf(node);
     const inner = node - id * SPAN;
-    if (id === WAYPOINTS) return this.#table.places.get(inner);
-    return inner === ROOT_NODE ? this.#table.branches.get(id) : undefined;
+    if (id === WAYPOINTS) return this.#waypoint(inner);
+    return inner === ROOT_NODE ? this.#table.branches.get(id) ?? this.otherTable?.branches.get(id) : undefined;
+  }
+
+  #waypoint(number: number): Place | undefined {
+    return this.#table.places.get(number) ?? this.otherTable?.places.get(number);
   }
 
   /** The tree's id of a branch's node, as the kernel knows it. */
@@ -154,7 +163,7 @@ export class Tree {
   }
 
   #findFooting(number: number, context: RequestContext): Footing {
-    const place = this.#table.places.get(number);
+    const place = this.#waypoint(number);
     if (place === undefined) {
       throw new FsError("ESTALE", "Cannot find a directory on the way to a branch: it was removed");
     }

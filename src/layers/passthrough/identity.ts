@@ -17,6 +17,7 @@
 import { SYS_setfsgid, SYS_setfsuid, SYS_setgroups } from "../../../ffi/abi/mod.ts";
 import { FsError } from "../../fs/errors.ts";
 import type { RequestContext } from "../../fs/filesystem.ts";
+import { onBecomeServer } from "../../threads/server_identity.ts";
 import { AT_FDCWD, StringBuffer, type SystemCalls } from "./system_calls.ts";
 
 /**
@@ -57,6 +58,7 @@ export class Identity {
   constructor(calls: SystemCalls, privileged: boolean) {
     this.#calls = calls;
     this.#privileged = privileged;
+    if (privileged) onBecomeServer(() => this.restore());
   }
 
   /** From here on this thread acts as the caller. */

@@ -1,8 +1,8 @@
 /** A filesystem's operations by name: which it has, and bound, so that each can be handed on alone. */
 import type { FileSystem } from "../../fs/filesystem.ts";
 
-/** The operations: all of a filesystem but what begins and ends a mount. */
-export type MethodName = Exclude<keyof FileSystem, "features" | "initialize" | "destroy">;
+/** The operations: all of a filesystem but what begins, changes and ends a mount. */
+export type MethodName = Exclude<keyof FileSystem, "features" | "branches" | "initialize" | "destroy">;
 
 /** Some of a filesystem's operations, without the object. */
 export type Methods = Pick<FileSystem, MethodName>;
