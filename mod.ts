@@ -12,6 +12,8 @@ export { MountpointError } from "./src/connection/mountpoint.ts";
 export { LibraryError } from "./ffi/library.ts";
 export { Elsewhere, type ErrnoName, errnoNameOf, FsError, Later } from "./src/fs/errors.ts";
 export * from "./src/fs/filesystem.ts";
+export type { BranchModule, BranchStep, ChangedBranches, RemovalOptions } from "./src/fs/branches.ts";
+export type { ChangeableBranches } from "./src/fs/branches.ts";
 export * from "./src/fs/notifier.ts";
 export * from "./src/fs/attributes.ts";
 export * from "./src/fs/module.ts";

@@ -1,4 +1,6 @@
 /** Types only: all that crosses between the isolate that mounts and the loops. */
+import type { BranchPoint, ChangedName, HeldBranch } from "./fs/branches.ts";
+import type { ErrnoName } from "./fs/errors.ts";
 import type { MetricsBlock } from "./metrics/metrics.ts";
 import type { Notification } from "./protocol/notification.ts";
 import type { ReplyDefaults } from "./protocol/reply.ts";
@@ -47,9 +49,58 @@ export interface LoopServe {
   readonly forwarding?: { readonly senders: readonly number[]; readonly loop: number };
   /** Where the loop counts what it does. */
   readonly metrics: MetricsBlock;
+  /** One word: whether the loop is called, to take a `LoopCommand`; see `src/session/doorbell.ts`. */
+  readonly call: Int32Array<SharedArrayBuffer>;
 }
 
-export type ToLoop = LoopStart | LoopServe;
+/**
+ * What a serving loop can be told to do between two requests, with what it is given and what it answers. A new command is
+ * a new line here and in `src/session/loop_commands.ts`.
+ */
+export interface LoopCommands {
+  /** Make the branches that are to come, and be ready to change the tree. */
+  prepareBranches: { readonly given: LoopBranchChange; readonly answer: void };
+  /** Change the tree as prepared. */
+  commitBranches: { readonly given: undefined; readonly answer: readonly ChangedName[] };
+  /** Forget what was prepared. */
+  abandonBranches: { readonly given: undefined; readonly answer: void };
+  /** All loops have changed their trees: what was removed can go. Answers what `countBranches` did until then. */
+  dropBranches: { readonly given: readonly LoopDroppedBranch[]; readonly answer: readonly HeldBranch[] };
+  /** Say what the kernel holds of each branch. */
+  countBranches: { readonly given: undefined; readonly answer: readonly HeldBranch[] };
+}
+
+export type LoopCommandName = keyof LoopCommands;
+
+/** A change as a loop is told of it: it makes the filesystems by itself. See `src/fs/branches.ts`. */
+export interface LoopBranchChange {
+  readonly removed: readonly string[];
+  readonly added: readonly LoopNewBranch[];
+}
+
+/** A branch that a loop is to make, by its module. */
+export interface LoopNewBranch extends BranchPoint {
+  readonly generation: number;
+  readonly module: string;
+  readonly options: unknown;
+  /** What the module's `prepare` returned. */
+  readonly shared: unknown;
+}
+
+/** A branch that is to go; with the count of its open files it goes lazily, and the last loop says `LoopUnused`. */
+export interface LoopDroppedBranch {
+  readonly id: number;
+  readonly openFiles?: Int32Array<SharedArrayBuffer> | undefined;
+}
+
+/** To a serving loop, which is then called: what to do. Answered with `LoopAnswer`. One at a time. */
+export interface LoopCommand<Name extends LoopCommandName = LoopCommandName> {
+  readonly kind: "command";
+  readonly name: Name;
+  readonly given: LoopCommands[Name]["given"];
+}
+
+export type ToLoop = LoopStart | LoopServe | LoopCommand;
 
 /** The filesystem is made; what it has, so that the kernel can be asked for what fits. */
 export interface LoopReady {
@@ -58,6 +109,26 @@ export interface LoopReady {
   readonly features: readonly string[];
   /** Whether it leaves the counting of lookups to the library, which can count for one isolate only. */
   readonly needsCounts: boolean;
+  /** Where its branches are grafted, when it is a tree whose branches can be changed. */
+  readonly branches?: readonly BranchPoint[];
+}
+
+/** What a loop answers to a command, or why it did nothing. */
+export interface LoopAnswer {
+  readonly kind: "answer";
+  readonly answer?: LoopCommands[LoopCommandName]["answer"];
+  /** What was thrown; as `FsError`, when it has a code. */
+  readonly thrown?: {
+    readonly code: ErrnoName | undefined;
+    readonly message: string;
+    readonly stack: string | undefined;
+  };
+}
+
+/** The last open file of a branch that goes lazily was closed. */
+export interface LoopUnused {
+  readonly kind: "unused";
+  readonly branch: number;
 }
 
 /** Why a server has come to its end. */
@@ -84,7 +155,7 @@ export interface LogRecord {
   readonly detail: string;
 }
 
-export type FromLoop = LoopReady | LoopEnded | LoopFailed | LogRecord;
+export type FromLoop = LoopReady | LoopAnswer | LoopUnused | LoopEnded | LoopFailed | LogRecord;
 
 /** A notification on its way to the kernel, and who waits for the outcome: with another isolate's, nobody. */
 export interface Envelope {

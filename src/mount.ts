@@ -122,6 +122,7 @@ export async function mount(
     offer: offer.features,
     notifier,
     readMetrics,
+    branches: placed.branches,
   });
   session.own(resources.move());
   return session;

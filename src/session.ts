@@ -2,6 +2,7 @@
 import { openLibc } from "../ffi/library.ts";
 import type { Connection } from "./connection/connection.ts";
 import type { Feature } from "./connection/features.ts";
+import type { BranchModule, BranchStep, ChangedBranches, LiveBranches, RemovalOptions } from "./fs/branches.ts";
 import type { Notifier } from "./fs/notifier.ts";
 import type { EndReason, ServeSettings } from "./messages.ts";
 import type { Metrics } from "./metrics/metrics.ts";
@@ -29,6 +30,8 @@ export interface SessionParts {
   readonly notifier: Notifier;
   /** Reads what the servers have counted. */
   readonly readMetrics: () => Metrics;
+  /** How the branches are changed, or why they are not. */
+  readonly branches: LiveBranches | { readonly why: string };
 }
 
 /**
@@ -58,10 +61,11 @@ export class Session implements AsyncDisposable {
   readonly metrics: () => Metrics;
 
   readonly #connection: Connection;
+  readonly #branches: SessionParts["branches"];
   readonly #stop: number;
   readonly #resources = new AsyncDisposableStack();
 
-  constructor({ connection, transport, servers, settings, offer, notifier, readMetrics }: SessionParts) {
+  constructor({ connection, transport, servers, settings, offer, notifier, readMetrics, branches }: SessionParts) {
     this.mountpoint = connection.mountpoint;
     this.transport = transport;
     this.features = settings.features;
@@ -70,6 +74,7 @@ export class Session implements AsyncDisposable {
     this.notifier = notifier;
     this.minor = settings.minor;
     this.#connection = connection;
+    this.#branches = branches;
     this.#stop = openLibc().symbols.eventfd(0, EFD_CLOEXEC);
     if (this.#stop < 0) throw new Error("Cannot make an eventfd for the session: too many open files");
     this.#resources.defer(() => void openLibc().symbols.close(this.#stop));
@@ -87,6 +92,41 @@ export class Session implements AsyncDisposable {
   /** Takes what has to be closed when the session ends. */
   own(resources: AsyncDisposableStack): void {
     this.#resources.use(resources);
+  }
+
+  /**
+   * Grafts a branch into the tree that loops serve (placement "loop" of a module that makes a `BranchFileSystem`). Every
+   * loop makes the branch's filesystem from `branch.module`, and has it when this resolves; a client sees it in all loops
+   * or in none. When one loop refuses, all take it back.
+   *
+   * @throws {FsError} `EINVAL` for a path that is none, `EEXIST` when a branch is there, `EOPNOTSUPP` when the mount uses a
+   * feature that the filesystem does not ask for; and what the module throws.
+   * @throws {TypeError} when the mount is no tree in loops.
+   */
+  async graft(path: string, branch: BranchModule): Promise<void> {
+    await this.changeBranches([{ action: "graft", path, branch }]);
+  }
+
+  /**
+   * Removes a branch, as `BranchFileSystem.prune` does, in all loops: resolves when none has it and the kernel was told.
+   *
+   * @throws {FsError} `ENOENT` when no branch is there, `EBUSY` for the root.
+   * @throws {TypeError} when the mount is no tree in loops.
+   */
+  prune(path: string, options?: RemovalOptions): Promise<ChangedBranches> {
+    return this.changeBranches([{ action: "prune", path }], options);
+  }
+
+  /** Grafts a branch in another's place: nobody finds neither. @throws as {@linkcode graft} and {@linkcode prune}. */
+  replace(path: string, branch: BranchModule, options?: RemovalOptions): Promise<ChangedBranches> {
+    return this.changeBranches([{ action: "replace", path, branch }], options);
+  }
+
+  /** Makes several changes of branches as one: all of them or none. @throws as {@linkcode graft} and {@linkcode prune}. */
+  async changeBranches(steps: readonly BranchStep[], options?: RemovalOptions): Promise<ChangedBranches> {
+    const branches = this.#branches;
+    if (!("why" in branches)) return await branches.change(steps, options);
+    throw new TypeError(`Cannot change the branches of "${this.mountpoint}": ${branches.why}`);
   }
 
   /**

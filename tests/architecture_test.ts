@@ -24,7 +24,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/protocol": ["ffi", "src/fs"],
   "src/transport": [...SHARED, "src/threads"],
   "src/connection": SHARED,
-  "src/session": [...SHARED, "src/transport"],
+  "src/session": [...SHARED, "src/threads", "src/transport"],
   "src/handler": [...SHARED, "src/threads", "src/transport"],
   "src/channels": [...SHARED, "src/threads"],
   "src/telemetry": ["src/metrics"],

@@ -31,4 +31,9 @@ export interface FileSystemModule<Options = unknown, Shared = unknown> {
   prepare?(options: Options, loops: number): Awaitable<Shared>;
   /** Called once after the last loop has ended, with what `prepare` returned. */
   release?(shared: Shared): Awaitable<void>;
+  /**
+   * For a tree: called when the branch that it had at `path` from the start was removed and no loop has it any more.
+   * Closes what that branch had of `shared`, for which `release` comes in any case.
+   */
+  releaseBranch?(shared: Shared, path: string): Awaitable<void>;
 }

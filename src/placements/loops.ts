@@ -6,6 +6,7 @@ import { readMetrics } from "../metrics/metrics.ts";
 import type { Server } from "../session.ts";
 import { LoopWorker } from "../session/loop_worker.ts";
 import { MAX_FORWARDED_WRITE } from "../transport/forwarding.ts";
+import { LoopBranches } from "./loop_branches.ts";
 import { HandlersBesideLoops } from "./handlers_beside_loops.ts";
 import { checkCount, checkCounts, type Logger, type Servers } from "./placement.ts";
 
@@ -44,7 +45,7 @@ export async function startLoops(
     ? undefined
     : resources.use(new HandlersBesideLoops({ module: href, options, handlers, loops: count, notifications, log }));
   const all = count + handlers.length;
-  const { prepare, release } = await import(href) as FileSystemModule;
+  const { prepare, release, releaseBranch } = await import(href) as FileSystemModule;
   const shared = await prepare?.(options, all);
   underLoops.defer(() => release?.(shared));
   await Promise.all([
@@ -59,5 +60,15 @@ export async function startLoops(
   });
   const blocks = [...loops.map(({ metrics }) => metrics), ...beside?.metrics ?? []];
   const limits = beside === undefined ? {} : { maxWrite: MAX_FORWARDED_WRITE };
-  return { placement: "loop", servers, readMetrics: () => readMetrics(blocks), ...ready, ...limits };
+  const branches = beside === undefined && ready.branches !== undefined
+    ? underLoops.use(
+      new LoopBranches({
+        loops,
+        notifier: notifications.notifier,
+        points: ready.branches,
+        releaseFirst: (path) => releaseBranch?.(shared, path),
+      }),
+    )
+    : { why: beside === undefined ? "its filesystem is no tree of branches" : "it has handlers beside its loops" };
+  return { placement: "loop", servers, readMetrics: () => readMetrics(blocks), ...ready, ...limits, branches };
 }

@@ -29,5 +29,6 @@ export function serveObject(
     readMetrics: () => metrics.read(),
     methods: methodsOf(filesystem),
     features: filesystem.features ?? [],
+    branches: { why: "it is an object of this isolate; change that itself, with its own graft, prune and replace" },
   };
 }

@@ -1,5 +1,6 @@
 /** What serves a mount, and what its filesystem has: what each placement gives to `mount`. */
 import type { StatusReport } from "../control/messages.ts";
+import type { LiveBranches } from "../fs/branches.ts";
 import type { LoopReady } from "../messages.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Server } from "../session.ts";
@@ -11,6 +12,8 @@ export interface Servers extends Pick<LoopReady, "methods" | "features"> {
   readonly placement: StatusReport["placement"];
   readonly servers: readonly Server[];
   readonly readMetrics: () => Metrics;
+  /** How the branches of its tree are changed, or why they are not. */
+  readonly branches: LiveBranches | { readonly why: string };
   /** The longest write that they take, when that is not as long as can be. In bytes. */
   readonly maxWrite?: number;
   /** Told where further descriptors of the connection come from; whoever asks for one closes it. */

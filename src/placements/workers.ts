@@ -46,5 +46,6 @@ export async function startWorkers(
     open: (attach) => pool.open(attach),
     methods: ready.methods,
     features: ready.features,
+    branches: { why: 'handler workers serve it; use placement "loop"' },
   };
 }

@@ -1,8 +1,14 @@
 /** A loop as the mounting side sees it: a worker that gets ready, serves, and ends. */
+import { openLibc } from "../../ffi/library.ts";
+import { FsError } from "../fs/errors.ts";
 import type {
   EndReason,
   FromLoop,
   LogRecord,
+  LoopAnswer,
+  LoopCommand,
+  LoopCommandName,
+  LoopCommands,
   LoopReady,
   LoopServe,
   LoopStart,
@@ -10,17 +16,25 @@ import type {
   ToLoop,
 } from "../messages.ts";
 import { makeMetricsBlock, type MetricsBlock } from "../metrics/metrics.ts";
+import { Doorbell } from "./doorbell.ts";
 
 export class LoopWorker implements Disposable {
   readonly #worker: Worker;
   readonly #ready = Promise.withResolvers<LoopReady>();
   readonly #ended = Promise.withResolvers<EndReason>();
   #facts: LoopReady | undefined;
+  readonly #bell = new Doorbell(openLibc());
+  /** The answer to the command that the loop has, if it has one. */
+  #answer: PromiseWithResolvers<LoopAnswer> | undefined;
+  /** Why it takes no commands any more. */
+  #over: Error | undefined;
 
   /** What the loop counts; readable also after its end. */
   readonly metrics: MetricsBlock = makeMetricsBlock();
   /** Where the loop's log lines go. */
   onLog: (record: LogRecord) => void = () => {};
+  /** Told when the last open file of a branch that goes lazily was closed; perhaps more than once. */
+  onUnused: (branch: number) => void = () => {};
 
   /** Starts the thread of loop number `loop`; it waits for `prepare`. */
   constructor(loop: number) {
@@ -58,20 +72,47 @@ export class LoopWorker implements Disposable {
     forwarding?: LoopServe["forwarding"],
   ): Promise<EndReason> {
     const { metrics } = this;
-    const message = { kind: "serve", settings, notifications, metrics, ...forwarding && { forwarding } } as const;
+    this.#bell.hang(settings.poll);
+    const { call } = this.#bell;
+    const message = { kind: "serve", settings, notifications, metrics, call, ...forwarding && { forwarding } } as const;
     this.#worker.postMessage(message satisfies ToLoop, [notifications]);
     return this.#ended.promise;
   }
 
+  /**
+   * Has the loop do something between two requests; only while it serves, and one at a time.
+   *
+   * @throws {FsError} or Error, as the loop did; also when the loop ends before it answers.
+   */
+  async command<Name extends LoopCommandName>(
+    name: Name,
+    given: LoopCommands[Name]["given"],
+  ): Promise<LoopCommands[Name]["answer"]> {
+    const { promise } = this.#answer = Promise.withResolvers<LoopAnswer>();
+    if (this.#over !== undefined) throw this.#over;
+    this.#worker.postMessage({ kind: "command", name, given } satisfies LoopCommand<Name>);
+    this.#bell.ring();
+    const { answer, thrown } = await promise;
+    if (thrown !== undefined) throw revive(thrown);
+    return answer;
+  }
+
   [Symbol.dispose](): void {
+    this.#refuse(new Error("The loop has ended"));
     this.#worker.terminate();
+    this.#bell[Symbol.dispose]();
   }
 
   #receive(message: FromLoop): void {
     switch (message.kind) {
       case "ready":
         return this.#ready.resolve(message);
+      case "answer":
+        return this.#answer?.resolve(message);
+      case "unused":
+        return this.onUnused(message.branch);
       case "ended":
+        this.#refuse(new Error(`The loop has ended: ${message.reason}`));
         return this.#ended.resolve(message.reason);
       case "log":
         return this.onLog(message);
@@ -83,8 +124,21 @@ export class LoopWorker implements Disposable {
     }
   }
 
+  #refuse(error: Error): void {
+    this.#over = error;
+    this.#answer?.reject(error);
+  }
+
   #fail(error: Error): void {
+    this.#refuse(error);
     this.#ready.reject(error);
     this.#ended.reject(error);
   }
+}
+
+/** What a loop threw, as an error of this isolate. */
+function revive({ code, message, stack }: NonNullable<LoopAnswer["thrown"]>): Error {
+  const error = code === undefined ? new Error(message) : new FsError(code, message);
+  if (stack !== undefined) error.stack = stack;
+  return error;
 }

@@ -18,7 +18,9 @@ import { UringEntries } from "../transport/uring_entries.ts";
 import { UringEntry } from "../transport/uring_entry.ts";
 import { UringReply } from "../transport/uring_reply.ts";
 import { shareOf } from "../transport/uring_share.ts";
-import { LocalServer, type LocalServerOptions } from "./local_server.ts";
+import { type Call, takeCall } from "./doorbell.ts";
+import { LocalServer } from "./local_server.ts";
+import type { Loop, LoopOptions } from "./loop.ts";
 
 const SQE = URING_STRUCT.io_uring_sqe;
 
@@ -44,29 +46,29 @@ const DEVICE_PAUSE = 2;
 const RING_ENTRIES = 64;
 
 /**
- * Serves as loop number `loop` of `loops`, and says why it ended.
+ * Loop number `loop` of `loops`. Only the thread that makes it may run it.
  *
  * @throws when the kernel refuses a ring, or what the ring must take.
  */
-export function serveUring(
-  options: Omit<LocalServerOptions, "reply">,
-  { loop, loops }: Pick<LoopStart, "loop" | "loops">,
-): EndReason {
-  const { libc, settings } = options;
+export function makeUringLoop(options: LoopOptions, { loop, loops }: Pick<LoopStart, "loop" | "loops">): Loop {
+  const { libc, settings, call } = options;
   const { device, poll: pollDescriptor, maxWrite: payloadSize } = settings;
   const uring = openLibcUring();
   const share = shareOf(loop, { loops, possible: possibleCores(), allowed: allowedCores(uring), payloadSize });
   if (share.cores.length > 0) runOn(uring, share.cores);
-  using ring = new Uring(libc, uring, RING_ENTRIES);
+  using undo = new DisposableStack();
+  const ring = undo.use(new Uring(libc, uring, RING_ENTRIES));
   const entries = new UringEntries({ libc, uring, ring, share, device, payloadSize });
   const reply = new UringReply(new DeviceReply(libc, payloadSize));
   const reader = new DeviceReader({ libc, ...settings });
   const poll = new DevicePoll(libc, pollDescriptor);
   const server = new LocalServer({ ...options, reply });
-  return new UringLoop({ ring, entries, reply, reader, poll, pollDescriptor, server }).run();
+  undo.move();
+  return new UringLoop({ call, ring, entries, reply, reader, poll, pollDescriptor, server });
 }
 
 interface UringLoopParts {
+  readonly call: Call;
   readonly ring: Uring;
   readonly entries: UringEntries;
   readonly reply: UringReply;
@@ -76,7 +78,7 @@ interface UringLoopParts {
   readonly server: LocalServer;
 }
 
-class UringLoop {
+class UringLoop implements Loop {
   readonly #parts: UringLoopParts;
   /** When the device is to be watched again; 0 while it is. */
   #watchAt = performance.now();
@@ -86,11 +88,16 @@ class UringLoop {
     this.#parts = parts;
   }
 
-  run(): EndReason {
-    const { ring, entries, server: { waiting } } = this.#parts;
+  run(): EndReason | "called" {
+    const { call, ring, entries, server: { waiting } } = this.#parts;
     for (;;) {
       if (waiting.size > 0) waiting.serveDue(this.#serveAgain);
       this.#commit();
+      if (takeCall(call)) {
+        // Answers do not wait for what it is called for.
+        ring.submit();
+        return "called";
+      }
       ring.submitAndWait(this.#untilNext());
       while (ring.takeCompletion()) {
         if (ring.userData === WATCH) {
@@ -103,6 +110,10 @@ class UringLoop {
         }
       }
     }
+  }
+
+  [Symbol.dispose](): void {
+    this.#parts.ring[Symbol.dispose]();
   }
 
   /** Milliseconds until there is something to do by itself; -1 when there is nothing. */

@@ -10,10 +10,12 @@ const EPOLL_CLOEXEC = 0o2000000;
 const EPOLL_CTL_ADD = 1;
 const EPOLLIN = 1;
 const EPOLLEXCLUSIVE = 1 << 28;
+const EPOLLET = 1 << 31;
 
-/** What the events of the two descriptors carry. */
+/** What the events of the descriptors carry. */
 const DEVICE = 1;
 const STOP = 2;
+const CALL = 3;
 
 /**
  * Makes an epoll descriptor that waits for `device` and for any of `stops`. Whoever makes it closes it: the thread that waits may be
@@ -27,6 +29,15 @@ export function openDevicePoll(libc: Libc, device: number, ...stops: number[]): 
   add(libc, descriptor, device, EPOLLIN | EPOLLEXCLUSIVE, DEVICE);
   for (const stop of stops) add(libc, descriptor, stop, EPOLLIN, STOP);
   return descriptor;
+}
+
+/**
+ * Lets every write to `eventfd` end one wait on `poll`, and none other: edge-triggered, so that nobody has to read it.
+ *
+ * @throws when the kernel has no memory left for it.
+ */
+export function addCall(libc: Libc, poll: number, eventfd: number): void {
+  add(libc, poll, eventfd, EPOLLIN | EPOLLET, CALL);
 }
 
 function add({ symbols, errno }: Libc, poll: number, descriptor: number, events: number, data: number): void {

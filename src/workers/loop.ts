@@ -4,12 +4,13 @@ import { loopNotifier } from "../channels/channel_notifier.ts";
 import { describeThrown } from "../fs/errors.ts";
 import type { FileSystem } from "../fs/filesystem.ts";
 import type { FileSystemModule } from "../fs/module.ts";
-import type { FromLoop, LoopServe, LoopStart, ToLoop } from "../messages.ts";
+import type { EndReason, FromLoop, LoopServe, LoopStart, ToLoop } from "../messages.ts";
 import { MetricsRecorder } from "../metrics/metrics.ts";
 import type { Log } from "../protocol/dispatch.ts";
-import { serveDevice } from "../session/loop.ts";
+import { type LoopOptions, makeDeviceLoop } from "../session/loop.ts";
+import { LoopCommandTaker } from "../session/loop_commands.ts";
 import { methodsOf, needsCounts } from "../session/methods.ts";
-import { serveUring } from "../session/uring_loop.ts";
+import { makeUringLoop } from "../session/uring_loop.ts";
 import { RequestForwarder } from "../transport/forwarding.ts";
 
 declare const self: {
@@ -21,11 +22,13 @@ declare const self: {
 /** What is served, and as which of how many loops, once `start` has come. */
 let filesystem: FileSystem | undefined;
 let place = { loop: 0, loops: 1 };
+let commands: LoopCommandTaker | undefined;
 
 self.onmessage = async ({ data }) => {
   try {
     if (data.kind === "start") await prepare(data);
-    else await serve(data);
+    else if (data.kind === "serve") await serve(data);
+    else commands!.receive(data);
   } catch (error) {
     const { message, stack } = error instanceof Error ? error : new Error(String(error));
     self.postMessage({ kind: "failed", message, stack });
@@ -38,20 +41,38 @@ async function prepare({ module, options, loop, loops, shared }: LoopStart): Pro
   place = { loop, loops };
   filesystem = make(options, { ...place, shared });
   const { features = [] } = filesystem;
-  self.postMessage({ kind: "ready", methods: methodsOf(filesystem), features, needsCounts: needsCounts(filesystem) });
+  commands = new LoopCommandTaker({ filesystem, ...place, post: (message) => self.postMessage(message) });
+  const methods = methodsOf(filesystem);
+  const branches = filesystem.branches?.points;
+  self.postMessage({
+    kind: "ready",
+    methods,
+    features,
+    needsCounts: needsCounts(filesystem),
+    ...branches && { branches },
+  });
 }
 
-/** Blocks this thread from here on, but for `destroy`. */
-async function serve({ settings, notifications, forwarding, metrics: block }: LoopServe): Promise<void> {
+/** Blocks this thread from here on, but for commands and `destroy`. */
+async function serve({ settings, notifications, forwarding, metrics: block, call }: LoopServe): Promise<void> {
   const { minor, features, maxWrite } = settings;
   const libc = openLibc();
   filesystem!.initialize?.({ minor, features, maxWrite, notifier: loopNotifier(notifications) });
   const log: Log = (message, error) => self.postMessage({ kind: "log", message, detail: describeThrown(error) });
   const metrics = new MetricsRecorder(block);
   const forwarder = forwarding && new RequestForwarder(libc, forwarding, maxWrite);
-  const parts = { filesystem: filesystem!, settings, libc, metrics, log, forwarder };
-  const reason = features.has("over-io-uring") ? serveUring(parts, place) : serveDevice(parts);
+  const parts = { filesystem: filesystem!, settings, libc, metrics, log, forwarder, call };
+  const reason = await run(parts);
   await filesystem!.destroy?.();
   self.postMessage({ kind: "ended", reason });
   self.close();
+}
+
+async function run(parts: LoopOptions): Promise<EndReason> {
+  using loop = parts.settings.features.has("over-io-uring") ? makeUringLoop(parts, place) : makeDeviceLoop(parts);
+  for (;;) {
+    const reason = loop.run();
+    if (reason !== "called") return reason;
+    await commands!.takeOne();
+  }
 }

@@ -10,6 +10,7 @@ import {
   readOnly,
 } from "../../mod.ts";
 import { MemoryFileSystem } from "../../src/layers/memory/mod.ts";
+import { startLoad } from "../support/branch_load.ts";
 import { run, shell } from "../support/command.ts";
 import { temporaryFolder } from "../support/cli_process.ts";
 import { type Mounted, mountTemporarily, waitFor } from "../support/mounted.ts";
@@ -193,51 +194,12 @@ Deno.test({
 /** How often a branch comes and goes under load. */
 const GRAFTS = 1000;
 
-/** What people do meanwhile, as one process in a loop: any error but those that a branch that is gone may give is printed. */
-const LOAD = `
-  const allowed = ["ENOENT", "EROFS", "ENOTDIR", "EXDEV", "EEXIST", "ENOTEMPTY", "EBUSY"];
-  const [, , root, stop] = process.argv;
-  const fs = require("fs");
-  // ESTALE, for which node has no word.
-  const isStale = ({ errno, message }) => errno === -116 || message.includes("os error 116");
-  const attempt = (action) => {
-    try { action() } catch (error) {
-      if (!allowed.includes(error.code) && !isStale(error)) console.log(error);
-    }
-  };
-  let turns = 0;
-  while (!fs.existsSync(stop)) {
-    for (const branch of ["", "/one", "/way/two"]) {
-      const path = root + branch + "/load-" + process.pid;
-      attempt(() => fs.mkdirSync(path));
-      attempt(() => fs.writeFileSync(path + "/file", "x".repeat(5000)));
-      attempt(() => fs.readFileSync(path + "/file"));
-      attempt(() => fs.readdirSync(root + branch, { withFileTypes: true }));
-      attempt(() => fs.renameSync(path + "/file", path + "/renamed"));
-      attempt(() => fs.copyFileSync(path + "/renamed", root + "/copy-" + process.pid));
-      attempt(() => fs.rmSync(path, { recursive: true }));
-    }
-    turns++;
-  }
-  console.error(turns);
-`;
-
 for (const lazy of [false, true]) {
   Deno.test(`branches come and go ${GRAFTS} times${lazy ? " lazily" : ""} under load: no error that is not theirs, nothing left`, async () => {
-    await using folder = await temporaryFolder();
     const tree = new BranchFileSystem([{ path: "/", filesystem: new MemoryFileSystem() }], { growing: true });
     await using mounted = await mountTemporarily(tree);
     await run(["mkdir", `${mounted.path}/way`]);
-    const stop = `${folder.path}/stop`;
-    await Deno.writeTextFile(`${folder.path}/load.cjs`, LOAD);
-    const load = Promise.all(
-      [1, 2].map(() =>
-        run([Deno.execPath(), "run", "-A", "--no-lock", `${folder.path}/load.cjs`, mounted.path, stop], {
-          deadline: 120,
-        })
-      ),
-    );
-    await waitFor("the load", async () => (await shell(`ls ${mounted.path}`)).stdout.split("copy-").length === 3);
+    const load = await startLoad(mounted.path);
     let [destroyed, highest] = [0, 0];
     const endings: Promise<void>[] = [];
     try {
@@ -251,11 +213,7 @@ for (const lazy of [false, true]) {
         if (!lazy) await endings.at(-1);
       }
     } finally {
-      await Deno.writeTextFile(stop, "");
-    }
-    for (const { stdout, stderr } of await load) {
-      assertEquals(stdout, "");
-      assert(Number(stderr) > 0, "nothing was done meanwhile");
+      await load.end();
     }
     await waitFor("every branch to be destroyed", () => destroyed === GRAFTS);
     await Promise.all(endings);

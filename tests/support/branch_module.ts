@@ -15,19 +15,27 @@ export interface TreeOptions extends BranchOptions {
   readonly branches: readonly BranchSpecification[];
 }
 
-type Shared = (ReturnType<typeof passthrough.prepare> | undefined)[];
+/** Sources by their branch's path. */
+type Shared = ReadonlyMap<string, ReturnType<typeof passthrough.prepare>>;
 
 export function prepare({ branches }: TreeOptions, loops: number): Shared {
-  return branches.map((branch) => branch.passthrough && passthrough.prepare(branch.passthrough, loops));
+  return new Map(
+    branches.flatMap(({ path, passthrough: source }) => source ? [[path, passthrough.prepare(source, loops)]] : []),
+  );
 }
 
 export function release(shared: Shared): void {
-  for (const source of shared) if (source !== undefined) passthrough.release(source);
+  for (const source of shared.values()) passthrough.release(source);
+}
+
+export function releaseBranch(shared: Shared, path: string): void {
+  const source = shared.get(path);
+  if (source !== undefined) passthrough.release(source);
 }
 
 export default function makeTree(options: TreeOptions, host: LoopHost<Shared>): FileSystem {
-  const branches = options.branches.map(({ path, passthrough: source }, index) => {
-    const shared = host.shared[index];
+  const branches = options.branches.map(({ path, passthrough: source }) => {
+    const shared = host.shared.get(path);
     const filesystem = source && shared ? passthrough.default(source, { ...host, shared }) : new MemoryFileSystem();
     return { path, filesystem };
   });

@@ -39,3 +39,15 @@ export class Held {
     } MiB resident, ${this.descriptors} descriptors`;
   }
 }
+
+/** How many descriptors of this process lead to `folder` or below it. */
+export function descriptorsBelow(folder: string): number {
+  return [...Deno.readDirSync("/proc/self/fd")].filter(({ name }) => {
+    try {
+      return Deno.readLinkSync(`/proc/self/fd/${name}`).startsWith(folder);
+    } catch {
+      // It was closed meanwhile.
+      return false;
+    }
+  }).length;
+}

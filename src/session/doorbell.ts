@@ -1,0 +1,51 @@
+/**
+ * How a loop is called away from its requests: it blocks in the kernel, under load it never does, and its event loop
+ * stands still either way. A word of shared memory says that it is called, which it reads between two requests; an
+ * eventfd in its epoll descriptor wakes it if it sleeps.
+ */
+import type { Libc } from "../../ffi/library.ts";
+import { errnoName } from "../fs/errors.ts";
+import { addCall } from "../transport/device_poll.ts";
+
+// sys/eventfd.h
+const EFD_CLOEXEC = 0o2000000;
+
+/** The word that a loop looks at: whether it is called. */
+export type Call = Int32Array<SharedArrayBuffer>;
+
+/** Whether the loop is called; takes the call. */
+export function takeCall(call: Call): boolean {
+  if (Atomics.load(call, 0) === 0) return false;
+  Atomics.store(call, 0, 0);
+  return true;
+}
+
+/** The bell of one loop, on the side that calls. */
+export class Doorbell implements Disposable {
+  /** What the loop looks at. */
+  readonly call: Call = new Int32Array(new SharedArrayBuffer(4));
+  readonly #libc: Libc;
+  readonly #eventfd: number;
+
+  /** @throws when the process has no descriptor left. */
+  constructor(libc: Libc) {
+    this.#libc = libc;
+    this.#eventfd = libc.symbols.eventfd(0, EFD_CLOEXEC);
+    if (this.#eventfd < 0) throw new Error(`Cannot make a bell for a loop: ${errnoName(libc.errno[0]!)}`);
+  }
+
+  /** Wakes whoever waits on `poll` when it rings. */
+  hang(poll: number): void {
+    addCall(this.#libc, poll, this.#eventfd);
+  }
+
+  ring(): void {
+    // In this order: a loop that reads the word too early has not slept yet, and then does not.
+    Atomics.store(this.call, 0, 1);
+    this.#libc.symbols.write(this.#eventfd, new Uint8Array(new BigUint64Array([1n]).buffer), 8);
+  }
+
+  [Symbol.dispose](): void {
+    this.#libc.symbols.close(this.#eventfd);
+  }
+}

@@ -1,0 +1,77 @@
+/** Branches come and go a thousand times under load, in loops: every error is one of the contract's, and nothing is left. */
+import { assert, assertEquals } from "../deps.ts";
+import type { BranchModule } from "../../mod.ts";
+import { startLoad } from "../support/branch_load.ts";
+import { type BranchSpecification } from "../support/branch_module.ts";
+import { temporaryFolder } from "../support/cli_process.ts";
+import { descriptorsBelow, Held } from "../support/growth.ts";
+import { mountTemporarily } from "../support/mounted.ts";
+
+const MODULES = {
+  tree: new URL("../support/branch_module.ts", import.meta.url),
+  memory: new URL("../../src/layers/memory/module.ts", import.meta.url),
+  passthrough: new URL("../../src/layers/passthrough/module.ts", import.meta.url),
+};
+
+/** How often a branch comes and goes. */
+const GRAFTS = 1000;
+
+interface Case {
+  readonly loops: number;
+  readonly root: (source: string) => BranchSpecification;
+  readonly branch: (source: string) => BranchModule;
+}
+
+const CASES: Record<string, Case> = {
+  "directories in two loops": {
+    loops: 2,
+    root: (source) => ({ path: "/", passthrough: { source: `${source}/root` } }),
+    branch: (source) => ({ module: MODULES.passthrough, options: { source: `${source}/one` } }),
+  },
+  "memory in one loop": {
+    loops: 1,
+    root: () => ({ path: "/" }),
+    branch: () => ({ module: MODULES.memory }),
+  },
+};
+
+for (const [name, { loops, root, branch }] of Object.entries(CASES)) {
+  Deno.test(`branches come and go ${GRAFTS} times under load: ${name}`, async () => {
+    await using source = await temporaryFolder();
+    for (const directory of ["root", "root/way", "one"]) await Deno.mkdir(`${source.path}/${directory}`);
+    await using mounted = await mountTemporarily({
+      module: MODULES.tree,
+      options: { branches: [root(source.path)], growing: true },
+      loops,
+    });
+    const { path, session } = mounted;
+    await Deno.mkdir(`${path}/way`).catch(() => {});
+    const load = await startLoad(path);
+    let opened = 0;
+    const comeAndGo = async (times: number) => {
+      const endings: Promise<void>[] = [];
+      for (let turn = 0; turn < times; turn++) {
+        const at = turn % 2 ? "/one" : "/way/two";
+        await session.graft(at, branch(source.path));
+        await Deno.stat(path + at);
+        if (turn % 10 === 0) await session.replace(at, branch(source.path));
+        const removed = await session.prune(at, { lazy: turn % 3 === 0 });
+        opened += removed.opened;
+        endings.push(removed.ended);
+      }
+      await Promise.all(endings);
+    };
+    try {
+      await comeAndGo(GRAFTS / 10);
+      const held = new Held();
+      await comeAndGo(GRAFTS * 9 / 10);
+      held.assertSame();
+    } finally {
+      await load.end();
+    }
+    assert(opened > 0, "no file was open when its branch went");
+    assertEquals(descriptorsBelow(`${source.path}/one`), 0);
+    const names = await Array.fromAsync(Deno.readDir(path), ({ name }) => name);
+    assertEquals(names.filter((name) => !/^(?:copy|load)-/.test(name)), ["way"]);
+  });
+}
