@@ -187,6 +187,36 @@ Deno.test("a source that is removed while it is mounted answers ENOENT, and the 
   assertEquals(await mounted.mount.ended(), { code: 0, stdout: mounted.mount.readyLine + "\n", stderr: "" });
 });
 
+Deno.test("a source that is full or read-only says so through the mount", async (t) => {
+  const room = (client: PosixClient, path: string) => client.open(path, "O_RDWR|O_CREAT");
+  const cases: Record<string, [options: string, (client: PosixClient, shown: string) => Promise<void>]> = {
+    "no room for content": ["size=4K", async (client, shown) => {
+      const file = await room(client, `${shown}/file`);
+      await client.pwrite(file, "all there is", 0);
+      await expectError("ENOSPC", client.pwrite(file, "more", 8192));
+      await client.close(file);
+    }],
+    "no room for files": ["inodes=2", async (client, shown) => {
+      await client.close(await room(client, `${shown}/file`));
+      await expectError("ENOSPC", room(client, `${shown}/another`));
+      await expectError("ENOSPC", client.mkdir(`${shown}/directory`));
+    }],
+    "read-only": ["ro", async (client, shown) => {
+      await expectError("EROFS", room(client, `${shown}/file`));
+      await expectError("EROFS", client.mkdir(`${shown}/directory`));
+    }],
+  };
+  for (const [name, [options, check]] of Object.entries(cases)) {
+    await t.step(name, async () => {
+      await using folder = await temporaryFolder();
+      await using below = await MountProcess.start(`${folder.path}/below`, ["-o", options]);
+      await using above = await MountProcess.start([below.mountpoint, `${folder.path}/above`]);
+      await using client = await PosixClient.start();
+      await check(client, above.mountpoint);
+    });
+  }
+});
+
 Deno.test("a source whose own server goes away answers ENOTCONN, and the mount lives on to its end", async () => {
   await using folder = await temporaryFolder();
   await using below = await MountProcess.start(`${folder.path}/below`);
