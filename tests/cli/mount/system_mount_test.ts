@@ -25,7 +25,9 @@ async function install() {
   if (system === undefined) return undefined;
   resources.use(system);
   await Deno.mkdir(`${path}/trellis`);
-  const copied = ["cli.ts", "mod.ts", "deno.json", "setup.sh", "ffi", "src"].map((name) => `${REPOSITORY}/${name}`);
+  const copied = ["cli.ts", "mod.ts", "deno.json", "deno.lock", "setup.sh", "ffi", "src"].map((name) =>
+    `${REPOSITORY}/${name}`
+  );
   await run(["cp", "-r", ...copied, `${path}/trellis`]);
   // What the tests have fetched is not fetched again.
   const { denoDir } = JSON.parse((await run([Deno.execPath(), "info", "--json"])).stdout);
@@ -65,7 +67,7 @@ Deno.test({
     await Deno.mkdir(m);
     await Deno.mkdir(at("source"));
     await Deno.writeTextFile(at("source/file"), "text\n");
-    await Deno.writeTextFile(at("tree.toml"), '[mount]\noptions = ["ro"]\n[[branch]]\npath = "/"\ntype = "memory"\n');
+    await Deno.writeTextFile(at("tree.toml"), '[mount]\nread_only = true\n[[branch]]\npath = "/"\ntype = "memory"\n');
 
     await t.step("nothing: a filesystem in memory, with all options that are for others", async () => {
       const forOthers =
