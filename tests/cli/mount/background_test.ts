@@ -11,7 +11,7 @@ const CLI = new URL("../../../cli.ts", import.meta.url).pathname;
 /** Mounts in the background and uses the mount at once, from a shell that waits for the end of its standard output. */
 async function mountAndUse(args: string[], mountpoint: string, cwd?: string): Promise<number> {
   const script = 'mountpoint=$1; shift; said=$("$@" 2>&1); echo text >"$mountpoint/file"; printf %s "$said"';
-  const command = [Deno.execPath(), "run", "-A", "--no-lock", CLI, "mount", ...args];
+  const command = [Deno.execPath(), "run", "-A", CLI, "mount", ...args];
   const { stdout } = await run(["sh", "-euc", script, "sh", mountpoint, ...command], {
     deadline: 30,
     env: { NO_COLOR: "1" },
@@ -130,14 +130,16 @@ Deno.test("a caller that is killed before it has heard of the mount leaves nothi
   });
 });
 
-/** Starts the tool, and stops it or the process that it starts as soon as there is one. */
+/** Starts the tool, and stops it or the process that it starts as soon as that is a program of its own. */
 async function startAndStop(whom: "caller" | "server", args: string[]) {
   const caller = startCli(args);
   const ended = caller.output();
   let server = 0;
   await waitFor("the server's start", async () => {
     server = Number((await shell(`cat /proc/${caller.pid}/task/*/children 2>/dev/null || true`)).stdout.split(" ")[0]);
-    return server > 0;
+    // Before it is, it holds the caller's pipes.
+    const environment = await Deno.readTextFile(`/proc/${server}/environ`).catch(() => "");
+    return environment.includes("TRELLIS_IN_BACKGROUND");
   });
   Deno.kill(whom === "caller" ? caller.pid : server, "SIGSTOP");
   return { caller, server, ended };
