@@ -130,6 +130,28 @@ Deno.test("a caller that is killed before it has heard of the mount leaves nothi
   });
 });
 
+Deno.test("a server that has said that it is ready ends when nobody tells it to go on", async () => {
+  await using folder = await temporaryFolder();
+  const mountpoint = `${folder.path}/m`;
+  // The test is the caller.
+  const server = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", CLI, "mount", "--background", mountpoint],
+    env: { TRELLIS_IN_BACKGROUND: "1" },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const said = server.stdout.getReader();
+  for (let text = ""; !text.endsWith("\0");) text += new TextDecoder().decode((await said.read()).value);
+  assert(await isMounted(mountpoint));
+  await server.stdin.close();
+  const deadline = setTimeout(() => server.kill("SIGKILL"), 10_000);
+  assertEquals((await server.status).code, 0);
+  clearTimeout(deadline);
+  await said.cancel();
+  assert(!await exists(mountpoint), "the mountpoint that was made is still there");
+});
+
 /** Starts the tool, and stops it or the process that it starts as soon as that is a program of its own. */
 async function startAndStop(whom: "caller" | "server", args: string[]) {
   const caller = startCli(args);
