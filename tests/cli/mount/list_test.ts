@@ -64,6 +64,7 @@ Deno.test("list names each mount, its source, its server and its state, and what
 Deno.test("a mount without a control socket is listed, and is no fault", async () => {
   await using folder = await temporaryFolder();
   await using mounted = await mountTemporarily({ getAttributes: () => ({ mode: 0o40755 }) });
+  await run("stat", "--file-system", mounted.path); // the watcher's thread has been compiled when it answers
   const { mounts } = await listed(mounted.path, { env: { TRELLIS_RUNTIME_DIR: `${folder.path}/sockets` } });
   assertEquals(mounts.map(({ state, pid }) => [state, pid]), [["no control socket", null]]);
 });
