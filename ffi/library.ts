@@ -4,6 +4,7 @@
  */
 import { errnoView, stringAt } from "./memory.ts";
 import { LIBC } from "./symbols/libc.ts";
+import { PROCESS } from "./symbols/process.ts";
 import { SESSION } from "./symbols/session.ts";
 import { URING } from "./symbols/uring.ts";
 
@@ -43,6 +44,7 @@ export interface LibcUring {
 let libfuse: Libfuse | undefined;
 let libc: Libc | undefined;
 let libcUring: LibcUring | undefined;
+let libcProcess: Deno.DynamicLibrary<typeof PROCESS>["symbols"] | undefined;
 
 /** The names that `openLibfuse` tries, in order: `TRELLIS_LIBFUSE` alone when it is set. */
 export function libfuseNames(): readonly string[] {
@@ -94,4 +96,9 @@ export function openLibcUring(): LibcUring {
     libcUring = { symbols, errno: errnoView(symbols.__errno_location()) };
   }
   return libcUring;
+}
+
+/** Opens what processes need of libc, once per isolate. */
+export function openLibcProcess(): Deno.DynamicLibrary<typeof PROCESS>["symbols"] {
+  return libcProcess ??= Deno.dlopen("libc.so.6", PROCESS).symbols;
 }

@@ -39,7 +39,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/session.ts": [...SHARED, ...SERVING, "src/transport"],
   "src/placements": [...SHARED, ...SERVING, "src/control", "src/session.ts", "src/transport"],
   "src/mount.ts": [...SHARED, ...SERVING, "src/control", "src/transport", "src/session.ts", "src/placements"],
-  "src/container": [],
+  "src/container": ["ffi"],
   "src/config": [
     "src/deps.ts",
     "src/fs",

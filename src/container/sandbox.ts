@@ -35,20 +35,19 @@ export interface Sandbox {
 export const SYSTEM_DIRECTORIES = ["/proc", "/dev", "/tmp"] as const;
 
 /**
- * The arguments of bwrap(1). It makes user, mount, pid and ipc namespaces, makes the tree the root (pivot_root(2)), and
- * reaps what the program leaves behind. When the caller dies, so does everything inside (`--die-with-parent`). The
- * program keeps the terminal and its job control, for which `--new-session` would be in the way.
+ * The arguments of bwrap(1), but for the command. It makes user, mount, pid and ipc namespaces, makes the tree the root (pivot_root(2)), and
+ * reaps what the program leaves behind. The program keeps the terminal and its job control, for which `--new-session` would
+ * be in the way, and lives when it handles the terminal's Ctrl-C, of which it would die with `--die-with-parent`.
  */
 export function bubblewrapArguments(sandbox: Sandbox): string[] {
-  const { root, command, directory, network, binds, sharedMemory } = sandbox;
+  const { root, directory, network, binds, sharedMemory } = sandbox;
   return [
-    ...["--unshare-user", "--unshare-pid", "--unshare-ipc", "--die-with-parent"],
+    ...["--unshare-user", "--unshare-pid", "--unshare-ipc"],
     ...network ? [] : ["--unshare-net"],
     ...["--bind", root, "/"],
     ...["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp"],
     ...binds.flatMap(({ source, target, readOnly }) => [readOnly ? "--ro-bind" : "--bind", source, target]),
     ...sharedMemory.flatMap(({ name, path }) => ["--bind", path, `/dev/shm/${name}`]),
     ...["--chdir", directory],
-    ...["--", ...command],
   ];
 }

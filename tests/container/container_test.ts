@@ -9,7 +9,7 @@ const DEADLINE_SECONDS = 30;
 
 /** A folder that can be a root: programs and libraries of the host, and directories for what is mounted over it. */
 async function makeRoot(): Promise<AsyncDisposable & { readonly path: string }> {
-  await requireTools(["bwrap"]);
+  await requireTools(["bwrap", "script"]);
   const path = await Deno.makeTempDir({ prefix: "trellis-root-" });
   for (const name of ["usr", "proc", "dev", "tmp"]) await Deno.mkdir(`${path}/${name}`);
   for (const name of ["bin", "lib", "lib64"]) await Deno.symlink(`usr/${name}`, `${path}/${name}`);
@@ -17,7 +17,8 @@ async function makeRoot(): Promise<AsyncDisposable & { readonly path: string }> 
   return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
 }
 
-function start(sandbox: Partial<Sandbox>): Deno.ChildProcess {
+/** The command that runs the tool. */
+function toolWith(sandbox: Partial<Sandbox>): string[] {
   const whole = {
     directory: "/",
     environment: { PATH: "/usr/bin:/bin" },
@@ -27,8 +28,61 @@ function start(sandbox: Partial<Sandbox>): Deno.ChildProcess {
     binds: [{ source: "/usr", target: "/usr", readOnly: true }, ...sandbox.binds ?? []],
   };
   const script = fileURLToPath(new URL("inside.ts", import.meta.url));
-  const args = [String(DEADLINE_SECONDS), Deno.execPath(), "run", "--allow-all", script, JSON.stringify(whole)];
+  return [Deno.execPath(), "run", "--allow-all", script, JSON.stringify(whole)];
+}
+
+function start(sandbox: Partial<Sandbox>): Deno.ChildProcess {
+  const args = [String(DEADLINE_SECONDS), ...toolWith(sandbox)];
   return new Deno.Command("timeout", { args, stdin: "null", stdout: "piped", stderr: "piped" }).spawn();
+}
+
+const CTRL_C = 3;
+const CTRL_BACKSLASH = 28;
+
+/** The tool in a terminal of its own, which script(1) makes. */
+interface Terminal extends AsyncDisposable {
+  /** The exit status of the tool. */
+  readonly status: Promise<number>;
+  type(key: number): Promise<void>;
+  /** Resolves when the terminal has shown `text`. */
+  shows(text: string): Promise<void>;
+  /** The tool's process id. */
+  tool(): Promise<number>;
+}
+
+function startInTerminal(sandbox: Partial<Sandbox>): Terminal {
+  const words = toolWith(sandbox).map((word) => `'${word.replaceAll("'", "'\\''")}'`);
+  const child = new Deno.Command("timeout", {
+    args: [
+      String(DEADLINE_SECONDS),
+      "script",
+      "--quiet",
+      "--return",
+      "--command",
+      `exec ${words.join(" ")}`,
+      "/dev/null",
+    ],
+    env: { SHELL: "/bin/sh" },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const keys = child.stdin.getWriter();
+  let shown = "";
+  const reading = (async () => {
+    for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) shown += text;
+  })();
+  return {
+    status: child.status.then(({ code }) => code),
+    type: (key) => keys.write(Uint8Array.of(key)),
+    shows: (text) => waitUntil(`the terminal shows "${text}"`, () => shown.includes(text)),
+    tool: async () => await childOf(await childOf(child.pid)),
+    async [Symbol.asyncDispose]() {
+      await keys.close().catch(() => {});
+      await child.status;
+      await reading;
+    },
+  };
 }
 
 async function run(sandbox: Partial<Sandbox>): Promise<{ code: number; stdout: string; stderr: string }> {
@@ -57,7 +111,11 @@ async function waitUntil(what: string, holds: () => boolean | Promise<boolean>):
 }
 
 /** The tool's own process: what was started is timeout(1), which sends a signal of its own to the whole group. */
-async function toolOf({ pid }: Deno.ChildProcess): Promise<number> {
+function toolOf({ pid }: Deno.ChildProcess): Promise<number> {
+  return childOf(pid);
+}
+
+async function childOf(pid: number): Promise<number> {
   return Number(await Deno.readTextFile(`/proc/${pid}/task/${pid}/children`));
 }
 
@@ -157,13 +215,68 @@ Deno.test("a program in a sandbox", async (t) => {
     assertEquals((await child.status).code, 42);
   });
 
+  await t.step("gets Ctrl-C at the tool's terminal, once, and lives on when it handles it", async () => {
+    const trap = `trap 'n=$((n+1)); echo interrupted $n; [ $n = 2 ] && exit 42' INT`;
+    await using terminal = startInTerminal({
+      root: root.path,
+      command: ["sh", "-c", `n=0; ${trap}; echo ready; while :; do sleep 0.05; done`],
+    });
+    await terminal.shows("ready");
+    for (const count of [1, 2]) {
+      await terminal.type(CTRL_C);
+      await terminal.shows(`interrupted ${count}`);
+    }
+    assertEquals(await terminal.status, 42);
+  });
+
+  await t.step("ends with 130 or 131 by Ctrl-C or Ctrl-\\ when it does not", async () => {
+    for (const [key, signal] of [[CTRL_C, 2], [CTRL_BACKSLASH, 3]] as const) {
+      const word = `trellis-left-behind-${crypto.randomUUID()}`;
+      await using terminal = startInTerminal({
+        root: root.path,
+        command: ["sh", "-c", `sh -c 'trap "" INT QUIT; echo ready; while :; do sleep 0.05; done' ${word} & wait`],
+      });
+      await terminal.shows("ready");
+      await terminal.type(key);
+      assertEquals(await terminal.status, 128 + signal);
+      await waitUntil("the processes of the sandbox are gone", async () => !await lives(word));
+    }
+  });
+
+  await t.step("gets an interrupt that only the tool was sent, in a terminal and without", async () => {
+    const command = ["sh", "-c", "trap 'exit 42' INT; echo ready; while :; do sleep 0.05; done"] as const;
+    await using child = start({ root: root.path, command });
+    assertEquals(await readLine(child), "ready");
+    Deno.kill(await toolOf(child), "SIGINT");
+    assertEquals((await child.status).code, 42);
+    await using terminal = startInTerminal({ root: root.path, command });
+    await terminal.shows("ready");
+    Deno.kill(await terminal.tool(), "SIGINT");
+    assertEquals(await terminal.status, 42);
+  });
+
+  await t.step("ends, with all that it has started, when the tool is killed after a Ctrl-C", async () => {
+    const word = `trellis-left-behind-${crypto.randomUUID()}`;
+    await using terminal = startInTerminal({
+      root: root.path,
+      command: ["sh", "-c", `trap 'echo interrupted' INT; echo ready; while :; do sleep 0.05; done`, word],
+    });
+    await terminal.shows("ready");
+    await terminal.type(CTRL_C);
+    await terminal.shows("interrupted");
+    Deno.kill(await terminal.tool(), "SIGKILL");
+    await terminal.status;
+    await waitUntil("the processes of the sandbox are gone", async () => !await lives(word));
+  });
+
   await t.step("gets signals that came before it had started", async () => {
     await using child = start({ root: root.path, command: ["sleep", "600"] });
     let bubblewrap = "";
     await waitUntil("bubblewrap runs", async () => {
       const tool = await toolOf(child);
       bubblewrap = tool === 0 ? "" : (await Deno.readTextFile(`/proc/${tool}/task/${tool}/children`)).trim();
-      return bubblewrap !== "";
+      // The first is the guard.
+      return bubblewrap.includes(" ");
     });
     Deno.kill(await toolOf(child), "SIGTERM");
     assertEquals((await child.status).code, 128 + 15);

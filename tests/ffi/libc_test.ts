@@ -21,6 +21,12 @@ const EXPECTED: Readonly<Record<string, number>> = {
   "F_SETFL": 4,
   "F_DUPFD_CLOEXEC": 1030,
   "MNT_DETACH": 2,
+  "PR_SET_CHILD_SUBREAPER": 36,
+  "F_SETFD": 2,
+  "FD_CLOEXEC": 1,
+  "AF_UNIX": 1,
+  "SOCK_STREAM": 1,
+  "MSG_NOSIGNAL": 0x4000,
 };
 
 Deno.test("structs and numbers of libc and libfuse are those of the installed headers", async () => {
@@ -38,6 +44,8 @@ Deno.test("structs and numbers of libc and libfuse are those of the installed he
     #include <sys/eventfd.h>
     #include <sys/mman.h>
     #include <sys/mount.h>
+    #include <sys/prctl.h>
+    #include <sys/socket.h>
     int main(void) { ${lines.join("\n")} return 0; }`,
     flags.trim().split(/\s+/),
   );

@@ -153,7 +153,7 @@ async function testKill(place: Place, group: boolean): Promise<void> {
   assertEquals(await child.nextLine(), "ready");
   const { pid } = child.process;
   const children = (await Deno.readTextFile(`/proc/${pid}/task/${pid}/children`)).trim().split(" ");
-  assertEquals(children.length, 2, "the guard and bubblewrap");
+  assertEquals(children.length, 3, "the guards and bubblewrap");
   Deno.kill(group ? -pid : pid, "SIGKILL");
   // Its end is the end of the last process that has it open, which all in the sandbox do.
   let isOver = false;

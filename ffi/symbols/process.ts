@@ -1,0 +1,7 @@
+/** What the container needs of libc to be the parent of processes that Deno did not start. */
+export const PROCESS = {
+  /** int prctl(int op, unsigned long arg2) */
+  prctl: { parameters: ["i32", "usize"], result: "i32" },
+  /** pid_t waitpid(pid_t pid, int *wstatus, int options); nonblocking: it waits */
+  waitpid: { parameters: ["i32", "buffer", "i32"], result: "i32", nonblocking: true },
+} as const satisfies Deno.ForeignLibraryInterface;
