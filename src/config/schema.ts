@@ -117,7 +117,7 @@ const union = table({
   create: word(Object.keys(CREATE_POLICIES) as [CreatePolicyName, ...CreatePolicyName[]]).default("ff").describe(
     "Which writable directory gets a new file: the first (`ff`), the one with the most (`mfs`) or least (`lfs`) free " +
       "or the least used (`lus`) space, any by lot (`rand`), or by lot in proportion to free space (`pfrd`); with `ep`, " +
-      "of those that have the parent already.",
+      "of those that have the parent already; or of those the one where that was changed last (`newest`).",
   ),
 }).describe("Several directories of the host at one path; changes go to the writable ones.");
 

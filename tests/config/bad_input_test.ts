@@ -166,7 +166,7 @@ const VALUES: Cases = {
     union('sources = ["."]', 'create = "first"'),
     [
       't.toml:8:10: branch "/u": create: expected one of ff, mfs, lfs, lus, rand, pfrd, epff, epmfs, eplfs, eplus, ' +
-      'eprand, eppfrd, not "first"',
+      'eprand, eppfrd, newest, not "first"',
     ],
   ],
   "text for a list": [union('sources = "."'), [

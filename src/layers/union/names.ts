@@ -1,5 +1,5 @@
 /** What changes names of a union: making, removing, renaming, linking; with whiteouts where a branch below has the name. */
-import type { Entry } from "../../fs/attributes.ts";
+import { type Entry, EPOCH } from "../../fs/attributes.ts";
 import { FsError } from "../../fs/errors.ts";
 import type { NodeId, RequestContext } from "../../fs/filesystem.ts";
 import { RENAME_EXCHANGE, RENAME_NOREPLACE } from "../../fs/flags.ts";
@@ -211,6 +211,11 @@ export class Names {
     return this.#options.members.filter(({ index, writable }) => writable && index < end);
   }
 
+  *#changeOf(member: Member, directory: NodeId, context: RequestContext): Steps<number> {
+    const { mtime = EPOCH } = yield* wait(member.getAttributes(directory, undefined, context));
+    return mtime.seconds + mtime.nanoseconds / 1e9;
+  }
+
   *#choose(
     parent: UnionNode,
     name: string,
@@ -225,7 +230,9 @@ export class Names {
         statistics ?? {};
       const free = blocksAvailable * fragmentSize;
       const used = (blocks - blocksFree) * fragmentSize;
-      candidates.push({ index, hasParent: parent.parts[index] !== undefined, free, used });
+      const directory = parent.parts[index];
+      const changed = directory === undefined ? 0 : yield* this.#changeOf(members[index]!, directory, context);
+      candidates.push({ index, hasParent: directory !== undefined, free, used, changed });
     }
     const chosen = policy(candidates, random);
     if (chosen !== undefined) return members[chosen.index]!;

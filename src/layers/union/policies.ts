@@ -10,6 +10,8 @@ export interface Candidate {
   readonly free: number;
   /** Bytes that are taken. */
   readonly used: number;
+  /** When something was last made or removed in the new file's directory, in seconds since 1970; 0 where there is none. */
+  readonly changed: number;
 }
 
 /** Chooses one of the candidates, which are in the order of the branches; undefined when none will do. */
@@ -48,6 +50,9 @@ export const eplus = ofExistingPath(lus);
 export const eprand = ofExistingPath(rand);
 export const eppfrd = ofExistingPath(pfrd);
 
+/** Where the directory was changed last; of those that have it, as in mergerfs, though the name has no `ep`. */
+export const newest = ofExistingPath((candidates) => most(candidates, ({ changed }) => changed));
+
 /** All policies by name. */
 export const CREATE_POLICIES = {
   ff,
@@ -62,6 +67,7 @@ export const CREATE_POLICIES = {
   eplus,
   eprand,
   eppfrd,
+  newest,
 } as const satisfies Record<string, CreatePolicy>;
 
 export type CreatePolicyName = keyof typeof CREATE_POLICIES;

@@ -3,10 +3,10 @@ import { type Candidate, CREATE_POLICIES, type CreatePolicyName } from "../../..
 import { assertEquals } from "../../deps.ts";
 
 const CANDIDATES: Candidate[] = [
-  { index: 0, hasParent: false, free: 500, used: 40 },
-  { index: 1, hasParent: true, free: 100, used: 30 },
-  { index: 2, hasParent: true, free: 400, used: 60 },
-  { index: 3, hasParent: false, free: 50, used: 10 },
+  { index: 0, hasParent: false, free: 500, used: 40, changed: 0 },
+  { index: 1, hasParent: true, free: 100, used: 30, changed: 5.5 },
+  { index: 2, hasParent: true, free: 400, used: 60, changed: 5.25 },
+  { index: 3, hasParent: false, free: 50, used: 10, changed: 0 },
 ];
 
 /** What is chosen when the lot is 0, 0.5, and just below 1. */
@@ -24,6 +24,7 @@ const CHOSEN: Record<CreatePolicyName, [number, number, number]> = {
   eplus: [1, 1, 1],
   eprand: [1, 2, 2],
   eppfrd: [1, 2, 2],
+  newest: [1, 1, 1],
 };
 
 for (const [name, policy] of Object.entries(CREATE_POLICIES)) {
@@ -32,6 +33,6 @@ for (const [name, policy] of Object.entries(CREATE_POLICIES)) {
     assertEquals(chosen, CHOSEN[name as CreatePolicyName]);
     assertEquals(policy([], () => 0), undefined);
     const nowhere = policy(CANDIDATES.filter(({ hasParent }) => !hasParent), () => 0);
-    assertEquals(nowhere === undefined, name.startsWith("ep"));
+    assertEquals(nowhere === undefined, name.startsWith("ep") || name === "newest");
   });
 }

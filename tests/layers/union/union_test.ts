@@ -4,7 +4,7 @@ import { RENAME_EXCHANGE, RENAME_NOREPLACE } from "../../../src/fs/flags.ts";
 import { makeUnion } from "../../../src/layers/union/mod.ts";
 import { assertEquals, assertRejects, assertThrows } from "../../deps.ts";
 import { FsError } from "../../../src/fs/errors.ts";
-import { unionOf, type UnionUnderTest } from "./union_mount.ts";
+import { Paths, unionOf, type UnionUnderTest } from "./union_mount.ts";
 
 type Word = "rw" | "ro";
 
@@ -240,6 +240,22 @@ Deno.test("union: a policy chooses where new files go", async () => {
   assertEquals([await one!.list(), await two!.list("/d")], [[], ["f"]]);
   await union.write("/g", "x");
   assertEquals(await one!.list(), ["g"]);
+});
+
+test("newest makes a file where its directory was changed last", ["rw", "rw", "ro"], async ({ branches }) => {
+  const members = branches.map(({ filesystem }, index) => ({ filesystem, writable: index < 2, name: `${index}` }));
+  const union = new Paths(makeUnion(members, { createPolicy: "newest" }));
+  for (const [index, branch] of branches.entries()) {
+    await branch.mkdir("/d");
+    const mtime = { seconds: 1000 + index, nanoseconds: 0 };
+    await branch.filesystem.setAttributes(await branch.node("/d"), { mtime }, undefined, branch.context);
+  }
+  await union.write("/d/one", "x");
+  assertEquals(await Promise.all(branches.map((branch) => branch.list("/d"))), [[], ["one"], []]);
+  const later = { mtime: { seconds: 2 ** 33, nanoseconds: 0 } };
+  await branches[0]!.filesystem.setAttributes(await branches[0]!.node("/d"), later, undefined, union.context);
+  await union.write("/d/two", "x");
+  assertEquals(await Promise.all(branches.map((branch) => branch.list("/d"))), [["two"], ["one"], []]);
 });
 
 Deno.test("union: of no branches there is none", () => {
