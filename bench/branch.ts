@@ -1,58 +1,79 @@
 /**
  * What routing costs: microseconds per stat of a directory of tmpfs through passthrough alone and as a branch, one of 2 and
- * one of 1000, in the same run and in alternating order, caches off. `deno run -A bench/branch.ts`
+ * one of 1000, caches off; and what a branch in a handler of its own costs beside a whole mount in one. All are mounted at
+ * once and asked in turn, in short rounds whose order turns too, so that what else the machine does falls on all alike; the
+ * ratios are medians over rounds. Each time that all are mounted anew counts once, since the same code is now and then
+ * compiled better. `deno run -A bench/branch.ts`
  */
 import { type ModulePlacement, mount } from "../mod.ts";
 import { type Bench, compilePrograms, median, runClient } from "./peers.ts";
 
 // deno-lint-ignore-file no-console -- a benchmark prints its table
 
-const ROUNDS = 15;
-const COUNT = 20_000;
+const MOUNTINGS = 5;
+const ROUNDS = 20;
+const COUNT = 4000;
 
 const PASSTHROUGH = new URL("../src/layers/passthrough/module.ts", import.meta.url);
 const TREE = new URL("branch_module.ts", import.meta.url);
 
-/** Each shows the same directory as `/src`, so that all paths are equally long. */
-function placements(source: string): [name: string, module: ModulePlacement][] {
-  const tree = (branches: number) => {
-    return { module: TREE, options: { source: { source: `${source}/src`, cache: "never" }, branches } };
-  };
-  return [
-    ["passthrough alone", { module: PASSTHROUGH, options: { source, cache: "never" } }],
-    ["one of 2 branches", tree(2)],
-    ["one of 1000 branches", tree(1000)],
-  ];
+/** What is mounted, and what its figure is a multiple of. */
+interface Contestant {
+  readonly module: ModulePlacement;
+  readonly peer: string;
 }
 
-async function measure(programs: Bench, module: ModulePlacement): Promise<number> {
-  const path = await Deno.makeTempDir({ dir: programs.directory });
-  try {
-    await using session = await mount(module, path, { entryTimeout: 0, attributesTimeout: 0 });
-    const directory = `${session.mountpoint}/src`;
-    await runClient(programs, directory, "prepare", 1, 1);
-    await runClient(programs, directory, "stat", 2000, 1);
-    return await runClient(programs, directory, "stat", COUNT, 1);
-  } finally {
-    await Deno.remove(path);
+/** Each shows the same directory as `/src`, so that all paths are equally long. */
+function contestants(source: string): Record<string, Contestant> {
+  const tree = (branches: number, inHandler = false): ModulePlacement => ({
+    module: TREE,
+    options: { source: { source: `${source}/src`, cache: "never" }, branches, inHandler },
+    handlers: inHandler ? [{}] : [],
+  });
+  const whole = { module: PASSTHROUGH, options: { source, cache: "never" } };
+  return {
+    "passthrough alone": { module: whole, peer: "passthrough alone" },
+    "one of 2 branches": { module: tree(2), peer: "passthrough alone" },
+    "one of 1000 branches": { module: tree(1000), peer: "one of 2 branches" },
+    "all in a handler": { module: { ...whole, placement: "handler" }, peer: "passthrough alone" },
+    "a branch in a handler": { module: tree(2, true), peer: "all in a handler" },
+  };
+}
+
+/** Microseconds per stat of each, by round. */
+async function measure(programs: Bench, all: Record<string, Contestant>): Promise<Map<string, number[]>> {
+  await using stack = new AsyncDisposableStack();
+  const directories = new Map<string, string>();
+  for (const [name, { module }] of Object.entries(all)) {
+    const path = await Deno.makeTempDir({ dir: programs.directory });
+    stack.defer(() => Deno.remove(path));
+    stack.use(await mount(module, path, { entryTimeout: 0, attributesTimeout: 0 }));
+    directories.set(name, `${path}/src`);
+    await runClient(programs, `${path}/src`, "prepare", 1, 1);
+    await runClient(programs, `${path}/src`, "stat", 4 * COUNT, 1);
   }
+  const figures = new Map<string, number[]>([...directories.keys()].map((name) => [name, []]));
+  for (let round = 0; round < ROUNDS; round++) {
+    const order = [...directories];
+    for (const [name, directory] of round % 2 === 0 ? order : order.toReversed()) {
+      figures.get(name)!.push(await runClient(programs, directory, "stat", COUNT, 1));
+    }
+  }
+  return figures;
 }
 
 await using programs = await compilePrograms();
 const source = await Deno.makeTempDir({ dir: programs.directory });
 await Deno.mkdir(`${source}/src`);
-const figures = new Map<string, number[]>();
-for (let round = 0; round < ROUNDS; round++) {
-  const order = placements(source);
-  for (const [name, module] of round % 2 === 0 ? order : order.toReversed()) {
-    figures.getOrInsertComputed(name, () => []).push(await measure(programs, module));
-  }
-}
-const alone = figures.get("passthrough alone")!;
-for (const [name, rounds] of figures) {
-  const ratio = median(rounds.map((figure, round) => figure / alone[round]!));
-  const worst = Math.max(...rounds).toFixed(0);
-  console.log(
-    `${name.padEnd(24)}${median(rounds).toFixed(1).padStart(8)} µs per stat (worst ${worst}), ×${ratio.toFixed(2)}`,
+const all = contestants(source);
+const mountings: Map<string, number[]>[] = [];
+for (let time = 0; time < MOUNTINGS; time++) mountings.push(await measure(programs, all));
+for (const [name, { peer }] of Object.entries(all)) {
+  const microseconds = median(mountings.flatMap((figures) => figures.get(name)!));
+  const ratios = mountings.map((figures) =>
+    median(figures.get(name)!.map((figure, round) => figure / figures.get(peer)![round]!))
   );
+  const range = `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`;
+  const beside = name === peer ? "" : `, ×${median(ratios).toFixed(2)} of "${peer}" (by mounting ${range})`;
+  console.log(`${name.padEnd(24)}${microseconds.toFixed(1).padStart(8)} µs per stat${beside}`);
 }

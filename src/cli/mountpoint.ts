@@ -65,6 +65,9 @@ export class Mountpoint implements AsyncDisposable {
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw explain(error, path);
       const parent = dirname(resolve(path));
+      if (await Deno.stat(parent).then(() => true, () => false)) {
+        throw new Failure("MOUNTPOINT", `Cannot mount on ${path}: no folder can be made in ${parent}; choose another`);
+      }
       throw new Failure(
         "MOUNTPOINT",
         `Cannot mount on ${path}: its parent folder ${parent} does not exist; make that first: mkdir -p ${parent}`,

@@ -62,12 +62,16 @@ function gather(
   for (const { name, value, source } of given) {
     const setting = known.get(name);
     if (setting) overrides.push({ path: setting.path, value: readValue(value, setting.schema), source });
-    else {problems.push({
-        where: source,
-        message: `unknown; the nearest known one is "${closestString(name, [...known.keys()])}"`,
-      });}
+    else problems.push({ where: source, message: explainUnknown(name, [...known.keys()]) });
   }
   return { overrides, problems };
+}
+
+function explainUnknown(name: string, known: readonly string[]): string {
+  if (/^branch\b/.test(name)) {
+    return "unknown; branches are the file's alone, only keys of [mount] and [run] are set so";
+  }
+  return `unknown; the nearest known one is "${closestString(name, known)}"`;
 }
 
 /** What a text means where `schema` is expected. What it cannot mean is left as text, for the schema to refuse. */

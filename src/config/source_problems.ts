@@ -31,7 +31,10 @@ async function findSourceProblem(
     return undefined;
   } catch (error) {
     if (!(error instanceof SourceError)) throw error;
-    return problemAt(settings, key, `${path}: ${error.reason}`);
+    const mode = /:\w{1,2}$/.exec(path)?.[0];
+    // A union's source whose `:rw` or `:ro` was not written so.
+    const hint = key.includes("sources") && mode !== undefined ? ` (only :rw and :ro are known, not ${mode})` : "";
+    return problemAt(settings, key, `${path}: ${error.reason}${hint}`);
   }
 }
 

@@ -338,6 +338,11 @@ const OUTSIDE: Cases = {
     ['--set mount.pont: unknown; the nearest known one is "mount.point"'],
     { flags: ["mount.pont=/m"] },
   ],
+  "a flag for a branch": [
+    ROOT,
+    ["--set branch.size: unknown; branches are the file's alone, only keys of [mount] and [run] are set so"],
+    { flags: ["branch.size=1M"] },
+  ],
   "a flag's value": [
     ROOT,
     ['--set mount.loops: mount.loops: expected a whole number from 1 to 16, not "many"'],

@@ -341,6 +341,13 @@ Deno.test("what is shown of the host has to be there, and apart from the mountpo
     "a source that is a file": [passthrough("file"), [
       '/t.toml:4:10: branch "/": source: /file: it is not a directory',
     ]],
+    "a source that is to be neither rw nor ro": [
+      '[[branch]]\npath = "/"\ntype = "union"\nsources = ["a:rx"]\n',
+      [
+        '/t.toml:4:12: branch "/": sources[0]: /a:rx: it does not exist; make it first, or name another directory ' +
+        "(only :rw and :ro are known, not :rx)",
+      ],
+    ],
     "several": [
       '[[branch]]\npath = "/"\ntype = "union"\nsources = ["a", "x:ro",\n"file/y"]\n[run]\nro_bind = ["file", "z:/z"]',
       [

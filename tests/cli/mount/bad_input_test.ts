@@ -1,4 +1,5 @@
 /** What the tool says, and with which exit code it ends, when it is asked for what cannot be; nothing is left behind. */
+import { resolve } from "node:path";
 import { assertEquals } from "../../deps.ts";
 import { type Invocation, MountProcess, run, temporaryFolder } from "../../support/cli_process.ts";
 import { NO_ORDINARY_USER, prepareOrdinaryUser } from "../../support/ordinary_user.ts";
@@ -26,12 +27,13 @@ const CLOSED_DEVICE = `
 
 Deno.test("a mountpoint that cannot be used is refused with exit code 4", async (t) => {
   await using folder = await temporaryFolder();
-  const at = (name: string) => `${folder.path}/${name}`;
+  const at = (name: string) => resolve(folder.path, name);
   await Deno.writeTextFile(at("file"), "");
   await Deno.symlink("nowhere", at("dangling"));
   await Deno.symlink("circle", at("circle"));
   const cases: [name: string, says: string[]][] = [
     ["missing/m", [`its parent folder ${at("missing")} does not exist`, "mkdir -p"]],
+    ["/proc/m", ["no folder can be made in /proc"]],
     ["file", ["not a folder"]],
     ["file/m", ["not a folder"]],
     ["dangling", ["symbolic link"]],
