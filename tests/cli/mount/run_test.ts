@@ -277,6 +277,15 @@ Deno.test("what cannot be run is refused in words", async (t) => {
       assert(outcome.stderr.includes(says), outcome.stderr);
     });
   }
+  await t.step("a machine that forbids user namespaces", async () => {
+    // Not the whole machine: the setting holds in a user namespace and those below it.
+    const forbid = 'echo 0 >/proc/sys/user/max_user_namespaces && exec "$@"';
+    const prefix = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", forbid, "sh"];
+    const outcome = await runCli(["run", "-c", tree, "--", "true"], { ...place.invocation, prefix });
+    assertEquals([outcome.code, outcome.stdout], [3, ""], outcome.stderr);
+    const says = "this machine forbids user namespaces\n/proc/sys/user/max_user_namespaces is 0; as root: sysctl ";
+    assert(outcome.stderr.includes(says), outcome.stderr);
+  });
   await t.step("no such program", async () => {
     const outcome = await runCli(["run", "-c", tree, "--", "no-such-program"], place.invocation);
     assert(outcome.code !== 0 && outcome.stderr.includes("no-such-program"), outcome.stderr);
