@@ -10,9 +10,9 @@ import { type Bench, compilePrograms, median, runClient } from "./peers.ts";
 
 // deno-lint-ignore-file no-console -- a benchmark prints its table
 
-const MOUNTINGS = 5;
-const ROUNDS = 20;
-const COUNT = 4000;
+const MOUNTINGS = 3;
+const ROUNDS = 21;
+const COUNT = 2000;
 
 const PASSTHROUGH = new URL("../src/layers/passthrough/module.ts", import.meta.url);
 const TREE = new URL("branch_module.ts", import.meta.url);
