@@ -1,35 +1,39 @@
 /*
- * The client of the benchmarks: one kind of operation, many times, from one or several processes, in microseconds per
- * operation. A process of its own, so that it shares no scheduler with the server it measures.
+ * The client of the benchmarks: operations on files, each for some milliseconds, from one or several processes at once.
+ * Processes of their own, so that they share no scheduler with the server they measure.
  *
- *     client DIRECTORY OPERATION COUNT PROCESSES
+ *     client DIRECTORY prepare PROCESSES LISTED
+ *     client DIRECTORY MILLISECONDS PROCESSES OPERATION...
  *
- * Each process works in its own folder DIRECTORY/N, which `prepare` fills. The first eighth of each process's operations
- * warms up and is not counted; all begin to count at the same moment. Prints one line: wall-clock microseconds per
- * operation (with several processes, of all of them together).
+ * Each process works in its own folder DIRECTORY/N, which `prepare` fills: small files, a large one, and a folder of
+ * LISTED entries. All processes begin each operation at the same moment. The first eighth of the time warms up and is not
+ * counted. Prints a line for each operation: its name and the wall-clock microseconds per operation (of all processes
+ * together), or its name, `-` and why it failed.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { FILES = 100, LISTED = 1000, SMALL = 4096, LARGE = 1 << 20, LARGE_FILE = 64 << 20 };
+enum { FILES = 100, TINY = 1 << 10, SMALL = 4 << 10, LARGE = 1 << 20, LARGE_FILE = 32 << 20 };
+enum { MOST_OPERATIONS = 64, MOST_PROCESSES = 64, FEW = 200 };
 
 static char data[LARGE];
-
-static void fail(const char *what)
-{
-	fprintf(stderr, "%s: %s\n", what, strerror(errno));
-	exit(1);
-}
+static int large = -1;           /* the large file, open while an operation reads or writes it */
+static long created, linked;     /* new0 to new<created - 1> exist, and as many links */
+static volatile char seen;       /* what a mapping showed, so that it is read */
 
 static double now(void)
 {
@@ -38,132 +42,292 @@ static double now(void)
 	return time.tv_sec * 1e6 + time.tv_nsec / 1e3;
 }
 
-static void make_file(const char *path, size_t size)
+static const char *name(const char *prefix, long i)
+{
+	static char names[2][64];
+	static int turn;
+	snprintf(names[turn ^= 1], sizeof names[0], "%s%ld", prefix, i);
+	return names[turn];
+}
+
+static int make_file(const char *path, size_t size)
 {
 	int fd = open(path, O_CREAT | O_WRONLY | O_TRUNC, 0644);
-	if (fd < 0) fail(path);
+	if (fd < 0) return -1;
 	for (size_t done = 0; done < size; done += size < LARGE ? size : LARGE)
-		if (write(fd, data, size < LARGE ? size : LARGE) < 0) fail("write");
-	close(fd);
+		if (write(fd, data, size < LARGE ? size : LARGE) < 0) return -1;
+	return close(fd);
 }
 
-static void prepare(void)
+static int prepare(long listed)
 {
-	char path[64];
-	for (int i = 0; i < FILES; i++) {
-		snprintf(path, sizeof path, "f%d", i);
-		make_file(path, SMALL);
-	}
-	if (mkdir("list", 0755) < 0 && errno != EEXIST) fail("mkdir");
-	for (int i = 0; i < LISTED; i++) {
-		snprintf(path, sizeof path, "list/%d", i);
-		make_file(path, 0);
-	}
-	make_file("large", LARGE_FILE);
+	for (int i = 0; i < FILES; i++)
+		if (make_file(name("f", i), TINY) < 0) return -1;
+	if (mkdir("list", 0755) < 0) return -1;
+	for (long i = 0; i < listed; i++)
+		if (make_file(name("list/", i), 0) < 0) return -1;
+	return make_file("large", LARGE_FILE);
 }
 
-static void each(const char *operation, int i)
+/* The operations. Each does the i-th of its kind; -1 is a failure, of which errno tells. */
+
+static int do_stat(long i)
 {
-	char path[64], other[64];
 	struct stat st;
-	snprintf(path, sizeof path, "f%d", i % FILES);
-	if (!strcmp(operation, "stat")) {
-		if (stat(path, &st) < 0) fail("stat");
-	} else if (!strcmp(operation, "negative")) {
-		snprintf(path, sizeof path, "none%d", i);
-		if (stat(path, &st) == 0) fail("negative");
-	} else if (!strcmp(operation, "open")) {
-		int fd = open(path, O_RDONLY);
-		if (fd < 0) fail("open");
-		close(fd);
-	} else if (!strcmp(operation, "read4k")) {
-		int fd = open(path, O_RDONLY);
-		if (fd < 0 || read(fd, data, SMALL) != SMALL) fail("read");
-		close(fd);
-	} else if (!strcmp(operation, "create")) {
-		snprintf(path, sizeof path, "new%d", i);
-		int fd = open(path, O_CREAT | O_EXCL | O_WRONLY, 0644);
-		if (fd < 0) fail("create");
-		close(fd);
-	} else if (!strcmp(operation, "rename")) {
-		snprintf(path, sizeof path, "new%d", i);
-		snprintf(other, sizeof other, "moved%d", i);
-		if (rename(path, other) < 0) fail("rename");
-	} else if (!strcmp(operation, "unlink")) {
-		snprintf(path, sizeof path, "moved%d", i);
-		if (unlink(path) < 0) fail("unlink");
-	} else if (!strcmp(operation, "symlink")) {
-		snprintf(path, sizeof path, "link%d", i);
-		if (symlink("f0", path) < 0) fail("symlink");
-	} else if (!strcmp(operation, "readdir")) {
-		/* One operation is the listing of LISTED entries and a stat of each. */
-		DIR *dir = opendir("list");
-		if (!dir) fail("opendir");
-		for (struct dirent *e; (e = readdir(dir));)
-			if (fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0) fail("fstatat");
-		closedir(dir);
-	} else {
-		fprintf(stderr, "unknown operation %s\n", operation);
-		exit(2);
+	return stat(name("f", i % FILES), &st);
+}
+
+static int do_negative(long i)
+{
+	struct stat st;
+	if (stat(name("none", i), &st) == 0) errno = EEXIST;
+	return errno == ENOENT ? 0 : -1;
+}
+
+static int do_open(long i)
+{
+	int fd = open(name("f", i % FILES), O_RDONLY);
+	return fd < 0 ? -1 : close(fd);
+}
+
+static int do_read1k(long i)
+{
+	int fd = open(name("f", i % FILES), O_RDONLY);
+	if (fd < 0) return -1;
+	ssize_t size = read(fd, data, TINY);
+	return close(fd) < 0 || size != TINY ? -1 : 0;
+}
+
+/* One operation is a whole listing and a stat of each entry. */
+static int do_readdir(long i)
+{
+	struct stat st;
+	DIR *dir = opendir("list");
+	(void)i;
+	if (!dir) return -1;
+	for (struct dirent *e; (e = readdir(dir));)
+		if (fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0) return -1;
+	return closedir(dir);
+}
+
+static int do_create(long i)
+{
+	int fd = open(name("new", i), O_CREAT | O_EXCL | O_WRONLY, 0644);
+	if (fd < 0) return -1;
+	created = i + 1;
+	return close(fd);
+}
+
+/* All files there and back, in turns. */
+static int do_rename(long i)
+{
+	int back = i / FILES % 2;
+	return rename(name(back ? "moved" : "f", i % FILES), name(back ? "f" : "moved", i % FILES));
+}
+
+static int do_symlink(long i)
+{
+	if (symlink("f0", name("link", i)) < 0) return -1;
+	linked = i + 1;
+	return 0;
+}
+
+static int do_unlink(long i)
+{
+	(void)i;
+	if (created == 0) return 1;
+	return unlink(name("new", --created));
+}
+
+static off_t in_order(long i, ssize_t size)
+{
+	return (off_t)i * size % LARGE_FILE;
+}
+
+static off_t anywhere(ssize_t size)
+{
+	static uint64_t state = 88172645463325252u;
+	state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+	return (off_t)(state % (LARGE_FILE / size)) * size;
+}
+
+static int read_piece(ssize_t size, off_t at)
+{
+	return pread(large, data, size, at) == size ? 0 : -1;
+}
+
+static int write_piece(ssize_t size, off_t at)
+{
+	return pwrite(large, data, size, at) == size ? 0 : -1;
+}
+
+static int do_read4k(long i) { return read_piece(SMALL, in_order(i, SMALL)); }
+static int do_read1m(long i) { return read_piece(LARGE, in_order(i, LARGE)); }
+static int do_random_read4k(long i) { return (void)i, read_piece(SMALL, anywhere(SMALL)); }
+static int do_random_read1m(long i) { return (void)i, read_piece(LARGE, anywhere(LARGE)); }
+static int do_write4k(long i) { return write_piece(SMALL, in_order(i, SMALL)); }
+static int do_write1m(long i) { return write_piece(LARGE, in_order(i, LARGE)); }
+static int do_random_write4k(long i) { return (void)i, write_piece(SMALL, anywhere(SMALL)); }
+static int do_random_write1m(long i) { return (void)i, write_piece(LARGE, anywhere(LARGE)); }
+
+/* One operation is a write of 4 KiB and an fsync. */
+static int do_fsync(long i)
+{
+	return write_piece(SMALL, in_order(i, SMALL)) < 0 ? -1 : fsync(large);
+}
+
+/* One operation maps 1 MiB, looks at each page and unmaps it. */
+static int do_mmap(long i)
+{
+	char *pages = mmap(NULL, LARGE, PROT_READ, MAP_PRIVATE, large, in_order(i, LARGE));
+	if (pages == MAP_FAILED) return -1;
+	for (int at = 0; at < LARGE; at += SMALL) seen += pages[at];
+	return munmap(pages, LARGE);
+}
+
+/* `flags` open the large file. */
+static const struct operation {
+	const char *name;
+	int (*run)(long i);
+	int flags;
+} OPERATIONS[] = {
+	{ "stat", do_stat, -1 },
+	{ "negative", do_negative, -1 },
+	{ "open", do_open, -1 },
+	{ "read1k", do_read1k, -1 },
+	{ "readdir", do_readdir, -1 },
+	{ "create", do_create, -1 },
+	{ "rename", do_rename, -1 },
+	{ "symlink", do_symlink, -1 },
+	{ "unlink", do_unlink, -1 },
+	{ "read4k", do_read4k, O_RDONLY },
+	{ "read1m", do_read1m, O_RDONLY },
+	{ "random_read4k", do_random_read4k, O_RDONLY },
+	{ "random_read1m", do_random_read1m, O_RDONLY },
+	{ "write4k", do_write4k, O_WRONLY },
+	{ "write1m", do_write1m, O_WRONLY },
+	{ "random_write4k", do_random_write4k, O_WRONLY },
+	{ "random_write1m", do_random_write1m, O_WRONLY },
+	{ "fsync", do_fsync, O_WRONLY },
+	{ "mmap", do_mmap, O_RDONLY },
+};
+
+struct result {
+	double count, microseconds;
+	int failure; /* an errno, or 0 */
+};
+
+/* What the processes share. */
+struct shared {
+	pthread_barrier_t barrier;
+	struct result results[MOST_OPERATIONS][MOST_PROCESSES];
+};
+
+static int set_up(const struct operation *operation)
+{
+	if (operation->flags >= 0 && (large = open("large", operation->flags)) < 0) return -1;
+	/* What `create` made, or a few more. */
+	while (operation->run == do_unlink && created < FEW)
+		if (do_create(created) < 0) return -1;
+	return 0;
+}
+
+/* What there was before, where the next operation needs it. */
+static void tear_down(const struct operation *operation)
+{
+	if (large >= 0) close(large);
+	large = -1;
+	if (operation->run == do_rename)
+		for (int i = 0; i < FILES; i++) rename(name("moved", i), name("f", i));
+	while (linked > 0) unlink(name("link", --linked));
+	if (operation->run == do_unlink)
+		while (created > 0) unlink(name("new", --created));
+}
+
+/* Does it until `end`, at least once, beginning with the `from`-th. Returns how many it did, -1 for a failure. */
+static long repeat(const struct operation *operation, long from, double end)
+{
+	long i = from;
+	do {
+		errno = 0;
+		int result = operation->run(i);
+		if (result > 0) break;
+		if (result < 0) return -1;
+		i++;
+	} while (now() < end);
+	return i - from;
+}
+
+static void measure(const struct operation *operation, double milliseconds, struct shared *shared, struct result *result)
+{
+	long warm = 0, count = -1;
+	int ready = set_up(operation);
+	/* A second listing would take as long as all the others. */
+	if (ready == 0 && operation->run != do_readdir) warm = repeat(operation, 0, now() + milliseconds * 125);
+	if (ready < 0 || warm < 0) result->failure = errno ? errno : EIO;
+	pthread_barrier_wait(&shared->barrier);
+	double begin = now();
+	if (!result->failure) count = repeat(operation, warm, begin + milliseconds * 1000);
+	result->microseconds = now() - begin;
+	if (count < 0 && !result->failure) result->failure = errno ? errno : EIO;
+	result->count = count;
+	pthread_barrier_wait(&shared->barrier);
+	tear_down(operation);
+}
+
+static const struct operation *find(const char *wanted)
+{
+	for (size_t i = 0; i < sizeof OPERATIONS / sizeof *OPERATIONS; i++)
+		if (!strcmp(OPERATIONS[i].name, wanted)) return OPERATIONS + i;
+	fprintf(stderr, "unknown operation %s\n", wanted);
+	exit(2);
+}
+
+static void print(const char *operation, const struct result *results, int processes)
+{
+	double per_microsecond = 0;
+	for (int p = 0; p < processes; p++) {
+		if (results[p].failure) {
+			printf("%s - %s\n", operation, strerror(results[p].failure));
+			return;
+		}
+		per_microsecond += results[p].count / results[p].microseconds;
 	}
+	printf("%s %.4f\n", operation, 1 / per_microsecond);
 }
 
-/* Operations that keep one file open: its descriptor, or -1 for the others. */
-static int open_stream(const char *operation)
+static int enter(const char *directory, int process)
 {
-	int writes = !strncmp(operation, "write", 5);
-	if (!writes && strcmp(operation, "read1m")) return -1;
-	int fd = open("large", writes ? O_WRONLY : O_RDONLY);
-	if (fd < 0) fail("large");
-	return fd;
+	char folder[4096];
+	snprintf(folder, sizeof folder, "%s/%d", directory, process);
+	if (mkdir(folder, 0755) < 0 && errno != EEXIST) return -1;
+	return chdir(folder);
 }
 
-static void stream(int fd, const char *operation, int i)
+static int work(char **argv, int process, struct shared *shared)
 {
-	ssize_t size = !strcmp(operation, "write4k") ? SMALL : LARGE;
-	off_t at = (off_t)i * size % LARGE_FILE;
-	if ((*operation == 'w' ? pwrite(fd, data, size, at) : pread(fd, data, size, at)) != size) fail(operation);
-}
-
-static void repeat(const char *operation, int fd, int from, int to)
-{
-	for (int i = from; i < to; i++) fd < 0 ? each(operation, i) : stream(fd, operation, i);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (enter(argv[1], process) < 0) return perror(argv[1]), 1;
+	if (!strcmp(argv[2], "prepare")) return prepare(atol(argv[4])) < 0 ? perror("prepare"), 1 : 0;
+	for (int o = 0; argv[4 + o]; o++) measure(find(argv[4 + o]), atof(argv[2]), shared, &shared->results[o][process]);
+	while (created > 0) unlink(name("new", --created));
+	return 0;
 }
 
 int main(int argc, char **argv)
 {
-	if (argc != 5) {
-		fprintf(stderr, "usage: %s DIRECTORY OPERATION COUNT PROCESSES\n", argv[0]);
-		return 2;
-	}
-	const char *operation = argv[2];
-	int count = atoi(argv[3]), processes = atoi(argv[4]), warm = count / 8;
-	int ready[2], go[2];
-	char byte = 0;
-	if (pipe(ready) < 0 || pipe(go) < 0) fail("pipe");
-	for (int p = 0; p < processes; p++) {
-		if (fork() != 0) continue;
-		close(go[1]);
-		char folder[4096];
-		snprintf(folder, sizeof folder, "%s/%d", argv[1], p);
-		if (mkdir(folder, 0755) < 0 && errno != EEXIST) fail(folder);
-		if (chdir(folder) < 0) fail(folder);
-		if (!strcmp(operation, "prepare")) prepare();
-		int fd = open_stream(operation), prepared = !strcmp(operation, "prepare");
-		if (!prepared) repeat(operation, fd, 0, warm);
-		/* Reading ends when the parent closes its end: the start of all. */
-		if (write(ready[1], &byte, 1) != 1 || read(go[0], &byte, 1) < 0) fail("pipe");
-		if (!prepared) repeat(operation, fd, warm, count);
-		exit(0);
-	}
-	close(ready[1]);
+	int processes = argc > 4 ? atoi(argv[3]) : 0, failed = 0;
+	if (processes < 1 || processes > MOST_PROCESSES || argc > 4 + MOST_OPERATIONS) return fputs("see client.c\n", stderr), 2;
+	struct shared *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pthread_barrierattr_t attributes;
+	pthread_barrierattr_init(&attributes);
+	pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+	pthread_barrier_init(&shared->barrier, &attributes, processes);
 	for (int p = 0; p < processes; p++)
-		if (read(ready[0], &byte, 1) != 1) return 1;
-	double begin = now();
-	close(go[1]);
-	int failed = 0;
+		if (fork() == 0) exit(work(argv, p, shared));
 	for (int status; wait(&status) > 0;) failed |= status;
 	if (failed) return 1;
-	printf("%.3f\n", (now() - begin) / ((double)(count - warm) * processes));
+	if (strcmp(argv[2], "prepare"))
+		for (int o = 0; argv[4 + o]; o++) print(argv[4 + o], shared->results[o], processes);
 	return 0;
 }

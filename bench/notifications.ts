@@ -3,7 +3,8 @@
  * same filesystem in C; and notifications per second. `deno run -A bench/notifications.ts [--short]`
  */
 import { mount, type Session } from "../mod.ts";
-import { compile, median, run, waitForMount } from "./peers.ts";
+import { compile, run, waitForMount } from "./run_program.ts";
+import { median } from "./statistics.ts";
 import makePollFile, { prepare } from "./poll_file.ts";
 
 // deno-lint-ignore-file no-console -- a benchmark prints its table

@@ -16,6 +16,7 @@ const TIME_LIMIT = 45 * 60;
 /** What needs neither libfuse nor a mount nor a compiler. */
 const PURE = [
   "tests/architecture_test.ts",
+  "tests/bench",
   "tests/channels",
   "tests/config",
   "tests/connection",

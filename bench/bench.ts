@@ -1,0 +1,51 @@
+/** The benchmark: Trellis against the host and other FUSE servers. `deno task bench --help`; docs/performance.md. */
+import type { Figures } from "./figures.ts";
+import { measure, type Plan } from "./measure.ts";
+import { listText, type Options, readOptions, USAGE } from "./options.ts";
+import { plotSvg } from "./plot.ts";
+import { reportText } from "./report.ts";
+import { compile, run } from "./run_program.ts";
+
+// deno-lint-ignore-file no-console -- a benchmark prints its tables
+
+const EXAMPLE = new URL("file:///usr/share/doc/libfuse3-dev/examples/passthrough_ll.c");
+
+function say(what: string): void {
+  console.error(`bench: ${what}`);
+}
+
+/** Measures in a folder of memory, which is removed again, also after Ctrl-C. */
+async function measureInMemory(plan: Plan): Promise<Figures> {
+  const programs = await Deno.makeTempDir({ prefix: "trellis-bench-", dir: "/dev/shm" });
+  const cleanUp = async () => {
+    const mounts = (await Deno.readTextFile("/proc/self/mountinfo")).split("\n").map((line) =>
+      line.split(" ")[4] ?? ""
+    );
+    for (const path of mounts.filter((one) => one.startsWith(`${programs}/`))) await run("umount", ["-l", path]);
+    await Deno.remove(programs, { recursive: true });
+  };
+  const interrupted = () => void cleanUp().finally(() => Deno.exit(130));
+  Deno.addSignalListener("SIGINT", interrupted);
+  try {
+    if (plan.peers.some(({ name }) => name.startsWith("c"))) {
+      await compile(`${programs}/passthrough_ll`, EXAMPLE, "fuse3");
+    }
+    return await measure(plan, programs, say);
+  } finally {
+    Deno.removeSignalListener("SIGINT", interrupted);
+    await cleanUp();
+  }
+}
+
+async function main({ plan, list, from, json, svg }: Options): Promise<void> {
+  if (list) return console.log(listText());
+  const figures = from === undefined
+    ? await measureInMemory(plan)
+    : JSON.parse(await Deno.readTextFile(from)) as Figures;
+  if (json !== undefined) await Deno.writeTextFile(json, JSON.stringify(figures));
+  if (svg !== undefined) await Deno.writeTextFile(svg, plotSvg(figures));
+  console.log(reportText(figures));
+}
+
+if (Deno.args.includes("--help")) console.log(USAGE);
+else await main(readOptions(Deno.args));

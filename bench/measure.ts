@@ -1,0 +1,219 @@
+/** Runs the chosen work on the chosen peers, in turns: every round goes through all peers, forth and then back. */
+import { costOf, type Figures, type Group, record } from "./figures.ts";
+import { OPERATIONS, prepareFiles, runOperations } from "./operations.ts";
+import { withLoops } from "./our_peers.ts";
+import type { Caching, Peer } from "./peer.ts";
+import { availableWork, copyRepository, makeRepository, runShell, type Work } from "./programs.ts";
+import { compile } from "./run_program.ts";
+import { type Server, startServer } from "./server.ts";
+
+/** What is to be measured. */
+export interface Plan {
+  readonly peers: readonly Peer[];
+  readonly cachings: readonly Caching[];
+  /** How many clients there are at once, one number after another. */
+  readonly clients: readonly number[];
+  /** Whether an operation or program is wanted. */
+  readonly wants: (work: string, group: Group) => boolean;
+  readonly rounds: number;
+  /** Of programs. */
+  readonly programRounds: number;
+  readonly milliseconds: number;
+  readonly listed: number;
+  readonly files: number;
+}
+
+/** Milliseconds between two programs on the same files: what the kernel knew of them has grown old then. */
+const ATTRIBUTES_GROW_OLD = 1100;
+const IDLE_MILLISECONDS = 1000;
+const MORE_LOOPS = 5;
+
+/** Measures everything; `say` hears what is going on. */
+export async function measure(plan: Plan, programs: string, say: (what: string) => void): Promise<Figures> {
+  const before = Deno.loadavg()[0]!;
+  await compile(`${programs}/client`, new URL("client.c", import.meta.url));
+  const figures: Figures = {
+    conditions: conditionsOf(plan, before),
+    peers: [],
+    rows: [],
+    servers: [],
+    missing: {},
+    failures: {},
+  };
+  const peers = await availablePeers(plan.peers, programs, figures);
+  figures.peers.push(...peers.map(({ name, kind, about }) => ({ name, kind, about })));
+  for (const caching of plan.cachings) {
+    const operations = Object.values(OPERATIONS).flat();
+    if (!operations.some((one) => plan.wants(one, groupOf(one)))) continue;
+    say(`operations, caches ${caching}`);
+    await measureOperations(plan, peers, caching, programs, figures, say);
+  }
+  const work = (await availableWork()).filter(({ name }) => plan.wants(name, "programs"));
+  if (work.length > 0) {
+    say("programs");
+    await measurePrograms(plan, peers, work, programs, figures, say);
+  }
+  if (peers.some(({ name }) => name === "loops-1")) figures.perLoop = await measureLoops(programs);
+  figures.conditions = conditionsOf(plan, before);
+  return figures;
+}
+
+function groupOf(operation: string): Group {
+  return (OPERATIONS.data as readonly string[]).includes(operation) ? "data" : "metadata";
+}
+
+function conditionsOf(
+  { rounds, programRounds, milliseconds, listed, files }: Plan,
+  before: number,
+): Figures["conditions"] {
+  return {
+    date: new Date().toISOString().slice(0, 16),
+    kernel: Deno.osRelease(),
+    deno: Deno.version.deno,
+    cores: navigator.hardwareConcurrency,
+    load: [before, Deno.loadavg()[0]!],
+    rounds,
+    programRounds,
+    milliseconds,
+    listed,
+    files,
+  };
+}
+
+async function availablePeers(peers: readonly Peer[], programs: string, figures: Figures): Promise<Peer[]> {
+  const available: Peer[] = [];
+  for (const peer of peers) {
+    const reason = await peer.unavailable?.(programs);
+    if (reason === undefined) available.push(peer);
+    else figures.missing[peer.name] = reason;
+  }
+  return available;
+}
+
+/** Starts all peers; who cannot start is written down as missing. */
+async function startAll(
+  peers: readonly Peer[],
+  caching: Caching,
+  programs: string,
+  fill: (path: string) => Promise<void>,
+  figures: Figures,
+  resources: AsyncDisposableStack,
+): Promise<Server[]> {
+  const servers: Server[] = [];
+  for (const peer of peers) {
+    try {
+      const server = resources.use(await startServer(peer, caching, programs, fill));
+      servers.push(server);
+      if (server.ready !== undefined) costOf(figures, peer.name).ready.push(server.ready);
+      noteMemory(figures, server, "start");
+    } catch (error) {
+      figures.missing[peer.name] = `caches ${caching}: ${(error as Error).message}`;
+    }
+  }
+  return servers;
+}
+
+function noteMemory(figures: Figures, server: Server, work: string): void {
+  const memory = server.memory();
+  if (memory !== undefined) costOf(figures, server.peer.name).memory[work] = Math.round(memory);
+}
+
+/** All of `servers`, forth in even rounds and back in odd ones. */
+function inTurn(servers: readonly Server[], round: number): readonly Server[] {
+  return round % 2 === 0 ? servers : servers.toReversed();
+}
+
+async function measureOperations(
+  plan: Plan,
+  peers: readonly Peer[],
+  caching: Caching,
+  programs: string,
+  figures: Figures,
+  say: (what: string) => void,
+): Promise<void> {
+  await using resources = new AsyncDisposableStack();
+  const client = `${programs}/client`;
+  const fill = (path: string) => prepareFiles(client, path, Math.max(...plan.clients), plan.listed);
+  const servers = await startAll(peers, caching, programs, fill, figures, resources);
+  // Not counted: a server's first thousand requests are its slowest.
+  for (const { path } of servers) {
+    await runOperations(client, path, 1, plan.milliseconds, OPERATIONS.metadata);
+    await runOperations(client, path, 1, plan.milliseconds, OPERATIONS.data);
+  }
+  for (const clients of plan.clients) {
+    for (let round = 0; round < plan.rounds; round++) {
+      say(`operations, caches ${caching}, ${clients} client(s), round ${round + 1} of ${plan.rounds}`);
+      for (const group of ["metadata", "data"] as const) {
+        const operations = OPERATIONS[group].filter((one) => plan.wants(one, group));
+        if (operations.length === 0) continue;
+        for (const server of inTurn(servers, round)) {
+          const peer = server.peer.name;
+          const found = await runOperations(client, server.path, clients, plan.milliseconds, operations);
+          for (const [work, value] of found) record(figures, { group, caching, clients, work, peer }, value);
+          noteMemory(figures, server, group);
+        }
+      }
+    }
+  }
+  await measureIdle(servers, figures);
+}
+
+/** What servers do when nobody asks for anything. */
+async function measureIdle(servers: readonly Server[], figures: Figures): Promise<void> {
+  const before = servers.map((server) => server.processorTime());
+  await new Promise((resolve) => setTimeout(resolve, IDLE_MILLISECONDS));
+  servers.forEach((server, index) => {
+    const after = server.processorTime();
+    if (after !== undefined) costOf(figures, server.peer.name).idle = after - before[index]!;
+  });
+}
+
+async function measurePrograms(
+  plan: Plan,
+  peers: readonly Peer[],
+  work: readonly Work[],
+  programs: string,
+  figures: Figures,
+  say: (what: string) => void,
+): Promise<void> {
+  await using resources = new AsyncDisposableStack();
+  await makeRepository(programs, plan.files);
+  const fill = (path: string) => copyRepository(programs, path);
+  const servers = await startAll(peers, "on", programs, fill, figures, resources);
+  for (const { path } of servers) await runShell(programs, path, "git -C repository status --short").catch(() => {});
+  const ended = new Map<Server, number>();
+  for (let round = 0; round < plan.programRounds; round++) {
+    for (const one of work) {
+      say(`${one.name}, round ${round + 1} of ${plan.programRounds}`);
+      for (const server of inTurn(servers, round)) {
+        const wait = (ended.get(server) ?? -Infinity) + ATTRIBUTES_GROW_OLD - performance.now();
+        if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+        await measureProgram(programs, server, one, figures);
+        ended.set(server, performance.now());
+      }
+    }
+  }
+}
+
+async function measureProgram(programs: string, server: Server, work: Work, figures: Figures): Promise<void> {
+  const key = { group: "programs", caching: "on", clients: 1, work: work.name, peer: server.peer.name } as const;
+  const begin = performance.now();
+  const found = await runShell(programs, server.path, work.command).then(
+    () => performance.now() - begin,
+    (error: Error) => error,
+  );
+  record(figures, key, found);
+  noteMemory(figures, server, work.name);
+  if (work.after !== undefined) await runShell(programs, server.path, work.after).catch(() => {});
+}
+
+/** MiB of each loop after the first. */
+async function measureLoops(programs: string): Promise<number> {
+  const memory = async (peer: Peer) => {
+    await using server = await startServer(peer, "off", programs);
+    await Deno.stat(server.path);
+    return server.memory()!;
+  };
+  const one = await memory(withLoops(1));
+  return (await memory(withLoops(MORE_LOOPS)) - one) / (MORE_LOOPS - 1);
+}

@@ -1,0 +1,118 @@
+/** What the command line of the benchmark may say. */
+import { parseArgs } from "node:util";
+import { GROUPS } from "./figures.ts";
+import type { Plan } from "./measure.ts";
+import { OPERATIONS } from "./operations.ts";
+import type { Caching } from "./peer.ts";
+import { PEERS, USUAL_PEERS } from "./peers.ts";
+import { WORK } from "./programs.ts";
+
+export const USAGE = `Usage: deno task bench [options]
+
+Measures Trellis against the host and other FUSE servers. Without options a short run, of a minute or two.
+
+  --long              more and longer rounds, more files, and all peers
+  --peers=A,B         whom to measure: names of --list, "usual" or "all"
+  --work=A,B          what: metadata, data, programs, or names of --list
+  --clients=1,2       how many clients at once, one number after another (1 and the number of cores)
+  --caching=off,on    with the kernel's caches off, or on, or one after the other (both); programs run with them on
+  --rounds=N          how often everything is repeated
+  --milliseconds=N    how long each operation is repeated in a round
+  --json=FILE         write all figures there
+  --svg=FILE          write a picture there
+  --from=FILE         measure nothing, and take the figures of an earlier --json
+  --list              who and what there is
+`;
+
+const SHORT = { rounds: 5, programRounds: 3, milliseconds: 10, listed: 500, files: 1000, peers: "usual" } as const;
+const LONG = { rounds: 9, programRounds: 5, milliseconds: 100, listed: 10_000, files: 10_000, peers: "all" } as const;
+
+export interface Options {
+  readonly plan: Plan;
+  readonly list: boolean;
+  readonly json?: string;
+  readonly svg?: string;
+  readonly from?: string;
+}
+
+/** @throws {Error} that says what cannot be understood. */
+export function readOptions(args: readonly string[]): Options {
+  const text = { type: "string" } as const;
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      long: { type: "boolean", default: false },
+      list: { type: "boolean", default: false },
+      peers: text,
+      work: text,
+      clients: text,
+      caching: text,
+      rounds: text,
+      milliseconds: text,
+      json: text,
+      svg: text,
+      from: text,
+    },
+  });
+  const size = values.long ? LONG : SHORT;
+  const wanted: readonly string[] = values.work === undefined ? GROUPS : listOf("--work", values.work, WORK_NAMES);
+  return {
+    plan: {
+      peers: choosePeers(values.peers ?? size.peers),
+      cachings: listOf("--caching", values.caching ?? "off,on", ["off", "on"]) as Caching[],
+      clients: values.clients === undefined
+        ? [...new Set([1, navigator.hardwareConcurrency])]
+        : values.clients.split(",").map((text) => count("--clients", text, 64)),
+      wants: (work, group) => wanted.includes(group) || wanted.includes(work),
+      rounds: count("--rounds", values.rounds ?? String(size.rounds), 1000),
+      programRounds: count("--rounds", values.rounds ?? String(size.programRounds), 1000),
+      milliseconds: count("--milliseconds", values.milliseconds ?? String(size.milliseconds), 60_000),
+      listed: size.listed,
+      files: size.files,
+    },
+    list: values.list,
+    ...values.json !== undefined && { json: values.json },
+    ...values.svg !== undefined && { svg: values.svg },
+    ...values.from !== undefined && { from: values.from },
+  };
+}
+
+const WORK_NAMES: readonly string[] = [
+  ...GROUPS,
+  ...Object.values(OPERATIONS).flat(),
+  ...WORK.map(({ name }) => name),
+];
+
+function choosePeers(text: string): Plan["peers"] {
+  if (text === "all") return PEERS;
+  const names = text === "usual" ? USUAL_PEERS : listOf("--peers", text, PEERS.map(({ name }) => name));
+  return PEERS.filter(({ name }) => names.includes(name));
+}
+
+function listOf(option: string, text: string, known: readonly string[]): string[] {
+  const names = text.split(",");
+  for (const name of names) {
+    if (!known.includes(name)) throw new Error(`${option}: there is no "${name}"; there are ${known.join(", ")}`);
+  }
+  return names;
+}
+
+function count(option: string, text: string, most: number): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > most) {
+    throw new Error(`${option}: "${text}" is no whole number from 1 to ${most}`);
+  }
+  return value;
+}
+
+/** Who and what there is, for `--list`. */
+export function listText(): string {
+  const line = (name: string, about: string) => `  ${name.padEnd(14)}${about}`;
+  return [
+    "Peers",
+    ...PEERS.map(({ name, about }) => line(name, about)),
+    "Work",
+    ...Object.entries(OPERATIONS).map(([group, operations]) => line(group, operations.join(" "))),
+    line("programs", WORK.map(({ name }) => name).join(" ")),
+  ].join("\n") + "\n";
+}

@@ -1,0 +1,169 @@
+/** FUSE servers that others wrote, and the host: each at its best settings, and with caches off. */
+import type { Caching, Peer } from "./peer.ts";
+import { isInstalled, run } from "./run_program.ts";
+
+const EXAMPLES = "/usr/share/doc/libfuse3-dev/examples";
+const FUSE_NATIVE = "@cocalc/fuse-native@2.4.3";
+
+const here = (name: string) => new URL(name, import.meta.url).pathname;
+const passthroughHp = Deno.env.get("TRELLIS_PASSTHROUGH_HP");
+
+/** For servers over libfuse's high-level interface, whose options these are. */
+const timeouts = (caching: Caching) => (caching === "off" ? "entry_timeout=0,attr_timeout=0" : "auto_cache");
+
+async function needs(program: string, how: string): Promise<string | undefined> {
+  return await isInstalled(program) ? undefined : `${program} is not installed (${how})`;
+}
+
+/** libfuse's example; `default_permissions` is what all low-level servers here have. */
+function passthroughLl(name: string, about: string, ...more: string[]): Peer {
+  return {
+    name,
+    kind: "C",
+    about,
+    async unavailable() {
+      const there = await Deno.stat(`${EXAMPLES}/passthrough_ll.c`).then(() => true, () => false);
+      return there ? undefined : "libfuse3-dev's examples are not installed (apt-get install libfuse3-dev)";
+    },
+    command: ({ programs, source, mountpoint }, caching) => {
+      const cache = caching === "off" ? "cache=never,timeout=0" : "cache=auto,timeout=1";
+      return [
+        `${programs}/passthrough_ll`,
+        "-f",
+        ...more,
+        "-o",
+        `source=${source},${cache},default_permissions`,
+        mountpoint,
+      ];
+    },
+  };
+}
+
+/** In the order of the tables. */
+export const OTHER_PEERS: readonly Peer[] = [
+  { name: "host", kind: "host", about: "the directory itself, without FUSE" },
+  passthroughLl("c", "libfuse's C passthrough_ll, as many threads as it likes"),
+  passthroughLl("c-single", "libfuse's C passthrough_ll, one thread", "-s"),
+  {
+    name: "hp",
+    kind: "C",
+    about: "libfuse's C++ passthrough_hp (3.16 or newer), with the kernel's passthrough",
+    unavailable: () =>
+      Promise.resolve(passthroughHp === undefined ? "TRELLIS_PASSTHROUGH_HP does not name the program" : undefined),
+    command: ({ source, mountpoint }, caching) => [
+      passthroughHp!,
+      "--foreground",
+      ...caching === "off" ? ["--nocache"] : [],
+      "-o",
+      "default_permissions",
+      source,
+      mountpoint,
+    ],
+  },
+  {
+    name: "bindfs",
+    kind: "C",
+    about: "bindfs, multithreaded",
+    unavailable: () => needs("bindfs", "apt-get install bindfs"),
+    command: ({ source, mountpoint }, caching) => [
+      "bindfs",
+      "-f",
+      "--multithreaded",
+      "-o",
+      caching === "off" ? "entry_timeout=0,attr_timeout=0,direct_io" : "entry_timeout=1,attr_timeout=1",
+      source,
+      mountpoint,
+    ],
+  },
+  {
+    name: "mergerfs",
+    kind: "C",
+    about: "mergerfs over two directories, one of them empty",
+    unavailable: () => needs("mergerfs", "apt-get install mergerfs"),
+    command: ({ source, scratch, mountpoint }, caching) => [
+      "mergerfs",
+      "-f",
+      "-o",
+      "minfreespace=0,category.create=ff," +
+      (caching === "off"
+        ? "cache.files=off,cache.entry=0,cache.attr=0"
+        : "cache.files=auto-full,cache.readdir=true,cache.symlinks=true"),
+      `${source}:${scratch}`,
+      mountpoint,
+    ],
+  },
+  {
+    name: "unionfs-fuse",
+    kind: "C",
+    about: "unionfs-fuse over two directories, one of them empty and read-only",
+    unavailable: () => needs("unionfs", "apt-get install unionfs-fuse"),
+    command: ({ source, scratch, mountpoint }, caching) => [
+      "unionfs",
+      "-f",
+      "-o",
+      `cow,${caching === "off" ? "direct_io," : ""}${timeouts(caching)}`,
+      `${source}=RW:${scratch}=RO`,
+      mountpoint,
+    ],
+  },
+  {
+    name: "rclone",
+    kind: "other",
+    about: "rclone mount of a local directory (Go)",
+    unavailable: () => needs("rclone", "apt-get install rclone"),
+    command: ({ source, scratch, mountpoint }, caching) => [
+      "rclone",
+      "mount",
+      "--config",
+      "",
+      "--cache-dir",
+      scratch,
+      "--links",
+      "--default-permissions",
+      ...caching === "off"
+        ? ["--attr-timeout", "0", "--dir-cache-time", "0"]
+        : ["--attr-timeout", "1s", "--vfs-cache-mode", "full", "--vfs-write-back", "1s"],
+      source,
+      mountpoint,
+    ],
+  },
+  {
+    name: "pyfuse3",
+    kind: "other",
+    about: "a passthrough over python3-pyfuse3, bench/pyfuse3_passthrough.py",
+    async unavailable() {
+      const found = await run("/usr/bin/python3", ["-c", "import pyfuse3, trio"]).then(() => true, () => false);
+      return found ? undefined : "python3-pyfuse3 is not installed (apt-get install python3-pyfuse3)";
+    },
+    command: ({ source, mountpoint }, caching) => [
+      "/usr/bin/python3",
+      here("pyfuse3_passthrough.py"),
+      source,
+      mountpoint,
+      caching === "off" ? "0" : "1",
+    ],
+  },
+  {
+    name: "fuse-native",
+    kind: "other",
+    about: `a passthrough over npm's ${FUSE_NATIVE} on Node, bench/fuse_native_passthrough.cjs`,
+    async unavailable(programs) {
+      // npm builds it, with the C compiler and the headers of libfuse 2.
+      const install = ["install", "--prefix", programs, "--no-audit", "--no-fund", FUSE_NATIVE];
+      return await run("npm", install).then(() => undefined, (error: Error) => {
+        const line = error.message.split("\n").find((one) => /not found|ENOENT|ERR_|code E/.test(one));
+        return `npm cannot install ${FUSE_NATIVE}, which needs node, npm and libfuse-dev: ${line ?? error.message}`;
+      });
+    },
+    command: ({ programs, source, mountpoint }, caching) => [
+      "env",
+      `NODE_PATH=${programs}/node_modules`,
+      "UV_THREADPOOL_SIZE=8",
+      "node",
+      here("fuse_native_passthrough.cjs"),
+      source,
+      mountpoint,
+      caching === "off" ? "0" : "1",
+    ],
+  },
+];

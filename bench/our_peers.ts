@@ -1,0 +1,109 @@
+/** Trellis as a peer: its layers, placements and transports. */
+import type { Caching, Peer, Place } from "./peer.ts";
+
+const CORES = navigator.hardwareConcurrency;
+const BRANCHES = 100;
+
+const here = (name: string) => new URL(name, import.meta.url).pathname;
+
+/** The tool's `mount` with `args`. */
+function tool(...args: string[]): string[] {
+  return [Deno.execPath(), "run", "--allow-all", here("../cli.ts"), "mount", ...args];
+}
+
+function passthrough(name: string, about: string, options: string): Peer {
+  return {
+    name,
+    kind: "trellis",
+    about,
+    command: ({ source, mountpoint }, caching) =>
+      tool("-o", `cache=${caching === "off" ? "never" : "auto"},${options}`, source, mountpoint),
+  };
+}
+
+/** A tree as a configuration has it. */
+function configured(name: string, about: string, tree: (place: Place, caching: Caching) => string): Peer {
+  return {
+    name,
+    kind: "trellis",
+    about,
+    async command(place, caching) {
+      const file = `${place.programs}/${name}-${crypto.randomUUID()}.toml`;
+      const timeout = caching === "off" ? "0s" : "1s";
+      const mount = `[mount]\nentry_timeout = "${timeout}"\nattr_timeout = "${timeout}"\n`;
+      await Deno.writeTextFile(file, mount + tree(place, caching));
+      return tool("--config", file, place.mountpoint);
+    },
+  };
+}
+
+const cacheKey = (caching: Caching) => `cache = "${caching === "off" ? "never" : "auto"}"`;
+
+/** How many loops are measured. */
+const LOOPS = [...new Set([1, 2, CORES])];
+
+/** In the order of the tables. */
+export const OUR_PEERS: readonly Peer[] = [
+  ...LOOPS.map((loops) =>
+    passthrough(
+      `loops-${loops}`,
+      `layers/passthrough, ${loops} ${loops === 1 ? "loop" : "loops"}`,
+      `transport=device,loops=${loops}`,
+    )
+  ),
+  passthrough(
+    "read-here",
+    `layers/passthrough, ${CORES} loops, data not passed through by the kernel`,
+    `transport=device,loops=${CORES},no_kernel_passthrough`,
+  ),
+  {
+    ...passthrough("uring", `layers/passthrough, ${CORES} loops over io_uring`, `transport=uring,loops=${CORES}`),
+    async unavailable() {
+      const parameter = await Deno.readTextFile("/sys/module/fuse/parameters/enable_uring").catch(() => "N");
+      return parameter.trim() === "Y" ? undefined : "the kernel does not offer it (enable_uring of the fuse module)";
+    },
+  },
+  {
+    name: "handler",
+    kind: "trellis",
+    about: "layers/passthrough as an object in placement handler",
+    command: ({ source, mountpoint }, caching) => [
+      Deno.execPath(),
+      "run",
+      "--allow-all",
+      here("handler_server.ts"),
+      source,
+      mountpoint,
+      caching,
+    ],
+  },
+  {
+    ...configured("branch", `layers/passthrough as one of ${BRANCHES} branches`, ({ source, scratch }, caching) => {
+      const branch = (path: string, directory: string) =>
+        `[[branch]]\npath = "${path}"\ntype = "passthrough"\nsource = "${directory}"\n${cacheKey(caching)}\n`;
+      const others = Array.from({ length: BRANCHES - 1 }, (_, nth) => branch(`/other/${nth}`, scratch));
+      return [branch("/src", source), ...others].join("");
+    }),
+    folder: "src",
+  },
+  configured(
+    "union",
+    "layers/union over two directories, one of them empty and read-only",
+    ({ source, scratch }) => `[[branch]]\npath = "/"\ntype = "union"\nsources = ["${source}:rw", "${scratch}:ro"]\n`,
+  ),
+  {
+    name: "memory",
+    kind: "trellis",
+    about: "layers/memory",
+    sourceless: true,
+    command: ({ mountpoint }, caching) => {
+      const seconds = caching === "off" ? 0 : 1;
+      return tool("-o", `transport=device,entry_timeout=${seconds},attr_timeout=${seconds}`, mountpoint);
+    },
+  },
+];
+
+/** Who has the given number of loops: what further loops cost is measured with them. */
+export function withLoops(loops: number): Peer {
+  return passthrough(`loops-${loops}`, `layers/passthrough, ${loops} loops`, `transport=device,loops=${loops}`);
+}

@@ -1,0 +1,37 @@
+/** What a peer of the benchmark is: a server, or the host, and how it is started. */
+
+/**
+ * How far the kernel may cache: `off` is nothing, so that every call is a request; `on` is what each server does at its
+ * best when names and attributes may be a second old.
+ */
+export type Caching = "off" | "on";
+
+/** What a peer is, for the targets: C and C++ servers are who Trellis is to be as fast as. */
+export type Kind = "host" | "C" | "other" | "trellis";
+
+/** Where a peer's files are. */
+export interface Place {
+  /** With compiled programs, the same for all peers. */
+  readonly programs: string;
+  /** The directory to show. */
+  readonly source: string;
+  readonly mountpoint: string;
+  /** An empty directory of this peer's own. */
+  readonly scratch: string;
+}
+
+export interface Peer {
+  /** A word, for `--peers`. */
+  readonly name: string;
+  readonly kind: Kind;
+  /** What it is, in a line. */
+  readonly about: string;
+  /** Why it cannot be had here. */
+  unavailable?(programs: string): Promise<string | undefined>;
+  /** The server as a program in the foreground. Without one the source itself is measured. */
+  command?(place: Place, caching: Caching): string[] | Promise<string[]>;
+  /** Where the source is within the mount, when not at its root. */
+  readonly folder?: string;
+  /** Shows no directory: files are to be made through the mount. */
+  readonly sourceless?: boolean;
+}

@@ -1,0 +1,73 @@
+/** The figures as a picture: each peer's ratios to C, a dot for each kind of work and a bar for their mean, as SVG. */
+import { meanRatio, peersOf, type Section, sectionsOf, workOf, workRatio } from "./comparison.ts";
+import type { Figures, MeasuredPeer } from "./figures.ts";
+import { referenceOf } from "./report.ts";
+
+const WIDTH = 760;
+const LABELS = 110;
+const ROW = 18;
+const HEAD = 46;
+const MARKS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20];
+const COLOURS = { host: "#888888", C: "#c2703d", other: "#8a6bbf", trellis: "#2c7fb8" } as const;
+
+/** One panel below the other, on one logarithmic scale. */
+export function plotSvg(figures: Figures): string {
+  const panels: string[] = [];
+  let top = 40;
+  for (const section of sectionsOf(figures)) {
+    panels.push(panel(figures, section, top));
+    top += HEAD + peersOf(figures, section).length * ROW;
+  }
+  const title =
+    "Time taken, as a ratio to libfuse's passthrough_ll (dot: one kind of work; bar: geometric mean; left is faster)";
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${
+    top + 10
+  }" font-family="sans-serif" font-size="11">
+<rect width="100%" height="100%" fill="white"/>
+<text x="10" y="20" font-size="12">${escapeText(title)}</text>
+${panels.join("\n")}
+</svg>
+`;
+}
+
+function panel(figures: Figures, section: Section, top: number): string {
+  const peers = peersOf(figures, section);
+  const { group, caching, clients } = section;
+  const title = `${group}, caches ${caching}, ${clients} ${clients === 1 ? "client" : "clients"}`;
+  const bottom = top + HEAD - 22 + peers.length * ROW;
+  const marks = MARKS.map((mark) => {
+    const line = `<line x1="${x(mark)}" x2="${x(mark)}" y1="${top + 18}" y2="${bottom}" stroke="${
+      mark === 1 ? "#444444" : "#dddddd"
+    }"/>`;
+    return `${line}<text x="${x(mark)}" y="${bottom + 12}" text-anchor="middle" fill="#777777">${mark}</text>`;
+  });
+  const rows = peers.map((peer, nth) => row(figures, section, peer, top + 30 + nth * ROW));
+  return [`<text x="10" y="${top + 12}" font-weight="bold">${escapeText(title)}</text>`, ...marks, ...rows].join("\n");
+}
+
+function row(figures: Figures, section: Section, { name, kind }: MeasuredPeer, y: number): string {
+  const reference = referenceOf(figures, section);
+  const colour = COLOURS[kind];
+  const mean = meanRatio(figures, section, name, reference);
+  const dots = workOf(figures, section).map((work) => {
+    const ratio = workRatio(figures, section, work, name, reference);
+    if (ratio === undefined) return "";
+    const told = `<title>${escapeText(`${name}, ${work}: ${ratio.toFixed(2)}`)}</title>`;
+    return `<circle cx="${x(ratio)}" cy="${y - 4}" r="3" fill="${colour}" fill-opacity="0.45">${told}</circle>`;
+  });
+  const bar = mean === undefined
+    ? ""
+    : `<rect x="${x(mean) - 2}" y="${y - 11}" width="4" height="14" fill="${colour}"/>`;
+  return `<text x="${LABELS - 8}" y="${y}" text-anchor="end">${escapeText(name)}</text>${dots.join("")}${bar}`;
+}
+
+/** Where a ratio is; what is off the scale is at its end. */
+function x(ratio: number): number {
+  const [first, last] = [Math.log(MARKS[0]!), Math.log(MARKS.at(-1)!)];
+  const part = Math.min(1, Math.max(0, (Math.log(ratio) - first) / (last - first)));
+  return Math.round((LABELS + 10 + part * (WIDTH - LABELS - 40)) * 10) / 10;
+}
+
+function escapeText(text: string): string {
+  return text.replace(/[&<>"]/g, (one) => `&#${one.charCodeAt(0)};`);
+}

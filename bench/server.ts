@@ -1,0 +1,101 @@
+/** A peer that runs: its mount, how soon it was ready, and what its process takes. */
+import type { Caching, Peer, Place } from "./peer.ts";
+import { run, waitForMount } from "./run_program.ts";
+
+export interface Server extends AsyncDisposable {
+  readonly peer: Peer;
+  /** Where its files are. */
+  readonly path: string;
+  /** From the command to the mount that answers, in milliseconds. Missing without a server. */
+  readonly ready?: number;
+  /** Resident memory in MiB. Missing without a server, or when it has ended. */
+  memory(): number | undefined;
+  /** Processor time since the start in milliseconds, all threads. */
+  processorTime(): number | undefined;
+}
+
+/**
+ * Starts a peer on a source, mountpoint and scratch directory of its own in `programs`, after `fill` made the files that
+ * it shows: in the source, or through the mount where there is no source.
+ * @throws {Error} when nothing gets mounted.
+ */
+export async function startServer(
+  peer: Peer,
+  caching: Caching,
+  programs: string,
+  fill: (path: string) => Promise<unknown> = () => Promise.resolve(),
+): Promise<Server> {
+  const make = (kind: string) => Deno.makeTempDir({ dir: programs, prefix: `${peer.name}-${kind}-` });
+  await using resources = new AsyncDisposableStack();
+  const remove = (path: string) => Deno.remove(path, { recursive: true });
+  const source = resources.adopt(await make("source"), remove);
+  if (!peer.sourceless) await fill(source);
+  if (peer.command === undefined) {
+    const nothing = () => undefined;
+    const held = resources.move();
+    return {
+      peer,
+      path: source,
+      memory: nothing,
+      processorTime: nothing,
+      [Symbol.asyncDispose]: () => held.disposeAsync(),
+    };
+  }
+  const mountpoint = resources.adopt(await make("mount"), remove);
+  const scratch = resources.adopt(await make("scratch"), remove);
+  const { pid, ready } = await startProcess(peer, caching, { programs, source, mountpoint, scratch }, resources);
+  const path = peer.folder === undefined ? mountpoint : `${mountpoint}/${peer.folder}`;
+  if (peer.sourceless) await fill(path);
+  const held = resources.move();
+  return {
+    peer,
+    path,
+    ready,
+    memory: () => memoryOf(pid),
+    processorTime: () => processorTimeOf(pid),
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
+  };
+}
+
+async function startProcess(
+  peer: Peer,
+  caching: Caching,
+  place: Place,
+  resources: AsyncDisposableStack,
+): Promise<{ pid: number; ready: number }> {
+  const [program, ...args] = await peer.command!(place, caching);
+  const begin = performance.now();
+  const server = new Deno.Command(program!, { args, stdin: "null", stdout: "null", stderr: "piped" }).spawn();
+  const words = new Response(server.stderr).text();
+  resources.defer(async () => {
+    await run("umount", ["-l", place.mountpoint]).catch(() => {});
+    const patience = setTimeout(() => server.kill("SIGKILL"), 5000);
+    await server.status;
+    clearTimeout(patience);
+  });
+  await waitForMount(place.mountpoint, server.status).catch(async (error: Error) => {
+    if (error.message.includes("ended")) error.message += `: ${(await words).trim().slice(0, 300)}`;
+    throw error;
+  });
+  await Deno.stat(place.mountpoint);
+  return { pid: server.pid, ready: performance.now() - begin };
+}
+
+function memoryOf(pid: number): number | undefined {
+  try {
+    return Number(/^VmRSS:\s+(\d+)/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`))?.[1]) / 1024;
+  } catch {
+    return undefined;
+  }
+}
+
+/** By schedstat(5), which counts nanoseconds; the ticks of /proc/PID/stat are too coarse for what idles. */
+function processorTimeOf(pid: number): number | undefined {
+  try {
+    return [...Deno.readDirSync(`/proc/${pid}/task`)]
+      .map(({ name }) => Number(Deno.readTextFileSync(`/proc/${pid}/task/${name}/schedstat`).split(" ")[0]) / 1e6)
+      .reduce((sum, time) => sum + time, 0);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,136 @@
+/** What the benchmark makes of its figures: statistics, comparisons, tables, picture. */
+import { meanRatio, targetsOf, workRatio } from "../../bench/comparison.ts";
+import { costOf, type Figures, record, type Row } from "../../bench/figures.ts";
+import { readOptions } from "../../bench/options.ts";
+import { plotSvg } from "../../bench/plot.ts";
+import { reportText } from "../../bench/report.ts";
+import { fastestRatio, geometricMean, median, medianRatio, spread } from "../../bench/statistics.ts";
+import { assert, assertAlmostEquals, assertEquals, assertMatch, assertThrows } from "../deps.ts";
+
+const METADATA = { group: "metadata", caching: "off", clients: 1 } as const;
+
+function makeFigures(): Figures {
+  return {
+    conditions: {
+      date: "2026-01-01T00:00",
+      kernel: "6.18",
+      deno: "2.9",
+      cores: 2,
+      load: [0.5, 1],
+      rounds: 3,
+      programRounds: 1,
+      milliseconds: 10,
+      listed: 500,
+      files: 1000,
+    },
+    peers: [
+      { name: "host", kind: "host", about: "" },
+      { name: "c", kind: "C", about: "" },
+      { name: "mergerfs", kind: "C", about: "" },
+      { name: "loops-1", kind: "trellis", about: "" },
+    ],
+    rows: [],
+    servers: [],
+    missing: { bindfs: "bindfs is not installed" },
+    failures: {},
+  };
+}
+
+function add(
+  figures: Figures,
+  peer: string,
+  work: string,
+  values: (number | Error)[],
+  section: Partial<Row> = {},
+): void {
+  for (const value of values) record(figures, { ...METADATA, ...section, work, peer }, value);
+}
+
+function filledFigures(): Figures {
+  const figures = makeFigures();
+  add(figures, "host", "stat", [1, 1, 2]);
+  add(figures, "c", "stat", [40, 80, 60]);
+  add(figures, "mergerfs", "stat", [80, 80, 80]);
+  add(figures, "loops-1", "stat", [20, 40, 60]);
+  add(figures, "c", "open", [100, new Error("Device or resource busy"), 100]);
+  add(figures, "loops-1", "open", [200, 200, 200]);
+  costOf(figures, "loops-1").ready.push(140, 160, 100);
+  costOf(figures, "loops-1").memory.start = 80;
+  return figures;
+}
+
+Deno.test("the median is the middle of what was measured, and the spread its median distance from it", () => {
+  assertEquals(median([3, 1, 2]), 2);
+  assertEquals(median([4, 1, 2, 3]), 2.5);
+  assertThrows(() => median([]), RangeError);
+  assertEquals(spread([10, 10, 10]), 0);
+  assertAlmostEquals(spread([8, 10, 11, 100]), 0.1428, 1e-3);
+  assertAlmostEquals(geometricMean([0.5, 2]), 1);
+  assertThrows(() => geometricMean([]), RangeError);
+});
+
+Deno.test("ratios are those of the same round, and rounds that failed do not count", () => {
+  assertEquals(medianRatio([10, 200, 30], [20, 400, 20]), 0.5);
+  assertEquals(medianRatio([10, NaN, 30], [20, 1, 20]), 1);
+  assertEquals(medianRatio([10], []), undefined);
+  assertEquals(fastestRatio([10, 200, NaN], [20, 400, 40]), 0.5);
+  assertEquals(fastestRatio([NaN], [1]), undefined);
+});
+
+Deno.test("peers are compared by the work that both did", () => {
+  const figures = filledFigures();
+  assertEquals(workRatio(figures, METADATA, "stat", "loops-1", "c"), 0.5);
+  assertEquals(workRatio(figures, METADATA, "open", "loops-1", "c"), 2);
+  assertAlmostEquals(meanRatio(figures, METADATA, "loops-1", "c")!, 1);
+  assertAlmostEquals(meanRatio(figures, METADATA, "loops-1", "host")!, 30);
+  assertEquals(meanRatio(figures, METADATA, "loops-1", "bindfs"), undefined);
+});
+
+Deno.test("targets name the fastest on both sides, and say what was not measured", () => {
+  const [oneClient, twoClients, ...others] = targetsOf(filledFigures());
+  assertEquals(oneClient!.who, "loops-1 / c");
+  assertAlmostEquals(oneClient!.reached!, 1);
+  assertAlmostEquals(oneClient!.fastest!, 1);
+  assertEquals(twoClients!.reached, undefined);
+  assertEquals(others.find(({ goal }) => goal.startsWith("mount ready"))!.reached, 140);
+});
+
+Deno.test("the report has medians, spreads, ratios, what failed and who was missing", () => {
+  const text = reportText(filledFigures());
+  assertMatch(text, /^metadata, caches off, 1 client, microseconds per operation: medians and spreads$/m);
+  assertMatch(text, /^c +60\.0 ±33% +100\.0 ±0%$/m);
+  assertMatch(text, /^host +1\.00 ±0% +-$/m);
+  assertMatch(text, /^loops-1 +0\.50 +2\.00 +1\.00$/m);
+  assertMatch(text, /^metadata, caches off, one client: .* at most 1 +1\.00 yes +\(1\.00\) +loops-1 \/ c$/m);
+  assertMatch(text, /^metadata, caches off, 2 clients: .* not measured$/m);
+  assertMatch(text, /^ {2}bindfs: bindfs is not installed$/m);
+  assertMatch(text, /^ {2}c, caches off: open: Device or resource busy$/m);
+  assert(!text.includes("NaN") && !text.includes("undefined"), text);
+});
+
+Deno.test("figures are the same after JSON", () => {
+  const figures = filledFigures();
+  assertEquals(reportText(JSON.parse(JSON.stringify(figures))), reportText(figures));
+});
+
+Deno.test("the picture has a bar for each peer and a dot for each kind of work", () => {
+  const svg = plotSvg(filledFigures());
+  assertEquals(svg.match(/<rect x=/g)?.length, 4);
+  assertEquals(svg.match(/<circle /g)?.length, 6);
+  assertMatch(svg, /<title>loops-1, stat: 0\.50<\/title>/);
+  assertEquals(svg.match(/<text/g)?.length, svg.match(/<\/text>/g)?.length);
+  assert(!svg.includes("NaN") && !svg.includes("undefined"));
+});
+
+Deno.test("the command line chooses peers and work, and refuses what there is not", () => {
+  const { plan } = readOptions(["--peers=host,c", "--work=stat,programs", "--clients=1,4", "--rounds=2"]);
+  assertEquals(plan.peers.map(({ name }) => name), ["host", "c"]);
+  assertEquals([plan.wants("stat", "metadata"), plan.wants("open", "metadata"), plan.wants("tar", "programs")], [
+    true,
+    false,
+    true,
+  ]);
+  assertEquals([plan.clients, plan.rounds, plan.programRounds], [[1, 4], 2, 2]);
+  assertThrows(() => readOptions(["--peers=nobody"]), Error, 'there is no "nobody"');
+  assertThrows(() => readOptions(["--rounds=0"]), Error, "no whole number");
+});
