@@ -4,11 +4,9 @@ import { measure, type Plan } from "./measure.ts";
 import { listText, type Options, readOptions, USAGE } from "./options.ts";
 import { plotSvg } from "./plot.ts";
 import { reportText } from "./report.ts";
-import { compile, run } from "./run_program.ts";
+import { run } from "./run_program.ts";
 
 // deno-lint-ignore-file no-console -- a benchmark prints its tables
-
-const EXAMPLE = new URL("file:///usr/share/doc/libfuse3-dev/examples/passthrough_ll.c");
 
 function say(what: string): void {
   console.error(`bench: ${what}`);
@@ -27,9 +25,6 @@ async function measureInMemory(plan: Plan): Promise<Figures> {
   const interrupted = () => void cleanUp().finally(() => Deno.exit(130));
   Deno.addSignalListener("SIGINT", interrupted);
   try {
-    if (plan.peers.some(({ name }) => name.startsWith("c"))) {
-      await compile(`${programs}/passthrough_ll`, EXAMPLE, "fuse3");
-    }
     return await measure(plan, programs, say);
   } finally {
     Deno.removeSignalListener("SIGINT", interrupted);
@@ -37,14 +32,14 @@ async function measureInMemory(plan: Plan): Promise<Figures> {
   }
 }
 
-async function main({ plan, list, from, json, svg }: Options): Promise<void> {
+async function main({ plan, list, by, from, json, svg }: Options): Promise<void> {
   if (list) return console.log(listText());
   const figures = from === undefined
     ? await measureInMemory(plan)
     : JSON.parse(await Deno.readTextFile(from)) as Figures;
   if (json !== undefined) await Deno.writeTextFile(json, JSON.stringify(figures));
-  if (svg !== undefined) await Deno.writeTextFile(svg, plotSvg(figures));
-  console.log(reportText(figures));
+  if (svg !== undefined) await Deno.writeTextFile(svg, plotSvg(figures, by));
+  console.log(reportText(figures, by));
 }
 
 if (Deno.args.includes("--help")) console.log(USAGE);

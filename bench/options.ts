@@ -6,6 +6,7 @@ import { OPERATIONS } from "./operations.ts";
 import type { Caching } from "./peer.ts";
 import { PEERS, USUAL_PEERS } from "./peers.ts";
 import { WORK } from "./programs.ts";
+import { type By, RATIOS } from "./statistics.ts";
 
 export const USAGE = `Usage: deno task bench [options]
 
@@ -18,18 +19,20 @@ Measures Trellis against the host and other FUSE servers. Without options a shor
   --caching=off,on    with the kernel's caches off, or on, or one after the other (both); programs run with them on
   --rounds=N          how often everything is repeated
   --milliseconds=N    how long each operation is repeated in a round
+  --by=WHAT           compare by the "median" or the "fastest" round (for a machine that does other things, too)
   --json=FILE         write all figures there
   --svg=FILE          write a picture there
   --from=FILE         measure nothing, and take the figures of an earlier --json
   --list              who and what there is
 `;
 
-const SHORT = { rounds: 5, programRounds: 3, milliseconds: 10, listed: 500, files: 1000, peers: "usual" } as const;
-const LONG = { rounds: 9, programRounds: 5, milliseconds: 100, listed: 10_000, files: 10_000, peers: "all" } as const;
+const SHORT = { rounds: 15, programRounds: 3, milliseconds: 8, listed: 500, files: 1000, peers: "usual" } as const;
+const LONG = { rounds: 25, programRounds: 7, milliseconds: 20, listed: 10_000, files: 10_000, peers: "all" } as const;
 
 export interface Options {
   readonly plan: Plan;
   readonly list: boolean;
+  readonly by: By;
   readonly json?: string;
   readonly svg?: string;
   readonly from?: string;
@@ -49,6 +52,7 @@ export function readOptions(args: readonly string[]): Options {
       caching: text,
       rounds: text,
       milliseconds: text,
+      by: text,
       json: text,
       svg: text,
       from: text,
@@ -71,6 +75,7 @@ export function readOptions(args: readonly string[]): Options {
       files: size.files,
     },
     list: values.list,
+    by: listOf("--by", values.by ?? "median", Object.keys(RATIOS))[0] as By,
     ...values.json !== undefined && { json: values.json },
     ...values.svg !== undefined && { svg: values.svg },
     ...values.from !== undefined && { from: values.from },

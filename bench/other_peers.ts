@@ -1,8 +1,8 @@
 /** FUSE servers that others wrote, and the host: each at its best settings, and with caches off. */
 import type { Caching, Peer } from "./peer.ts";
-import { isInstalled, run } from "./run_program.ts";
+import { compile, isInstalled, run } from "./run_program.ts";
 
-const EXAMPLES = "/usr/share/doc/libfuse3-dev/examples";
+const EXAMPLE = new URL("file:///usr/share/doc/libfuse3-dev/examples/passthrough_ll.c");
 const FUSE_NATIVE = "@cocalc/fuse-native@2.4.3";
 
 const here = (name: string) => new URL(name, import.meta.url).pathname;
@@ -21,10 +21,11 @@ function passthroughLl(name: string, about: string, ...more: string[]): Peer {
     name,
     kind: "C",
     about,
-    async unavailable() {
-      const there = await Deno.stat(`${EXAMPLES}/passthrough_ll.c`).then(() => true, () => false);
-      return there ? undefined : "libfuse3-dev's examples are not installed (apt-get install libfuse3-dev)";
-    },
+    unavailable: (programs) =>
+      compile(`${programs}/passthrough_ll`, EXAMPLE, "fuse3").then(
+        () => undefined,
+        (error: Error) => `${error.message} (apt-get install gcc pkg-config libfuse3-dev)`,
+      ),
     command: ({ programs, source, mountpoint }, caching) => {
       const cache = caching === "off" ? "cache=never,timeout=0" : "cache=auto,timeout=1";
       return [

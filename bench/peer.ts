@@ -26,7 +26,7 @@ export interface Peer {
   readonly kind: Kind;
   /** What it is, in a line. */
   readonly about: string;
-  /** Why it cannot be had here. */
+  /** Compiles or installs what the server needs into `programs`; why it cannot be had here, if so. */
   unavailable?(programs: string): Promise<string | undefined>;
   /** The server as a program in the foreground. Without one the source itself is measured. */
   command?(place: Place, caching: Caching): string[] | Promise<string[]>;

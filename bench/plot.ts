@@ -2,6 +2,7 @@
 import { meanRatio, peersOf, type Section, sectionsOf, workOf, workRatio } from "./comparison.ts";
 import type { Figures, MeasuredPeer } from "./figures.ts";
 import { referenceOf } from "./report.ts";
+import { type By, type Ratio, RATIOS } from "./statistics.ts";
 
 const WIDTH = 760;
 const LABELS = 110;
@@ -11,11 +12,11 @@ const MARKS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20];
 const COLOURS = { host: "#888888", C: "#c2703d", other: "#8a6bbf", trellis: "#2c7fb8" } as const;
 
 /** One panel below the other, on one logarithmic scale. */
-export function plotSvg(figures: Figures): string {
+export function plotSvg(figures: Figures, by: By = "median"): string {
   const panels: string[] = [];
   let top = 40;
   for (const section of sectionsOf(figures)) {
-    panels.push(panel(figures, section, top));
+    panels.push(panel(figures, section, top, RATIOS[by]));
     top += HEAD + peersOf(figures, section).length * ROW;
   }
   const title =
@@ -30,7 +31,7 @@ ${panels.join("\n")}
 `;
 }
 
-function panel(figures: Figures, section: Section, top: number): string {
+function panel(figures: Figures, section: Section, top: number, ratio: Ratio): string {
   const peers = peersOf(figures, section);
   const { group, caching, clients } = section;
   const title = `${group}, caches ${caching}, ${clients} ${clients === 1 ? "client" : "clients"}`;
@@ -41,19 +42,20 @@ function panel(figures: Figures, section: Section, top: number): string {
     }"/>`;
     return `${line}<text x="${x(mark)}" y="${bottom + 12}" text-anchor="middle" fill="#777777">${mark}</text>`;
   });
-  const rows = peers.map((peer, nth) => row(figures, section, peer, top + 30 + nth * ROW));
+  const rows = peers.map((peer, nth) => row(figures, section, peer, top + 30 + nth * ROW, ratio));
   return [`<text x="10" y="${top + 12}" font-weight="bold">${escapeText(title)}</text>`, ...marks, ...rows].join("\n");
 }
 
-function row(figures: Figures, section: Section, { name, kind }: MeasuredPeer, y: number): string {
+function row(figures: Figures, section: Section, { name, kind }: MeasuredPeer, y: number, ratio: Ratio): string {
   const reference = referenceOf(figures, section);
   const colour = COLOURS[kind];
-  const mean = meanRatio(figures, section, name, reference);
-  const dots = workOf(figures, section).map((work) => {
-    const ratio = workRatio(figures, section, work, name, reference);
-    if (ratio === undefined) return "";
-    const told = `<title>${escapeText(`${name}, ${work}: ${ratio.toFixed(2)}`)}</title>`;
-    return `<circle cx="${x(ratio)}" cy="${y - 4}" r="3" fill="${colour}" fill-opacity="0.45">${told}</circle>`;
+  const work = workOf(figures, section);
+  const mean = meanRatio(figures, section, name, reference, work, ratio);
+  const dots = work.map((one) => {
+    const value = workRatio(figures, section, one, name, reference, ratio);
+    if (value === undefined) return "";
+    const told = `<title>${escapeText(`${name}, ${one}: ${value.toFixed(2)}`)}</title>`;
+    return `<circle cx="${x(value)}" cy="${y - 4}" r="3" fill="${colour}" fill-opacity="0.45">${told}</circle>`;
   });
   const bar = mean === undefined
     ? ""

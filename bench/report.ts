@@ -12,13 +12,13 @@ import {
   workRatio,
 } from "./comparison.ts";
 import type { Conditions, Figures, ServerCost } from "./figures.ts";
-import { median, spread } from "./statistics.ts";
+import { type By, median, RATIOS, spread } from "./statistics.ts";
 
-/** All of it. */
-export function reportText(figures: Figures): string {
+/** All of it; `by` says how peers are compared. */
+export function reportText(figures: Figures, by: By = "median"): string {
   return [
     conditionsText(figures.conditions),
-    ...sectionsOf(figures).flatMap((section) => sectionText(figures, section)),
+    ...sectionsOf(figures).flatMap((section) => sectionText(figures, section, by)),
     ...figures.servers.length === 0 ? [] : [serversText(figures)],
     "What was to be reached, by medians (and by the fastest rounds)\n" + table(targetsOf(figures).map(targetCells)),
     listText("Not measured", figures.missing),
@@ -39,7 +39,8 @@ export function referenceOf(figures: Figures, section: Section): string {
   return (peers.find(({ name }) => name === "c") ?? peers[0])?.name ?? "";
 }
 
-function sectionText(figures: Figures, section: Section): string[] {
+function sectionText(figures: Figures, section: Section, by: By): string[] {
+  const ratio = RATIOS[by];
   const work = workOf(figures, section);
   const peers = peersOf(figures, section).map(({ name }) => name);
   const reference = referenceOf(figures, section);
@@ -49,19 +50,21 @@ function sectionText(figures: Figures, section: Section): string[] {
   ]);
   const ratios = peers.map((peer) => [
     peer,
-    ...work.map((one) => ratioCell(workRatio(figures, section, one, peer, reference))),
-    ratioCell(meanRatio(figures, section, peer, reference)),
+    ...work.map((one) => ratioCell(workRatio(figures, section, one, peer, reference, ratio))),
+    ratioCell(meanRatio(figures, section, peer, reference, work, ratio)),
   ]);
   const means = peers.map((peer) => [
     peer,
-    ...peers.map((other) => ratioCell(meanRatio(figures, section, peer, other))),
+    ...peers.map((other) => ratioCell(meanRatio(figures, section, peer, other, work, ratio))),
   ]);
   return [
     `${titleOf(section)}: medians and spreads\n${table([["", ...work], ...medians])}`,
-    `The same as ratios to ${reference}\n${table([["", ...work, "mean"], ...ratios])}`,
+    `The same as ratios to ${reference}, by ${NAMES[by]}\n${table([["", ...work, "mean"], ...ratios])}`,
     `Geometric means of the ratios of each peer (row) to each other (column)\n${table([["", ...peers], ...means])}`,
   ];
 }
+
+const NAMES: Readonly<Record<By, string>> = { median: "medians", fastest: "the fastest rounds" };
 
 /** The median, and how far in percent the rounds are from it. */
 function medianCell(values: readonly number[]): string {

@@ -32,9 +32,13 @@ export function medianRatio(values: readonly number[], others: readonly number[]
   return ratios.length === 0 ? undefined : median(ratios);
 }
 
-/** The ratio of the fastest rounds: what is left when other programs were in the way of all others. */
+/** The ratio of the fastest rounds: of many short ones, some had no other program in their way. */
 export function fastestRatio(values: readonly number[], others: readonly number[]): number | undefined {
   const fastest = (one: readonly number[]) => Math.min(...one.filter((value) => !Number.isNaN(value)));
   const [mine, other] = [fastest(values), fastest(others)];
   return Number.isFinite(mine) && Number.isFinite(other) ? mine / other : undefined;
 }
+
+/** How peers are compared, by what `--by` calls it. */
+export const RATIOS = { median: medianRatio, fastest: fastestRatio } as const satisfies Record<string, Ratio>;
+export type By = keyof typeof RATIOS;
