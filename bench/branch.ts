@@ -6,13 +6,16 @@
  * compiled better. `deno run -A bench/branch.ts`
  */
 import { type ModulePlacement, mount } from "../mod.ts";
-import { type Bench, compilePrograms, median, runClient } from "./peers.ts";
+import { prepareFiles, runOperations } from "./operations.ts";
+import { compile } from "./run_program.ts";
+import { median } from "./statistics.ts";
 
 // deno-lint-ignore-file no-console -- a benchmark prints its table
 
 const MOUNTINGS = 3;
 const ROUNDS = 21;
-const COUNT = 2000;
+/** Of one round of one contestant. */
+const MILLISECONDS = 200;
 
 const PASSTHROUGH = new URL("../src/layers/passthrough/module.ts", import.meta.url);
 const TREE = new URL("branch_module.ts", import.meta.url);
@@ -41,30 +44,45 @@ function contestants(source: string): Record<string, Contestant> {
 }
 
 /** Microseconds per stat of each, by round. */
-async function measure(programs: Bench, all: Record<string, Contestant>): Promise<Map<string, number[]>> {
+async function measure(programs: string, all: Record<string, Contestant>): Promise<Map<string, number[]>> {
   await using stack = new AsyncDisposableStack();
   const directories = new Map<string, string>();
   for (const [name, { module }] of Object.entries(all)) {
-    const path = await Deno.makeTempDir({ dir: programs.directory });
+    const path = await Deno.makeTempDir({ dir: programs });
     stack.defer(() => Deno.remove(path));
     stack.use(await mount(module, path, { entryTimeout: 0, attributesTimeout: 0 }));
     directories.set(name, `${path}/src`);
-    await runClient(programs, `${path}/src`, "prepare", 1, 1);
-    await runClient(programs, `${path}/src`, "stat", 4 * COUNT, 1);
+    await measureStat(programs, `${path}/src`, 4 * MILLISECONDS);
   }
   const figures = new Map<string, number[]>([...directories.keys()].map((name) => [name, []]));
   for (let round = 0; round < ROUNDS; round++) {
     const order = [...directories];
     for (const [name, directory] of round % 2 === 0 ? order : order.toReversed()) {
-      figures.get(name)!.push(await runClient(programs, directory, "stat", COUNT, 1));
+      figures.get(name)!.push(await measureStat(programs, directory, MILLISECONDS));
     }
   }
   return figures;
 }
 
-await using programs = await compilePrograms();
-const source = await Deno.makeTempDir({ dir: programs.directory });
+/** Microseconds per stat. */
+async function measureStat(programs: string, directory: string, milliseconds: number): Promise<number> {
+  const [measured] = await runOperations(clientOf(programs), directory, 1, milliseconds, ["stat"]);
+  const found = measured![1];
+  if (found instanceof Error) throw found;
+  return found;
+}
+
+function clientOf(programs: string): string {
+  return `${programs}/client`;
+}
+
+await using resources = new AsyncDisposableStack();
+const programs = await Deno.makeTempDir({ dir: "/dev/shm" });
+resources.defer(() => Deno.remove(programs, { recursive: true }));
+await compile(clientOf(programs), new URL("client.c", import.meta.url));
+const source = await Deno.makeTempDir({ dir: programs });
 await Deno.mkdir(`${source}/src`);
+await prepareFiles(clientOf(programs), `${source}/src`, 1, 1);
 const all = contestants(source);
 const mountings: Map<string, number[]>[] = [];
 for (let time = 0; time < MOUNTINGS; time++) mountings.push(await measure(programs, all));

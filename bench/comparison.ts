@@ -71,10 +71,11 @@ type Reached = Pick<Target, "reached" | "fastest" | "who">;
 
 type Choice = (peer: MeasuredPeer) => boolean;
 
-const isC: Choice = ({ kind, name }) => kind === "C" && name !== "c-single";
+/** Over the device, with as many threads as it likes. */
+const isC: Choice = ({ kind, name }) => kind === "C" && !["c-single", "hp-uring"].includes(name);
 const isNamed = (...names: string[]): Choice => ({ name }) => names.includes(name);
-/** Passthrough over loops, with any transport. */
-const isOurs: Choice = ({ name }) => /^(?:loops-|uring$)/.test(name);
+/** Passthrough over loops, likewise. */
+const isOurs: Choice = ({ name }) => name.startsWith("loops-");
 const REAL_WORK = ["tar", "git_status", "git_checkout", "grep", "find", "build"];
 const LARGE = ["read1m", "random_read1m", "write1m", "random_write1m"];
 
@@ -101,6 +102,20 @@ export function targetsOf(figures: Figures): Target[] {
       (peer) => isC(peer) && peer.name !== "hp",
     ),
     best("placement handler, one client: C with one thread", 1.5, metadata, isNamed("handler"), isNamed("c-single")),
+    best(
+      "io_uring, metadata, one client: passthrough_hp over io_uring",
+      0.85,
+      metadata,
+      isNamed("uring"),
+      isNamed("hp-uring"),
+    ),
+    best(
+      `io_uring, metadata, ${cores} clients: the same`,
+      0.8,
+      { ...metadata, clients: cores },
+      isNamed("uring"),
+      isNamed("hp-uring"),
+    ),
     {
       goal: "anything: JavaScript and Python libraries (worst mean)",
       atMost: 0.5,

@@ -1,5 +1,5 @@
 /** FUSE servers that others wrote, and the host: each at its best settings, and with caches off. */
-import type { Caching, Peer } from "./peer.ts";
+import { type Caching, noUring, type Peer } from "./peer.ts";
 import { compile, isInstalled, run } from "./run_program.ts";
 
 const EXAMPLE = new URL("file:///usr/share/doc/libfuse3-dev/examples/passthrough_ll.c");
@@ -40,27 +40,34 @@ function passthroughLl(name: string, about: string, ...more: string[]): Peer {
   };
 }
 
-/** In the order of the tables. */
-export const OTHER_PEERS: readonly Peer[] = [
-  { name: "host", kind: "host", about: "the directory itself, without FUSE" },
-  passthroughLl("c", "libfuse's C passthrough_ll, as many threads as it likes"),
-  passthroughLl("c-single", "libfuse's C passthrough_ll, one thread", "-s"),
-  {
-    name: "hp",
+function passthroughHpPeer(name: string, about: string, options = ""): Peer {
+  return {
+    name,
     kind: "C",
-    about: "libfuse's C++ passthrough_hp (3.16 or newer), with the kernel's passthrough",
-    unavailable: () =>
-      Promise.resolve(passthroughHp === undefined ? "TRELLIS_PASSTHROUGH_HP does not name the program" : undefined),
+    about,
+    async unavailable() {
+      if (passthroughHp === undefined) return "TRELLIS_PASSTHROUGH_HP does not name the program";
+      return options === "" ? undefined : await noUring();
+    },
     command: ({ source, mountpoint }, caching) => [
       passthroughHp!,
       "--foreground",
       ...caching === "off" ? ["--nocache"] : [],
       "-o",
-      "default_permissions",
+      `${options}default_permissions`,
       source,
       mountpoint,
     ],
-  },
+  };
+}
+
+/** In the order of the tables. */
+export const OTHER_PEERS: readonly Peer[] = [
+  { name: "host", kind: "host", about: "the directory itself, without FUSE" },
+  passthroughLl("c", "libfuse's C passthrough_ll, as many threads as it likes"),
+  passthroughLl("c-single", "libfuse's C passthrough_ll, one thread", "-s"),
+  passthroughHpPeer("hp", "libfuse's C++ passthrough_hp (3.16 or newer), with the kernel's passthrough"),
+  passthroughHpPeer("hp-uring", "the same over io_uring (3.18 or newer)", "io_uring,"),
   {
     name: "bindfs",
     kind: "C",

@@ -1,5 +1,5 @@
 /** Trellis as a peer: its layers, placements and transports. */
-import type { Caching, Peer, Place } from "./peer.ts";
+import { type Caching, noUring, type Peer, type Place } from "./peer.ts";
 
 const CORES = navigator.hardwareConcurrency;
 const BRANCHES = 100;
@@ -39,6 +39,16 @@ function configured(name: string, about: string, tree: (place: Place, caching: C
 
 const cacheKey = (caching: Caching) => `cache = "${caching === "off" ? "never" : "auto"}"`;
 
+function handler(name: string, about: string, workers: number): Peer {
+  const server = [Deno.execPath(), "run", "--allow-all", here("handler_server.ts")];
+  return {
+    name,
+    kind: "trellis",
+    about,
+    command: ({ source, mountpoint }, caching) => [...server, source, mountpoint, caching, String(workers)],
+  };
+}
+
 /** How many loops are measured. */
 const LOOPS = [...new Set([1, 2, CORES])];
 
@@ -58,25 +68,10 @@ export const OUR_PEERS: readonly Peer[] = [
   ),
   {
     ...passthrough("uring", `layers/passthrough, ${CORES} loops over io_uring`, `transport=uring,loops=${CORES}`),
-    async unavailable() {
-      const parameter = await Deno.readTextFile("/sys/module/fuse/parameters/enable_uring").catch(() => "N");
-      return parameter.trim() === "Y" ? undefined : "the kernel does not offer it (enable_uring of the fuse module)";
-    },
+    unavailable: noUring,
   },
-  {
-    name: "handler",
-    kind: "trellis",
-    about: "layers/passthrough as an object in placement handler",
-    command: ({ source, mountpoint }, caching) => [
-      Deno.execPath(),
-      "run",
-      "--allow-all",
-      here("handler_server.ts"),
-      source,
-      mountpoint,
-      caching,
-    ],
-  },
+  handler("handler", "layers/passthrough as an object in placement handler", 0),
+  handler("workers", "layers/passthrough in placement handler, 2 workers", 2),
   {
     ...configured("branch", `layers/passthrough as one of ${BRANCHES} branches`, ({ source, scratch }, caching) => {
       const branch = (path: string, directory: string) =>

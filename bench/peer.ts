@@ -35,3 +35,9 @@ export interface Peer {
   /** Shows no directory: files are to be made through the mount. */
   readonly sourceless?: boolean;
 }
+
+/** Why there is no io_uring for FUSE, if so. */
+export async function noUring(): Promise<string | undefined> {
+  const parameter = await Deno.readTextFile("/sys/module/fuse/parameters/enable_uring").catch(() => "N");
+  return parameter.trim() === "Y" ? undefined : "the kernel does not offer it (enable_uring of the fuse module)";
+}
