@@ -3,7 +3,7 @@ import { NotifyHandler } from "./channels/notify_handler.ts";
 import { Connection, MountError } from "./connection/connection.ts";
 import { type Feature, wantedFeatures } from "./connection/features.ts";
 import { prepareMountpoint } from "./connection/mountpoint.ts";
-import type { StatusReport } from "./control/messages.ts";
+import { readReloadRequest, type ReloadReport, type ReloadRequest, type StatusReport } from "./control/messages.ts";
 import type { FileSystem } from "./fs/filesystem.ts";
 import { type Bounds, completeLimits, type Deadlines, type LimitOptions, type Limits } from "./handler/limits.ts";
 import type { Metrics, OperationMetrics } from "./metrics/metrics.ts";
@@ -19,6 +19,12 @@ import { makeOpenNodes } from "./transport/open_nodes.ts";
 
 /** A filesystem that is a module, and where it is served. */
 export type ModulePlacement = LoopPlacement | HandlerPlacement;
+
+/** What a mount does when it is asked to on its control socket, beside `cli.ts status`. */
+export interface ControlHooks {
+  /** `cli.ts reload`: makes the tree as a configuration says. */
+  reload(request: ReloadRequest): Promise<ReloadReport>;
+}
 
 /**
  * How to mount. Timeouts are in seconds. `deadlines` and `bounds`, in milliseconds and requests, are for placement
@@ -47,9 +53,9 @@ export interface MountOptions extends LimitOptions {
   readonly maxRead?: number;
   /**
    * Answer `cli.ts status` of this user, on a control socket in the user's runtime directory. Default false. Where there
-   * can be no such socket, the log says why and the mount does without.
+   * can be no such socket, the log says why and the mount does without. Hooks are what else it can be asked to do.
    */
-  readonly control?: boolean;
+  readonly control?: boolean | ControlHooks;
   /**
    * How requests come and answers go: over `/dev/fuse` ("device") or over io_uring ("uring": placement "loop", Linux 6.14
    * or newer with the fuse module's parameter `enable_uring` on). Default "auto": io_uring where it can
@@ -103,7 +109,7 @@ export async function mount(
   const settings = { ...agreement, ...shared, defaults: replyDefaults(options), debug };
   notifications.open(() => connection.attach());
   placed.open?.(() => connection.attach());
-  if (options.control === true) {
+  if (options.control !== undefined && options.control !== false) {
     const facts = {
       placement,
       transport,
@@ -111,7 +117,9 @@ export async function mount(
       minor: agreement.minor,
       features: [...agreement.features],
     };
-    await openControl(connection, () => ({ ...facts, operations: readMetrics() }), log, resources);
+    const describe = () => ({ ...facts, operations: readMetrics() });
+    const hooks = options.control === true ? {} : options.control;
+    await openControl({ connection, describe, hooks, log, resources });
   }
   const { notifier } = notifications;
   const session = new Session({
@@ -164,12 +172,13 @@ function limitsFor(filesystem: FileSystem | ModulePlacement, { deadlines, bounds
 }
 
 /** Serves the mount's control socket. The mount is worth having without, so what fails is a log line. */
-async function openControl(
-  connection: Connection,
-  describe: () => Omit<StatusReport, "mountpoint" | "pid" | "uptimeSeconds">,
-  log: Logger,
-  resources: AsyncDisposableStack,
-): Promise<void> {
+async function openControl({ connection, describe, hooks, log, resources }: {
+  connection: Connection;
+  describe: () => Omit<StatusReport, "mountpoint" | "pid" | "uptimeSeconds">;
+  hooks: Partial<ControlHooks>;
+  log: Logger;
+  resources: AsyncDisposableStack;
+}): Promise<void> {
   const { mountpoint, mountedDevice } = connection;
   const begun = performance.now();
   const uptimeSeconds = () => (performance.now() - begun) / 1000;
@@ -177,7 +186,9 @@ async function openControl(
   try {
     // Loaded only here: it brings in Node's sockets, which a mount without it need not wait for.
     const { listenForMount } = await import("./control/listen.ts");
-    resources.use(await listenForMount(mountpoint, mountedDevice, { status }));
+    const { reload } = hooks;
+    const commands = { status, ...reload && { reload: (given: unknown) => reload(readReloadRequest(given)) } };
+    resources.use(await listenForMount(mountpoint, mountedDevice, commands));
   } catch (error) {
     log(`There is no control socket for ${mountpoint}, so "status" will not know it`, String(error));
   }

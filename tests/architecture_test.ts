@@ -44,6 +44,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/deps.ts",
     "src/fs",
     "src/connection",
+    "src/control",
     "src/layers/branch",
     "src/layers/memory",
     "src/layers/passthrough",

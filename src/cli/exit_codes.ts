@@ -13,6 +13,7 @@ export const EXIT_CODES = {
   SOURCE: 8,
   CONFIG: 9,
   NO_ANSWER: 10,
+  UNCHANGED: 11,
 } as const;
 
 /** A kind of failure. */
@@ -25,11 +26,12 @@ const MEANINGS: Record<keyof typeof EXIT_CODES, string> = {
   ENVIRONMENT: "this machine cannot mount: no libfuse3, or no usable /dev/fuse (see doctor)",
   MOUNTPOINT: "the mountpoint cannot be used: missing, not a directory, not permitted, already a mountpoint",
   MOUNT: "mounting or unmounting failed",
-  NOT_MOUNTED: "umount, status: nothing of FUSE is mounted there",
+  NOT_MOUNTED: "umount, status, reload: nothing of FUSE is mounted there",
   BUSY: "umount: the filesystem is in use",
   SOURCE: "the source cannot be used: missing, not a directory, not readable, one inside the other with the mountpoint",
   CONFIG: "the configuration has problems, all of which are printed",
-  NO_ANSWER: "status, list: a mount's server hangs, is gone, or has no control socket",
+  NO_ANSWER: "status, list, reload: a mount's server hangs, is gone, or has no control socket",
+  UNCHANGED: "reload: something cannot change while mounted, or changing it failed; the tree is as it was",
 };
 
 /** The part of the help that lists the exit codes. */

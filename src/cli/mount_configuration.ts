@@ -1,6 +1,6 @@
 /** What is mounted, and where, when a configuration says so. */
 import { resolve } from "node:path";
-import type { Config } from "../config/mod.ts";
+import type { Config, TreePlan } from "../config/mod.ts";
 import { CONFIG_NAME } from "../config/template.ts";
 import type { MountTargets } from "../layers/branch/mod.ts";
 import { loadConfiguration } from "./config_options.ts";
@@ -26,15 +26,20 @@ export async function planConfiguration(
   if (file === undefined) await expectConfiguration();
   if (mountpoint === "") throw new Failure("USAGE", "Cannot mount on an empty path: name a folder");
   const point = mountpoint === undefined ? [] : [`mount.point=${asSetting(resolve(mountpoint))}`];
-  const config = await loadConfiguration(file ?? CONFIG_NAME, [...set, ...point]);
+  const flags = [...set, ...point];
+  const config = await loadConfiguration(file ?? CONFIG_NAME, flags);
   if (config.mount.point === undefined) {
     throw new Failure("USAGE", `Cannot mount ${config.file}: it has no mount.point; name a mountpoint`);
   }
-  return { plan: await planTreeOf(config), mountpoint: config.mount.point };
+  const plan = await planTreeOf(config);
+  const { LiveConfig } = await import("../config/mod.ts");
+  const live = new LiveConfig({ config, flags, loops: plan.placement.loops });
+  const reload: MountPlan["reload"] = (session, request) => live.reload(session, request);
+  return { plan: { ...plan, reload }, mountpoint: config.mount.point };
 }
 
 /** The plan of a loaded configuration's mount. */
-export async function planTreeOf(config: Config, targets?: MountTargets): Promise<MountPlan> {
+export async function planTreeOf(config: Config, targets?: MountTargets): Promise<MountPlan & TreePlan> {
   const { planTree } = await import("../config/mod.ts");
   const { placement, settings } = planTree(config, navigator.hardwareConcurrency, targets);
   return { name: config.mount.options.filesystemName ?? config.file, placement, settings };

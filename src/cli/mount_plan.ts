@@ -1,7 +1,8 @@
 /** Which filesystem is mounted, from which module, and with which settings when nothing else is asked for. */
 import { MOST_LOOPS_UNASKED } from "../config/values.ts";
 import { CACHE_TIMEOUTS, checkOptions } from "../layers/passthrough/options.ts";
-import type { ModulePlacement, MountOptions } from "../mount.ts";
+import type { ReloadReport, ReloadRequest } from "../control/messages.ts";
+import type { ModulePlacement, MountOptions, Session } from "../mount.ts";
 import { Failure } from "./failure.ts";
 import type { ParsedOptions } from "./mount_options.ts";
 
@@ -11,6 +12,8 @@ export interface MountPlan {
   readonly name: string;
   readonly placement: ModulePlacement;
   readonly settings: MountOptions;
+  /** How the tree is made as its configuration says now; undefined where no configuration says anything. */
+  readonly reload?: (session: Session, request: ReloadRequest) => Promise<ReloadReport>;
 }
 
 const MEMORY = new URL("../layers/memory/module.ts", import.meta.url);

@@ -57,6 +57,13 @@ export async function examineMounts(mountpoint?: string): Promise<MountStatus[]>
   return await Promise.all([...served, ...others]);
 }
 
+/** The control socket of the mount at `mountpoint`; undefined when no server of this user has one for it. */
+export async function findControlSocket(mountpoint: string): Promise<string | undefined> {
+  await removeDeadSockets();
+  const [table, sockets] = await Promise.all([readMountTable(), findSockets()]);
+  return sockets.find((socket) => entryOf(table, socket, mountpoint)?.mountpoint === mountpoint)?.path;
+}
+
 /** Where `path` means: without symbolic links, and without looking at what is mounted there. */
 export async function locateMountpoint(path: string): Promise<string> {
   let absolute = resolve(path);

@@ -10,6 +10,7 @@ import { initCommand } from "./init.ts";
 import { listCommand } from "./list.ts";
 import { mountCommand } from "./mount.ts";
 import { systemMountCommand } from "./system_mount.ts";
+import { reloadCommand } from "./reload.ts";
 import { runCommand } from "./run_program.ts";
 import { statusCommand } from "./status.ts";
 import { umountCommand } from "./umount.ts";
@@ -49,6 +50,7 @@ function makeProgram(ended: (status: number) => void): Command {
     initCommand(),
     checkCommand(),
     explainCommand(),
+    reloadCommand(),
   ];
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
   // Nobody calls it by hand: see docs/systemd.md.

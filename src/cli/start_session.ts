@@ -18,14 +18,18 @@ export async function checkMachine(mountpoint: string): Promise<void> {
 
 /** Mounts. @throws {Failure} */
 export async function startSession(plan: MountPlan, mountpoint: string, debug: boolean): Promise<Session> {
+  const { reload } = plan;
+  const live = Promise.withResolvers<Session>();
   try {
-    return await mount(plan.placement, mountpoint, {
+    const session = await mount(plan.placement, mountpoint, {
       filesystemName: plan.name,
       subtype: "trellis",
-      control: true,
+      control: reload === undefined || { reload: async (request) => await reload(await live.promise, request) },
       ...plan.settings,
       ...debug ? { debug } : {},
     });
+    live.resolve(session);
+    return session;
   } catch (error) {
     const kind = FAILURES.find(([type]) => error instanceof type)?.[1];
     throw kind === undefined ? error : new Failure(kind, (error as Error).message, { cause: error });

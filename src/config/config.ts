@@ -26,6 +26,8 @@ export interface MountConfig {
   readonly point?: string;
   /** Undefined: as many as the branches can make use of. */
   readonly loops?: number;
+  /** Whether branches of any kind may come later. */
+  readonly growing: boolean;
   /** What refuses to change a branch point from above. */
   readonly branchPointErrno: ErrnoName & ("EBUSY" | "EPERM");
   /** For `mount`. */

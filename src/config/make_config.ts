@@ -18,6 +18,7 @@ export function makeMount(table: MountTable, paths: HostPaths): MountConfig {
   return given<MountConfig>({
     point: table.point === undefined ? undefined : paths.resolve(table.point, ["mount", "point"]),
     loops: table.loops,
+    growing: table.growing,
     branchPointErrno: table.branch_point_errno,
     options: mountOptions(table),
   });

@@ -4,4 +4,5 @@ export { describeTree } from "./describe_tree.ts";
 export { explain, treePath } from "./explain.ts";
 export { loadConfig, type LoadOptions } from "./load.ts";
 export { ConfigError, type Problem } from "./problems.ts";
-export { planTree } from "./tree_plan.ts";
+export { LiveConfig } from "./live_config.ts";
+export { planTree, type TreePlan } from "./tree_plan.ts";

@@ -69,8 +69,13 @@ function writebackProblems(
   { cache, writeback }: Table,
   index: number,
 ): Problem[] {
+  if (writeback !== true || cache === "never") return [];
+  if (isTable(settings.value["mount"]) && settings.value["mount"]["growing"] === true) {
+    const message = "not with mount.growing: branches without it may come; leave out one of the two";
+    return [problemAt(settings, ["branch", index, "writeback"], message)];
+  }
   const other = branches.find((branch) => branch["type"] !== "passthrough" || branch["writeback"] !== true);
-  if (writeback !== true || cache === "never" || other === undefined) return [];
+  if (other === undefined) return [];
   const message = `it is the whole mount's: leave it out, or set it for all, also ${JSON.stringify(other["path"])}`;
   return [problemAt(settings, ["branch", index, "writeback"], message)];
 }

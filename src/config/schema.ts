@@ -42,6 +42,10 @@ const mount = table({
     "How many threads serve the mount: one, unless all branches are of type `passthrough` or have threads of their own. " +
       "Unless said: then as many as there are cores, at most four.",
   ),
+  growing: flag().default(false).describe(
+    "Let `reload` add branches of any type: no feature of the kernel is used that all branches would have to know, which " +
+      "costs some speed.",
+  ),
   branch_point_errno: word(["EBUSY", "EPERM"]).default("EBUSY").describe(
     "What refuses to remove, rename or replace a branch point. The kernel says `EBUSY` of its mountpoints.",
   ),

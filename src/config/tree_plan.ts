@@ -3,7 +3,8 @@ import type { MountTargets } from "../layers/branch/mod.ts";
 import { CACHE_TIMEOUTS } from "../layers/passthrough/options.ts";
 import type { LoopPlacement, MountOptions } from "../mount.ts";
 import type { BranchConfig, Config } from "./config.ts";
-import { branchesInHandlers, canBeInAllLoops, type TreeOptions } from "./tree_module.ts";
+import { canBeInAllLoops } from "./branch_module.ts";
+import { branchesInHandlers, type TreeOptions } from "./tree_module.ts";
 import { MOST_LOOPS_UNASKED } from "./values.ts";
 
 const MODULE = new URL("./tree_module.ts", import.meta.url);
@@ -22,12 +23,12 @@ export function planTree(
   cores: number,
   targets?: MountTargets,
 ): TreePlan {
-  const { branchPointErrno } = mount;
+  const { branchPointErrno, growing } = mount;
   const loops = branches.every(canBeInAllLoops) ? mount.loops ?? Math.min(cores, MOST_LOOPS_UNASKED) : 1;
   return {
     placement: {
       module: MODULE,
-      options: { branches, branchPointErrno, ...targets && { targets } },
+      options: { branches, branchPointErrno, growing, ...targets && { targets } },
       loops,
       handlers: branchesInHandlers(branches).map(() => ({})),
     },
@@ -39,7 +40,7 @@ export function planTree(
  * Entries carry their branch's own timeouts, but an answer to getattr has those of the mount: the shortest that a branch
  * asks for.
  */
-function attributesTimeout(branches: readonly BranchConfig[]): number {
+export function attributesTimeout(branches: readonly BranchConfig[]): number {
   return Math.min(...branches.map((branch) => {
     return branch.type === "passthrough" ? CACHE_TIMEOUTS[branch.options.cache ?? "auto"] : CACHE_TIMEOUTS.auto;
   }));

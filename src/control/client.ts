@@ -1,6 +1,6 @@
 /** Asks the server of a mount over its control socket. Never waits longer than its deadline. */
 import { encodeFrame, FrameDecoder, FrameError } from "./frames.ts";
-import { type CommandName, ControlError, readResult, VERSION } from "./messages.ts";
+import { type CommandName, type Commands, ControlError, readResult, type Request, VERSION } from "./messages.ts";
 
 /** How long a server may take to answer, in milliseconds. */
 export const ANSWER_DEADLINE = 2_000;
@@ -11,7 +11,12 @@ export const ANSWER_DEADLINE = 2_000;
  * @throws {ControlError} with the server's reason; or `gone`, when nobody listens at `path`; or `silent`, when nothing
  * came within `deadline` milliseconds.
  */
-export async function ask(path: string, command: CommandName, deadline = ANSWER_DEADLINE): Promise<unknown> {
+export async function ask<Name extends CommandName>(
+  path: string,
+  command: Name,
+  deadline = ANSWER_DEADLINE,
+  given?: Commands[Name]["given"],
+): Promise<unknown> {
   const closing = new AbortController();
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
@@ -19,7 +24,7 @@ export async function ask(path: string, command: CommandName, deadline = ANSWER_
     closing.abort();
   }, deadline);
   try {
-    return await Promise.race([converse(path, command, closing.signal), late]);
+    return await Promise.race([converse(path, { version: VERSION, command, given }, closing.signal), late]);
   } catch (error) {
     throw explain(path, error);
   } finally {
@@ -27,7 +32,7 @@ export async function ask(path: string, command: CommandName, deadline = ANSWER_
   }
 }
 
-async function converse(path: string, command: CommandName, closing: AbortSignal): Promise<unknown> {
+async function converse(path: string, request: Request, closing: AbortSignal): Promise<unknown> {
   using connection = await Deno.connect({ transport: "unix", path });
   closing.throwIfAborted();
   // Closed by the deadline, a read that waits fails at once.
@@ -35,7 +40,7 @@ async function converse(path: string, command: CommandName, closing: AbortSignal
   closing.addEventListener("abort", close);
   using cleanup = new DisposableStack();
   cleanup.defer(() => closing.removeEventListener("abort", close));
-  return readResult(await exchange(connection, encodeFrame({ version: VERSION, command })));
+  return readResult(await exchange(connection, encodeFrame(request)));
 }
 
 /** Sends a frame and returns what the first one that comes back says. */

@@ -7,9 +7,11 @@ import type { Metrics } from "../metrics/metrics.ts";
 /** The version of everything here. Both sides refuse any other. */
 export const VERSION = 1;
 
-/** What each command answers. */
+/** What each command is given and answers. */
 export interface Commands {
-  status: StatusReport;
+  status: { readonly given: undefined; readonly answer: StatusReport };
+  /** Only of a mount whose tree a configuration describes. */
+  reload: { readonly given: ReloadRequest; readonly answer: ReloadReport };
 }
 
 export type CommandName = keyof Commands;
@@ -33,9 +35,64 @@ export interface StatusReport {
   readonly operations: Metrics;
 }
 
+/** How long `reload` may take, in milliseconds. */
+export const RELOAD_DEADLINE = 120_000;
+
+/** How a configuration is to be read again. */
+export interface ReloadRequest {
+  /** The file's absolute path; it has to be the one that was mounted. Undefined: whichever that is. */
+  readonly file?: string | undefined;
+  /** Only say what is different. */
+  readonly dryRun: boolean;
+  /** What is open in branches that go lives until it is closed. */
+  readonly lazy: boolean;
+}
+
+/** What came of it. */
+export interface ReloadReport {
+  readonly mountpoint: string;
+  /** The file's absolute path. */
+  readonly file: string;
+  /** What is wrong with the configuration, a line each. With any of these, nothing else is said. */
+  readonly problems: readonly string[];
+  readonly branches: readonly BranchDifference[];
+  /** What cannot change while mounted: with any of these, nothing changes. */
+  readonly fixed: readonly FixedDifference[];
+  /** Whether the tree is now as the configuration says. */
+  readonly applied: boolean;
+  /** How many files and directories of branches that went were open. */
+  readonly opened: number;
+}
+
+/** A branch that is not as it was. */
+export interface BranchDifference {
+  readonly change: "added" | "removed" | "replaced";
+  readonly path: string;
+  /** Its type; of one that is replaced, the new one's. */
+  readonly type: string;
+  /** What is lost with it, for people; undefined for nothing. */
+  readonly loss?: string | undefined;
+  /** What one that is replaced has otherwise than before. */
+  readonly keys: readonly KeyDifference[];
+}
+
+/** A key of a table and its values as TOML; undefined where it is not set. */
+export interface KeyDifference {
+  readonly key: string;
+  readonly before?: string | undefined;
+  readonly after?: string | undefined;
+}
+
+/** Something that is different and cannot change while mounted. */
+export interface FixedDifference extends KeyDifference {
+  /** Why not, and what to do. */
+  readonly advice: string;
+}
+
 export interface Request {
   readonly version: typeof VERSION;
   readonly command: CommandName;
+  readonly given?: unknown;
 }
 
 export type Response = Answer | Refusal;
@@ -116,4 +173,24 @@ function isOperation(value: unknown): boolean {
   const { count, errors, inFlight, queued, dropped, latency } = (value ?? {}) as Record<string, unknown>;
   return [count, inFlight, queued, dropped].every((figure) => typeof figure === "number") &&
     typeof errors === "object" && errors !== null && Array.isArray(latency);
+}
+
+/** The request of `reload`. @throws {ControlError} when it is none. */
+export function readReloadRequest(given: unknown): ReloadRequest {
+  const { file, dryRun, lazy } = (given ?? {}) as Record<string, unknown>;
+  if ((file !== undefined && typeof file !== "string") || typeof dryRun !== "boolean" || typeof lazy !== "boolean") {
+    throw new ControlError("malformed", "The request is not one to reload");
+  }
+  return { file, dryRun, lazy };
+}
+
+/** The report of `reload` in a result. @throws {ControlError} when what people would read is missing. */
+export function readReloadReport(value: unknown): ReloadReport {
+  const report = value as ReloadReport | null;
+  const lists = [report?.problems, report?.branches, report?.fixed];
+  const texts = [report?.mountpoint, report?.file];
+  if (!lists.every(Array.isArray) || texts.some((text) => typeof text !== "string")) {
+    throw new ControlError("malformed", "The answer is no report of a reload");
+  }
+  return report!;
 }

@@ -5,11 +5,21 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { basename, dirname } from "node:path";
 import { encodeFrame, FrameDecoder, FrameError } from "./frames.ts";
-import { type CommandName, type Commands, ControlError, type ErrorCode, readRequest, VERSION } from "./messages.ts";
+import {
+  type CommandName,
+  type Commands,
+  ControlError,
+  type ErrorCode,
+  readRequest,
+  RELOAD_DEADLINE,
+  VERSION,
+} from "./messages.ts";
 import { peerUid } from "./peer_credentials.ts";
 
-/** What a server can do. */
-export type CommandTable = { readonly [Name in CommandName]: () => Commands[Name] | Promise<Commands[Name]> };
+/** What a server can do. What a command is given came from outside and was not looked at. */
+export type CommandTable = {
+  readonly [Name in CommandName]?: (given: unknown) => Commands[Name]["answer"] | Promise<Commands[Name]["answer"]>;
+};
 
 export interface ControlServerOptions {
   readonly path: string;
@@ -19,6 +29,9 @@ export interface ControlServerOptions {
 }
 
 const DEADLINE = 5_000;
+
+/** Milliseconds for commands that may take longer than a peer may: one opens directories and counts what is in them. */
+const LONGER: Partial<Record<CommandName, number>> = { reload: RELOAD_DEADLINE };
 
 /** Peers beyond this many at once are turned away. */
 const MAX_PEERS = 64;
@@ -77,9 +90,15 @@ export class ControlServer implements AsyncDisposable {
     // What goes wrong is seen by whoever reads or writes; without a listener it would end the process.
     socket.on("error", () => {});
     socket.once("close", () => this.#sockets.delete(socket));
-    const timer = setTimeout(() => socket.destroy(), this.#options.deadline ?? DEADLINE);
+    const deadline = this.#options.deadline ?? DEADLINE;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const bound = (milliseconds = deadline) => {
+      clearTimeout(timer);
+      timer = setTimeout(() => socket.destroy(), milliseconds);
+    };
+    bound();
     try {
-      await this.#converse(socket, () => timer.refresh());
+      await this.#converse(socket, bound);
     } catch {
       // The peer is gone, or was cut off: there is nobody to tell.
     } finally {
@@ -89,14 +108,14 @@ export class ControlServer implements AsyncDisposable {
   }
 
   /** Answers one request after the other until the peer has no more, or what comes cannot be understood. */
-  async #converse(socket: Socket, refresh: () => void): Promise<void> {
+  async #converse(socket: Socket, bound: (milliseconds?: number) => void): Promise<void> {
     const decoder = new FrameDecoder();
     try {
       // Without this, an error inside the loop would destroy the socket before the refusal is sent.
       for await (const piece of socket.iterator({ destroyOnReturn: false })) {
         for (const value of decoder.push(piece)) {
-          await send(socket, await this.#answer(socket, value));
-          refresh();
+          await send(socket, await this.#answer(socket, value, bound));
+          bound();
         }
       }
       decoder.end();
@@ -108,12 +127,13 @@ export class ControlServer implements AsyncDisposable {
     await new Promise<void>((resolve) => socket.end(resolve));
   }
 
-  async #answer(socket: Socket, value: unknown): Promise<Uint8Array> {
+  async #answer(socket: Socket, value: unknown, bound: (milliseconds?: number) => void): Promise<Uint8Array> {
     const { commands } = this.#options;
     try {
       admit(socket);
-      const { command } = readRequest(value, Object.keys(commands));
-      return encodeFrame({ version: VERSION, result: await commands[command]() });
+      const { command, given } = readRequest(value, Object.keys(commands));
+      if (LONGER[command] !== undefined) bound(LONGER[command]);
+      return encodeFrame({ version: VERSION, result: await commands[command]!(given) });
     } catch (error) {
       return refusal(error instanceof ControlError ? error.code : "failed", error);
     }

@@ -25,6 +25,7 @@ Deno.test("every level has help on standard output, with exit code 0", async (t)
     [["init", "--help"], ["[file]"]],
     [["check", "--help"], ["[file]", "--set", "trellis.toml"]],
     [["explain", "--help"], ["<path>", "--config", "--set"]],
+    [["reload", "--help"], ["[mountpoint]", "--config", "--dry-run", "--lazy", "--json", "11"]],
   ];
   for (const [args, says] of levels) {
     await t.step(args.join(" "), async () => {
@@ -71,6 +72,8 @@ Deno.test("wrong arguments end with exit code 2, a message that names them, and 
     [["status", mountpoint, "another"], "too many arguments"],
     [["doctor", "now"], "too many arguments"],
     [["explain"], "'path'"],
+    [["reload", ""], "empty path"],
+    [["reload", "/m", "-c", "t.toml"], "name one of them"],
     [["check", "a", "b"], "too many arguments"],
   ];
   for (const [args, says] of cases) {

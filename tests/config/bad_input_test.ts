@@ -217,6 +217,12 @@ const VALUES: Cases = {
     passthrough("writeback = true", 'cache = "never"'),
     ['t.toml:8:13: branch "/p": writeback: not with cache "never": it is a cache; choose "auto" or "always"'],
   ],
+  "writeback in a tree that grows": [
+    `mount.growing = true\n[[branch]]\npath = "/p"\ntype = "passthrough"\nsource = "."\nwriteback = true\n`,
+    [
+      't.toml:6:13: branch "/p": writeback: not with mount.growing: branches without it may come; leave out one of the two',
+    ],
+  ],
   "memory in several loops": [
     "mount.loops = 4\n" + memory(),
     ['t.toml:1:15: mount.loops: only one can serve branches of type "memory", as "/" is; leave it out'],

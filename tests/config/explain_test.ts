@@ -104,6 +104,7 @@ hidden = ["*.o"]
   read_only = true              # TRELLIS_MOUNT_READ_ONLY
   allow_other = false           # default
   negative_timeout = 0          # default
+  growing = false               # default
   branch_point_errno = "EBUSY"  # default
   options = []                  # default`.replace(/ +(?=#)/g, "  "),
   );

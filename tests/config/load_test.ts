@@ -21,6 +21,7 @@ Deno.test("the example of the documentation is what it says", async () => {
   const { mount, branches, run } = configOf(await readExample());
   assertEquals(mount, {
     point: "/home/me/work",
+    growing: false,
     branchPointErrno: "EBUSY",
     options: {
       options: [],
@@ -117,6 +118,7 @@ env = { HERE = "\${PROJECT}/x", PRICE = "$$1", NONE = "\${EMPTY}" }
   assertEquals(mount, {
     point: "/here/m",
     loops: 1,
+    growing: false,
     branchPointErrno: "EPERM",
     options: {
       options: ["noexec", "auto_unmount"],

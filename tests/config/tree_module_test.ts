@@ -14,7 +14,7 @@ const branch = (path: string, ...lines: string[]) =>
 const { branches } = configOf(
   branch("/") + branch("/a", 'placement = "handler"', 'max_size = "1M"') + branch("/b", 'placement = "handler"'),
 );
-const options = { branches, branchPointErrno: "EBUSY" } as const;
+const options = { branches, branchPointErrno: "EBUSY", growing: false } as const;
 const HOSTS: readonly Omit<LoopHost, "shared">[] = [
   { loop: 0, loops: 3 },
   { loop: 1, loops: 3, handler: 0, restarts: 0 },

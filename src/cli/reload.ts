@@ -1,0 +1,131 @@
+/** `reload`: has the server of a mount read its configuration again and change the tree to be as it says. */
+import { resolve } from "node:path";
+import { CONFIG_NAME } from "../config/template.ts";
+import { findMount } from "../connection/mount_table.ts";
+import { ask } from "../control/client.ts";
+import { ControlError, type KeyDifference, readReloadReport, RELOAD_DEADLINE } from "../control/messages.ts";
+import type { ReloadReport } from "../control/messages.ts";
+import { Command } from "../deps.ts";
+import { loadConfiguration } from "./config_options.ts";
+import type { FailureKind } from "./exit_codes.ts";
+import { Failure } from "./failure.ts";
+import { findControlSocket, locateMountpoint } from "./mount_status.ts";
+
+/** The command. */
+export function reloadCommand(): Command {
+  return new Command("reload")
+    .summary("make a mounted tree as its configuration says now")
+    .usage("[options] [mountpoint]")
+    .description(
+      "Have the server of the mount at MOUNTPOINT, or at the mount.point of a configuration, read its file again. Prints " +
+        "what is different, and then adds, removes and replaces branches: all of them, or none.",
+    )
+    .argument("[mountpoint]", "where the tree is mounted")
+    .option("-c, --config <file>", `its configuration; ${CONFIG_NAME} of the current folder when nothing is named`)
+    .option("-n, --dry-run", "only print what is different")
+    .option("--lazy", "let what is open in branches that go live until it is closed (else it is ESTALE)")
+    .option("--json", "print JSON, for programs")
+    .addHelpText(
+      "after",
+      "\nEnds with 9 when the configuration has problems, with 11 when something cannot change while mounted or the change " +
+        "fails, and the tree is then as it was; also with --dry-run.",
+    )
+    .action((path: string | undefined, options: ReloadOptions) => reload(path, options));
+}
+
+interface ReloadOptions {
+  config?: string;
+  dryRun?: boolean;
+  lazy?: boolean;
+  json?: boolean;
+}
+
+async function reload(path: string | undefined, options: ReloadOptions): Promise<void> {
+  const { dryRun = false, lazy = false, json = false } = options;
+  const { mountpoint, file } = await findTree(path, options.config);
+  const socket = await findSocket(mountpoint);
+  const report = await askToReload(socket, mountpoint, { file, dryRun, lazy });
+  console.log(json ? JSON.stringify(report, null, 2) : describe(report, dryRun));
+  refuse(report);
+}
+
+/** Where the tree is mounted, and the configuration's file when that was named. */
+async function findTree(
+  path: string | undefined,
+  config: string | undefined,
+): Promise<{ mountpoint: string; file?: string }> {
+  if (path === "") throw new Failure("USAGE", "Cannot reload the mount at an empty path: name a folder");
+  if (path !== undefined && config !== undefined) {
+    throw new Failure(
+      "USAGE",
+      "Cannot use a mountpoint and --config: the mount knows its configuration; name one of them",
+    );
+  }
+  if (path !== undefined) return { mountpoint: await locateMountpoint(path) };
+  const file = config ?? CONFIG_NAME;
+  const { mount: { point } } = await loadConfiguration(file, []);
+  if (point === undefined) {
+    throw new Failure("USAGE", `Cannot reload ${file}: it has no mount.point; name the mountpoint instead`);
+  }
+  return { mountpoint: await locateMountpoint(point), file: resolve(file) };
+}
+
+async function findSocket(mountpoint: string): Promise<string> {
+  const socket = await findControlSocket(mountpoint);
+  if (socket !== undefined) return socket;
+  if (await findMount(mountpoint) === undefined) {
+    throw new Failure("NOT_MOUNTED", `Cannot reload ${mountpoint}: nothing is mounted there`);
+  }
+  throw new Failure("NO_ANSWER", `Cannot reload ${mountpoint}: no server of this user has a control socket for it`);
+}
+
+async function askToReload(
+  socket: string,
+  mountpoint: string,
+  request: { file?: string | undefined; dryRun: boolean; lazy: boolean },
+): Promise<ReloadReport> {
+  try {
+    return readReloadReport(await ask(socket, "reload", RELOAD_DEADLINE, request));
+  } catch (error) {
+    if (!(error instanceof ControlError)) throw error;
+    const { code, message } = error;
+    const reason = code === "command" ? "it was not mounted from a configuration" : message;
+    throw new Failure(FAILURES[code] ?? "NO_ANSWER", `Cannot reload ${mountpoint}: ${reason}`, { cause: error });
+  }
+}
+
+const FAILURES: Partial<Record<ControlError["code"], FailureKind>> = { command: "USAGE", failed: "UNCHANGED" };
+
+/** The report, for people. */
+export function describe(
+  { mountpoint, problems, branches, fixed, applied, opened }: ReloadReport,
+  dryRun: boolean,
+): string {
+  if (problems.length > 0) return problems.join("\n");
+  if (branches.length + fixed.length === 0) return `Nothing differs at ${mountpoint}`;
+  const lines = [
+    ...branches.flatMap(({ change, path, type, loss, keys }) => [
+      `${SIGNS[change]} ${path} (${type}): ${change}${loss === undefined ? "" : `; ${loss}`}`,
+      ...keys.map((key) => `    ${spell(key)}`),
+    ]),
+    ...fixed.map(({ advice, ...key }) => `! ${spell(key)}: ${advice}`),
+  ];
+  const left = opened === 0 ? "" : `; ${opened} files and directories of what went were open`;
+  if (applied) return [...lines, `Changed ${mountpoint}${left}`].join("\n");
+  return [...lines, dryRun ? "Nothing was changed: a dry run" : "Nothing was changed"].join("\n");
+}
+
+const SIGNS = { added: "+", removed: "-", replaced: "~" } as const;
+
+function spell({ key, before, after }: KeyDifference): string {
+  if (before === undefined && after === undefined) return key;
+  return `${key}: ${before ?? "unset"} -> ${after ?? "unset"}`;
+}
+
+/** What is not as it should be decides the exit code. */
+function refuse({ mountpoint, file, problems, fixed }: ReloadReport): void {
+  if (problems.length > 0) throw new Failure("CONFIG", `Cannot reload ${mountpoint}: ${file} has problems, see above`);
+  if (fixed.length === 0) return;
+  const keys = fixed.map(({ key }) => key).join(", ");
+  throw new Failure("UNCHANGED", `Cannot reload ${mountpoint}: ${keys} cannot change while it is mounted`);
+}

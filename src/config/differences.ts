@@ -1,0 +1,127 @@
+/** How two configurations of one mount differ: what can change while it is mounted, and what cannot. Pure. */
+import { isDeepStrictEqual } from "node:util";
+import type { BranchDifference, FixedDifference, KeyDifference } from "../control/messages.ts";
+import { canBeInAllLoops } from "./branch_module.ts";
+import type { BranchConfig, Config } from "./config.ts";
+import { formatValue } from "./format_value.ts";
+import { isTable, type Settings } from "./settings.ts";
+import { attributesTimeout } from "./tree_plan.ts";
+
+/** What a comparison needs of a configuration. */
+export type ComparedConfig = Pick<Config, "mount" | "branches" | "settings">;
+
+/** What is different. */
+export interface Differences {
+  readonly branches: readonly BranchDifference[];
+  readonly fixed: readonly FixedDifference[];
+}
+
+const MOUNT_AGAIN = "it cannot change while mounted; unmount and mount again";
+
+/** What `after` has otherwise than `before`, with which a mount in so many `loops` was made. `[run]` has no part in it. */
+export function compareConfigs(before: ComparedConfig, after: ComparedConfig, loops: number): Differences {
+  const branches = compareBranches(before, after);
+  return {
+    branches,
+    fixed: [
+      ...compareMounts(before, after),
+      ...branches.flatMap(({ path }) => whyFixed(before, after, path, loops)),
+      ...compareTimeouts(before, after),
+      ...compareWriteback(before, after),
+    ],
+  };
+}
+
+function compareMounts(before: ComparedConfig, after: ComparedConfig): FixedDifference[] {
+  if (isDeepStrictEqual(before.mount, after.mount)) return [];
+  const keys = compareTables(tableAt(before.settings, "mount"), tableAt(after.settings, "mount"));
+  return keys.map(({ key, ...values }) => ({ key: `mount.${key}`, ...values, advice: MOUNT_AGAIN }));
+}
+
+function compareBranches(before: ComparedConfig, after: ComparedConfig): BranchDifference[] {
+  const old = byPath(before.branches);
+  const now = byPath(after.branches);
+  const removed = before.branches.filter(({ path }) => !now.has(path)).map((branch): BranchDifference => ({
+    change: "removed",
+    path: branch.path,
+    type: branch.type,
+    ...lossOf(branch),
+    keys: [],
+  }));
+  const others = after.branches.flatMap((branch): BranchDifference[] => {
+    const { path, type } = branch;
+    const earlier = old.get(path);
+    if (earlier === undefined) return [{ change: "added", path, type, keys: [] }];
+    if (isDeepStrictEqual(contentOf(earlier), contentOf(branch))) return [];
+    const keys = compareTables(tableOf(before, earlier), tableOf(after, branch)).filter(({ key }) => key !== "id");
+    return [{ change: "replaced", path, type, ...lossOf(earlier), keys }];
+  });
+  return [...removed, ...others];
+}
+
+/** What a branch is, whatever its number: that is the mount's own once it is mounted. */
+function contentOf({ id: _id, index: _index, ...content }: BranchConfig): unknown {
+  // Parts that are not set may be missing or undefined, and the values frozen or not.
+  return structuredClone(content);
+}
+
+function lossOf({ type }: BranchConfig): { loss?: string } {
+  return type === "memory" ? { loss: "what it holds is lost" } : {};
+}
+
+/** Why the branch at `path` cannot change as it is to. */
+function whyFixed(before: ComparedConfig, after: ComparedConfig, path: string, loops: number): FixedDifference[] {
+  const key = `branch ${JSON.stringify(path)}`;
+  if (path === "/") return [{ key, advice: "the root stays while it is mounted; unmount and mount again" }];
+  const inHandlers = [...before.branches, ...after.branches].some(({ placement }) => placement === "handler");
+  if (inHandlers) {
+    const advice = 'a tree with branches of placement "handler" stays as it is while mounted; unmount and mount again';
+    return [{ key, advice }];
+  }
+  const branch = byPath(after.branches).get(path);
+  if (branch === undefined || loops === 1 || canBeInAllLoops(branch)) return [];
+  const advice = `one loop has to serve type "${branch.type}", and the mount has ${loops}; unmount and mount again`;
+  return [{ key, advice }];
+}
+
+/** The kernel is told of one timeout with every answer about attributes: the shortest that a branch asks for. */
+function compareTimeouts(before: ComparedConfig, after: ComparedConfig): FixedDifference[] {
+  const [was, is] = [attributesTimeout(before.branches), attributesTimeout(after.branches)];
+  if (before.mount.options.attributesTimeout !== undefined || is >= was) return [];
+  const advice =
+    `with cache = "never" attributes are not kept, and the mount keeps them for ${was} s; unmount and mount ` +
+    "again, or set mount.attr_timeout";
+  return [{ key: "cache", advice }];
+}
+
+/** The kernel's writeback cache is the whole mount's. */
+function compareWriteback(before: ComparedConfig, after: ComparedConfig): FixedDifference[] {
+  const has = ({ branches }: ComparedConfig) =>
+    branches.some((one) => one.type === "passthrough" && one.options.writeback);
+  if (has(before) === has(after)) return [];
+  return [{ key: "writeback", before: `${has(before)}`, after: `${has(after)}`, advice: MOUNT_AGAIN }];
+}
+
+function byPath(branches: readonly BranchConfig[]): ReadonlyMap<string, BranchConfig> {
+  return new Map(branches.map((branch) => [branch.path, branch]));
+}
+
+function tableOf({ settings }: ComparedConfig, { index }: BranchConfig): Record<string, unknown> {
+  const table = (settings.value["branch"] as unknown[])[index];
+  return isTable(table) ? table : {};
+}
+
+function tableAt({ value }: Settings, name: string): Record<string, unknown> {
+  const table = value[name];
+  return isTable(table) ? table : {};
+}
+
+/** The keys whose values are written differently. */
+function compareTables(before: Record<string, unknown>, after: Record<string, unknown>): KeyDifference[] {
+  const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])];
+  return keys.filter((key) => !isDeepStrictEqual(before[key], after[key])).map((key) => ({
+    key,
+    ...key in before && { before: formatValue(before[key]) },
+    ...key in after && { after: formatValue(after[key]) },
+  }));
+}

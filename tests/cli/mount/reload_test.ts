@@ -1,0 +1,192 @@
+/** `reload`: a mounted tree becomes what its configuration says now, or stays as it is. */
+import { assert, assertEquals } from "../../deps.ts";
+import { MountProcess, type Outcome, runCli, temporaryFolder } from "../../support/cli_process.ts";
+import { run, shell } from "../../support/command.ts";
+import { PosixClient } from "../../support/posix_client.ts";
+import { waitFor } from "../../support/mounted.ts";
+import { assertRefused } from "./refusal.ts";
+
+const MOUNT = '[mount]\npoint = "./work"\nloops = 2\n';
+const directory = (path: string, source: string, ...lines: string[]) =>
+  ["[[branch]]", `path = "${path}"`, 'type = "passthrough"', `source = "${source}"`, ...lines, ""].join("\n");
+const ROOT = directory("/", "./root");
+
+/** A folder with directories, each with a file of its name, and a configuration that is mounted. */
+interface Place extends AsyncDisposable {
+  readonly folder: string;
+  readonly work: string;
+  readonly file: string;
+  /** The server. */
+  readonly pid: number;
+  write(text: string): Promise<void>;
+  reload(...args: string[]): Promise<Outcome>;
+  /** All that is there, by path, sorted. */
+  find(): Promise<string[]>;
+}
+
+async function openPlace(text: string): Promise<Place> {
+  await using undo = new AsyncDisposableStack();
+  const { path: folder } = undo.use(await temporaryFolder());
+  for (const name of ["root", "one", "two"]) {
+    await Deno.mkdir(`${folder}/${name}`);
+    await Deno.writeTextFile(`${folder}/${name}/${name}`, name);
+  }
+  const file = `${folder}/trellis.toml`;
+  const write = (text: string) => Deno.writeTextFile(file, text);
+  await write(text);
+  const work = `${folder}/work`;
+  const { pid } = undo.use(await MountProcess.startWith([], work, { cwd: folder }));
+  const kept = undo.move();
+  return {
+    folder,
+    work,
+    file,
+    pid,
+    write,
+    reload: (...args) => runCli(["reload", ...args], { cwd: folder }),
+    find: async () => (await shell("find . | sort", { cwd: work })).stdout.trim().split("\n"),
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
+
+Deno.test("a tree becomes what its configuration says now: shown first, then done, in all loops", async (t) => {
+  await using place = await openPlace(MOUNT + ROOT + directory("/one", "./one"));
+  assertEquals(await place.find(), [".", "./one", "./one/one", "./root"]);
+
+  await t.step("nothing differs", async () => {
+    const { code, stdout } = await place.reload();
+    assertEquals([code, stdout], [0, `Nothing differs at ${place.work}\n`]);
+  });
+
+  const changed = MOUNT + ROOT + directory("/one", "./two", "read_only = true") + directory("/way/two", "./two");
+  const lines = [
+    "~ /one (passthrough): replaced",
+    '    source: "./one" -> "./two"',
+    "    read_only: unset -> true",
+    "+ /way/two (passthrough): added",
+  ];
+
+  await t.step("a dry run only says what is different", async () => {
+    await place.write(changed);
+    const { code, stdout } = await place.reload("--dry-run");
+    assertEquals(code, 0);
+    assertEquals(stdout.trim().split("\n"), [...lines, "Nothing was changed: a dry run"]);
+    assertEquals(await place.find(), [".", "./one", "./one/one", "./root"]);
+  });
+
+  await t.step("then it is done", async () => {
+    const { code, stdout, stderr } = await place.reload(place.work);
+    assertEquals(code, 0, stderr);
+    assertEquals(stdout.trim().split("\n"), [...lines, `Changed ${place.work}`]);
+    assertEquals(await place.find(), [".", "./one", "./one/two", "./root", "./way", "./way/two", "./way/two/two"]);
+    const refused = await run(["touch", `${place.work}/one/file`], { accept: [1] });
+    assert(refused.stderr.includes("Read-only file system"), refused.stderr);
+    const { stdout: descriptors } = await shell(`ls -l /proc/${place.pid}/fd`);
+    assert(descriptors.includes(`${place.folder}/two`) && !descriptors.includes(`${place.folder}/one`), descriptors);
+  });
+
+  await t.step("as JSON, and by --config", async () => {
+    await place.write(MOUNT + ROOT);
+    const { code, stdout } = await place.reload("--json", "--config", place.file);
+    assertEquals(code, 0);
+    assertEquals(JSON.parse(stdout), {
+      mountpoint: place.work,
+      file: place.file,
+      problems: [],
+      branches: [
+        { change: "removed", path: "/one", type: "passthrough", keys: [] },
+        { change: "removed", path: "/way/two", type: "passthrough", keys: [] },
+      ],
+      fixed: [],
+      applied: true,
+      opened: 0,
+    });
+    assertEquals(await place.find(), [".", "./root"]);
+  });
+
+  await t.step("it is still the tree of its file, and is mounted by it again", async () => {
+    await place.write(MOUNT + ROOT + directory("/one", "./one"));
+    assertEquals((await place.reload()).code, 0);
+    assertEquals(await place.find(), [".", "./one", "./one/one", "./root"]);
+  });
+});
+
+Deno.test("what goes lazily lives until it is closed", async () => {
+  await using place = await openPlace(MOUNT + ROOT + directory("/one", "./one", "kernel_passthrough = false"));
+  await using client = await PosixClient.start();
+  const open = await client.open(`${place.work}/one/one`, "O_RDWR", 0);
+  await place.write(MOUNT + ROOT);
+  const { code, stdout } = await place.reload("--lazy");
+  assertEquals(code, 0);
+  assert(stdout.includes("1 files and directories of what went were open"), stdout);
+  assertEquals(await place.find(), [".", "./root"]);
+  await client.write(open, "ONE");
+  assertEquals(await Deno.readTextFile(`${place.folder}/one/one`), "ONE");
+  await client.close(open);
+  await waitFor("the way back", async () => {
+    await place.write(MOUNT + ROOT + directory("/one", "./one"));
+    return (await place.reload()).code === 0;
+  });
+  assertEquals(await Deno.readTextFile(`${place.work}/one/one`), "ONE");
+});
+
+Deno.test("what cannot be done leaves the tree as it was, and says why", async (t) => {
+  await using place = await openPlace(MOUNT + ROOT + directory("/one", "./one"));
+  const unchanged = async () => assertEquals(await place.find(), [".", "./one", "./one/one", "./root"]);
+  const refused = (args: string[], code: number, says: string) =>
+    assertRefused(["reload", ...args], { code, says: [says] }, { cwd: place.folder });
+
+  await t.step("a configuration with problems: all of them", async () => {
+    await place.write(MOUNT + ROOT + directory("/one", "./none") + directory("two", "./two"));
+    for (const args of [[place.work], []]) {
+      const { code, stdout, stderr } = await place.reload(...args);
+      assertEquals(code, 9);
+      assert(/trellis.toml:11:10: .*does not exist/.test(stdout + stderr), stdout + stderr);
+      assert(/trellis.toml:13:8: .*is relative/.test(stdout + stderr), stdout + stderr);
+    }
+    await unchanged();
+  });
+
+  await t.step("keys of the mount, the root, and branches that need one loop", async () => {
+    const text = MOUNT.replace("loops = 2", 'loops = 2\nname = "other"') + directory("/", "./two") +
+      directory("/two", "./two");
+    await place.write(text);
+    for (const args of [[], ["--dry-run"]]) {
+      const { code, stdout, stderr } = await place.reload(...args);
+      assertEquals(code, 11);
+      assert(stdout.includes('! mount.name: unset -> "other": it cannot change while mounted'), stdout);
+      assert(stdout.includes('! branch "/": the root stays while it is mounted'), stdout);
+      assert(stderr.includes("Cannot reload"), stderr);
+    }
+    await unchanged();
+  });
+
+  await t.step("another file than the one that was mounted", async () => {
+    const other = `${place.folder}/other.toml`;
+    await Deno.writeTextFile(other, MOUNT + ROOT);
+    await refused(["--config", other], 11, `it was mounted from ${place.file}`);
+    await unchanged();
+  });
+
+  await t.step("what is no mount, and no mount of a configuration", async () => {
+    await refused([place.folder], 6, "nothing is mounted there");
+    await refused([place.work, "--config", place.file], 2, "name one of them");
+    await using folder = await temporaryFolder();
+    await using _memory = await MountProcess.start(folder.path);
+    await refused([folder.path], 2, "it was not mounted from a configuration");
+  });
+});
+
+Deno.test("a tree of memory takes a directory when it grows, and says so when it does not", async () => {
+  const memory = '[[branch]]\npath = "/"\ntype = "memory"\n';
+  for (const growing of [false, true]) {
+    const mount = `[mount]\npoint = "./work"\ngrowing = ${growing}\n`;
+    await using place = await openPlace(mount + memory);
+    await shell("echo text >file", { cwd: place.work });
+    await place.write(mount + memory + directory("/one", "./one"));
+    const { code, stderr } = await place.reload();
+    assertEquals(code, growing ? 0 : 11, stderr);
+    assert(growing || stderr.includes("mount.growing = true"), stderr);
+    assertEquals(await place.find(), [".", "./file", ...growing ? ["./one", "./one/one"] : []]);
+  }
+});

@@ -1,0 +1,98 @@
+/** How configurations differ, and what of it can change while mounted. */
+import type { ComparedConfig } from "../../src/config/differences.ts";
+import { compareConfigs } from "../../src/config/differences.ts";
+import { assert, assertEquals } from "../deps.ts";
+import { configOf } from "./configurations.ts";
+
+const branch = (path: string, type: string, ...lines: string[]) =>
+  ["[[branch]]", `path = "${path}"`, `type = "${type}"`, ...lines, ""].join("\n");
+const memory = (path: string, ...lines: string[]) => branch(path, "memory", ...lines);
+const passthrough = (path: string, ...lines: string[]) => branch(path, "passthrough", 'source = "."', ...lines);
+
+function compare(before: string, after: string, loops = 1) {
+  const [one, other] = [before, after].map((text) => configOf(text) as ComparedConfig);
+  return compareConfigs(one!, other!, loops);
+}
+
+Deno.test("branches are added, removed and replaced by their paths", () => {
+  const before = memory("/") + memory("/a", "size = 1024") + passthrough("/b") + memory("/c");
+  const after = passthrough("/d") + memory("/") + passthrough("/b", "read_only = true") + memory("/a", 'size = "1K"');
+  assertEquals(compare(before, after), {
+    branches: [
+      { change: "removed", path: "/c", type: "memory", loss: "what it holds is lost", keys: [] },
+      { change: "added", path: "/d", type: "passthrough", keys: [] },
+      { change: "replaced", path: "/b", type: "passthrough", keys: [{ key: "read_only", after: "true" }] },
+    ],
+    fixed: [],
+  });
+});
+
+Deno.test("what says the same is no difference: another order, other words, a number, and what is run", () => {
+  const before = `[run]\ncommand = ["a"]\n${memory("/")}${memory("/a", "id = 1")}${memory("/b", "read_only = false")}`;
+  const after = `[run]\ncommand = ["b"]\n${memory("/b", "hidden = []")}${memory("/a")}${memory("/", 'size = "50%"')}`;
+  assertEquals(compare(before, after), { branches: [], fixed: [] });
+});
+
+Deno.test("what cannot change while mounted is named, with what to do", async (t) => {
+  const root = memory("/");
+  const mount = (line: string) => `[mount]\n${line}\n${root}`;
+  const cases: Record<string, [before: string, after: string, loops: number, keys: string[], advice: string]> = {
+    "a key of the mount": [
+      mount('name = "a"'),
+      mount('name = "b"'),
+      1,
+      ["mount.name"],
+      "unmount and mount again",
+    ],
+    "where it is mounted": [mount('point = "a"'), mount('point = "b"'), 1, ["mount.point"], "mount again"],
+    "the root": [memory("/"), memory("/", "size = 1024"), 1, ['branch "/"'], "the root stays"],
+    "a root that comes": [memory("/a"), memory("/a") + root, 1, ['branch "/"'], "the root stays"],
+    "a root that goes": [memory("/a") + root, memory("/a"), 1, ['branch "/"'], "the root stays"],
+    "memory in several loops": [
+      passthrough("/"),
+      passthrough("/") + memory("/a"),
+      2,
+      ['branch "/a"'],
+      'one loop has to serve type "memory", and the mount has 2',
+    ],
+    "beside handlers": [
+      passthrough("/") + memory("/a", 'placement = "handler"'),
+      passthrough("/"),
+      1,
+      ['branch "/a"'],
+      'placement "handler"',
+    ],
+    "a handler": [
+      passthrough("/"),
+      passthrough("/") + memory("/a", 'placement = "handler"'),
+      1,
+      ['branch "/a"'],
+      'placement "handler"',
+    ],
+    "a branch whose attributes are not to be kept": [
+      root,
+      root + passthrough("/a", 'cache = "never"'),
+      1,
+      ["cache"],
+      "set mount.attr_timeout",
+    ],
+    "the writeback cache": [
+      passthrough("/a"),
+      passthrough("/a", "writeback = true"),
+      1,
+      ["writeback"],
+      "mount again",
+    ],
+  };
+  for (const [name, [before, after, loops, keys, advice]] of Object.entries(cases)) {
+    await t.step(name, () => {
+      const { fixed } = compare(before, after, loops);
+      assertEquals(fixed.map(({ key }) => key), keys);
+      assert(fixed[0]!.advice.includes(advice), fixed[0]!.advice);
+    });
+  }
+  await t.step("but a shorter timeout is no matter where the mount says how long", () => {
+    const timeout = '[mount]\nattr_timeout = "2s"\n';
+    assertEquals(compare(timeout + root, timeout + root + passthrough("/a", 'cache = "never"')).fixed, []);
+  });
+});
