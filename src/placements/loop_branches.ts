@@ -6,6 +6,7 @@ import {
   type BranchPoint,
   type BranchStep,
   type ChangedBranches,
+  type ChangedName,
   type LiveBranches,
   NOT_ADDED,
   type RemovalOptions,
@@ -78,13 +79,15 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
     const removed = steps.filter(({ action }) => action !== "graft").map(({ path }) => path);
     const dropped = removed.map((path) => this.#idAt(path));
     const added = await this.#make(steps);
+    let names: readonly ChangedName[];
     try {
       await this.#prepare(removed, added);
+      // Fails only when a loop has ended, and with it the mount.
+      [names = []] = await this.#command("commitBranches", undefined);
     } catch (error) {
       await Promise.all(added.map(({ release }) => release()));
       throw error;
     }
-    const [names = []] = await this.#command("commitBranches", undefined);
     for (const path of removed) this.#ids.delete(path);
     for (const { id, path, generation, release } of added) {
       this.#ids.set(path, id);

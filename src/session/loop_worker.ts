@@ -88,8 +88,8 @@ export class LoopWorker implements Disposable {
     name: Name,
     given: LoopCommands[Name]["given"],
   ): Promise<LoopCommands[Name]["answer"]> {
-    const { promise } = this.#answer = Promise.withResolvers<LoopAnswer>();
     if (this.#over !== undefined) throw this.#over;
+    const { promise } = this.#answer = Promise.withResolvers<LoopAnswer>();
     this.#worker.postMessage({ kind: "command", name, given } satisfies LoopCommand<Name>);
     this.#bell.ring();
     const { answer, thrown } = await promise;

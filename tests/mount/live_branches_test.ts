@@ -162,6 +162,28 @@ Deno.test("a branch that goes lazily ends with the mount, when its files are sti
   assertEquals([...counts], [1, 2, 2, 1]);
 });
 
+Deno.test("a change beside the end of the mount is made or refused, and leaves nothing open", async () => {
+  for (const wait of [0, 4, 16]) {
+    const counts = makeCounts();
+    const changes: Promise<unknown>[] = [];
+    {
+      await using place = await openPlace(2);
+      const { source, mounted: { session } } = place;
+      for (let turn = 0; turn < 5; turn++) {
+        changes.push(session.graft("/a", { module: COUNTED, options: { counts } }));
+        changes.push(session.replace("/a", directory(`${source}/one`)), session.prune("/a", { lazy: true }));
+      }
+      await new Promise((resolve) => setTimeout(resolve, wait));
+      const outcomes = Promise.allSettled(changes);
+      await session.unmount();
+      await outcomes;
+      assertEquals(descriptorsBelow(`${source}/one`), 0);
+      await assertRejects(() => session.graft("/b", directory(`${source}/one`)), Error, "has ended");
+    }
+    assertEquals([counts[PREPARED], counts[MADE]], [counts[RELEASED], counts[DESTROYED]]);
+  }
+});
+
 Deno.test("a change that cannot be made changes nothing", async (t) => {
   await using place = await openPlace(2);
   const { source, mounted: { path, session } } = place;
