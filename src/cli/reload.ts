@@ -89,7 +89,7 @@ async function askToReload(
   } catch (error) {
     if (!(error instanceof ControlError)) throw error;
     const { code, message } = error;
-    const reason = code === "command" ? "it was not mounted from a configuration" : message;
+    const reason = code === "command" ? "it was not mounted by `mount` from a configuration" : message;
     throw new Failure(FAILURES[code] ?? "NO_ANSWER", `Cannot reload ${mountpoint}: ${reason}`, { cause: error });
   }
 }

@@ -173,7 +173,7 @@ Deno.test("what cannot be done leaves the tree as it was, and says why", async (
     await refused([place.work, "--config", place.file], 2, "name one of them");
     await using folder = await temporaryFolder();
     await using _memory = await MountProcess.start(folder.path);
-    await refused([folder.path], 2, "it was not mounted from a configuration");
+    await refused([folder.path], 2, "it was not mounted by `mount` from a configuration");
   });
 });
 
