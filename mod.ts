@@ -3,7 +3,7 @@
  *
  * @module
  */
-export { type ModulePlacement, mount, type MountOptions } from "./src/mount.ts";
+export { type ControlHooks, type ModulePlacement, mount, type MountOptions } from "./src/mount.ts";
 export type { HandlerPlacement, LoopPlacement } from "./src/mount.ts";
 export type { Bounds, Deadlines, Feature, LimitOptions, Metrics, OperationMetrics, Transport } from "./src/mount.ts";
 export type { Session } from "./src/session.ts";
