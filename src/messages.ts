@@ -33,10 +33,23 @@ export interface ServeSettings {
   readonly debug: boolean;
   /** Where loops write down the interrupts they read; see `src/session/waiting_requests.ts`. */
   readonly interrupts: Int32Array<SharedArrayBuffer>;
-  /** One word: whether a loop spins; see `src/session/spin_token.ts`. */
-  readonly spinning: Int32Array<SharedArrayBuffer>;
+  /** How the loops over a device share its attendance; undefined for one that is alone. */
+  readonly attendance?: LoopAttendance | undefined;
   /** Where servers count what is open; see `src/transport/open_nodes.ts`. Undefined without the feature `passthrough`. */
   readonly openNodes: Int32Array<SharedArrayBuffer> | undefined;
+}
+
+/** One loop's part in who attends to the device; see `src/session/attendance.ts`. */
+export interface LoopAttendance {
+  /** What all loops share. */
+  readonly words: Int32Array<SharedArrayBuffer>;
+  /** An eventfd that calls all that rest, and a timerfd that wakes one of them. */
+  readonly rally: number;
+  readonly timer: number;
+  /** An epoll descriptor of this loop's that waits for these two, and for the wish to stop. */
+  readonly rest: number;
+  /** This loop's number, from 1. */
+  readonly number: number;
 }
 
 /** To a ready loop: serve until the end. Answered with `LoopEnded` or `LoopFailed`. */

@@ -103,9 +103,8 @@ export async function mount(
   const { offer, agreement } = connection.handshake(wanted, placed.maxWrite);
   const transport: Transport = agreement.features.has(URING_FEATURE) ? "uring" : "device";
   if (options.transport === "uring" && transport !== "uring") throw noUring(path, "the kernel does not offer it");
-  const spinning = new Int32Array(new SharedArrayBuffer(4));
   const openNodes = agreement.features.has("passthrough") ? makeOpenNodes() : undefined;
-  const shared = { interrupts: makeInterrupts(), spinning, openNodes };
+  const shared = { interrupts: makeInterrupts(), openNodes };
   const settings = { ...agreement, ...shared, defaults: replyDefaults(options), debug };
   notifications.open(() => connection.attach());
   placed.open?.(() => connection.attach());

@@ -7,6 +7,7 @@ import type { Notifier } from "./fs/notifier.ts";
 import type { EndReason, ServeSettings } from "./messages.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import type { Transport } from "./transport/choice.ts";
+import { Attendance } from "./session/attendance.ts";
 import { openDevicePoll } from "./transport/device_poll.ts";
 
 /** How long files that are still open after an unmount keep the session alive. */
@@ -81,8 +82,17 @@ export class Session implements AsyncDisposable {
     const devices = servers.map((_, index) => index === 0 ? connection.device : connection.clone());
     const polls = devices.map((device) => openDevicePoll(openLibc(), device, this.#stop));
     this.#resources.defer(() => polls.forEach((poll) => openLibc().symbols.close(poll)));
+    const attendance = servers.length > 1 && transport === "device"
+      ? this.#resources.use(new Attendance(openLibc()))
+      : undefined;
     const ends = servers.map((serve, index) =>
-      serve({ ...settings, device: devices[index]!, poll: polls[index]!, stop: this.#stop })
+      serve({
+        ...settings,
+        device: devices[index]!,
+        poll: polls[index]!,
+        stop: this.#stop,
+        attendance: attendance?.add(this.#stop),
+      })
     );
     this.finished = this.#finish(ends);
     // Awaiting `finished` is the caller's choice.

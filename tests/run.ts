@@ -34,6 +34,7 @@ const PURE = [
   "tests/layers/union",
   "tests/layers/wrappers",
   "tests/protocol",
+  "tests/session",
   "tests/setup_test.ts",
   "tests/cli/configuration_test.ts",
   "tests/threads",

@@ -32,6 +32,10 @@ export const LIBC = {
   dup2: { parameters: ["i32", "i32"], result: "i32" },
   /** int eventfd(unsigned int initval, int flags) */
   eventfd: { parameters: ["u32", "i32"], result: "i32" },
+  /** int timerfd_create(int clockid, int flags) */
+  timerfd_create: { parameters: ["i32", "i32"], result: "i32" },
+  /** int timerfd_settime(int fd, int flags, const struct itimerspec *new_value, struct itimerspec *old_value) */
+  timerfd_settime: { parameters: ["i32", "i32", "buffer", "buffer"], result: "i32" },
   /** int memfd_create(const char *name, unsigned int flags) */
   memfd_create: { parameters: ["buffer", "u32"], result: "i32" },
   /** off_t lseek(int fd, off_t offset, int whence) */

@@ -4,11 +4,11 @@
  */
 import type { EndReason } from "../messages.ts";
 import { DevicePoll } from "../transport/device_poll.ts";
-import { DeviceReader, SPINS } from "../transport/device_reader.ts";
+import { DeviceReader } from "../transport/device_reader.ts";
 import { DeviceReply } from "../transport/device_reply.ts";
+import { Attendant } from "./attendance.ts";
 import { type Call, takeCall } from "./doorbell.ts";
 import { LocalServer, type LocalServerOptions } from "./local_server.ts";
-import { SpinToken } from "./spin_token.ts";
 
 /** What serves in one thread. */
 export interface Loop extends Disposable {
@@ -27,8 +27,7 @@ export function makeDeviceLoop(options: LoopOptions): Loop {
   const parts: LoopParts = {
     call,
     reader: new DeviceReader({ libc, ...settings }),
-    poll: new DevicePoll(libc, settings.poll),
-    spin: new SpinToken(settings.spinning),
+    attendant: new Attendant(libc, new DevicePoll(libc, settings.poll), settings.attendance),
     server: new LocalServer({ ...options, reply: new DeviceReply(libc, settings.maxWrite) }),
   };
   return { run: () => runLoop(parts), [Symbol.dispose]: () => {} };
@@ -37,30 +36,28 @@ export function makeDeviceLoop(options: LoopOptions): Loop {
 interface LoopParts {
   readonly call: Call;
   readonly reader: DeviceReader;
-  readonly poll: DevicePoll;
-  readonly spin: SpinToken;
+  readonly attendant: Attendant;
   readonly server: LocalServer;
 }
 
-function runLoop({ call, reader, poll, spin, server }: LoopParts): EndReason | "called" {
+function runLoop({ call, reader, attendant, server }: LoopParts): EndReason | "called" {
   const { waiting } = server;
-  for (let empty = 0;;) {
+  for (;;) {
     if (takeCall(call)) {
-      spin.give();
+      attendant.callAll();
       return "called";
     }
     if (waiting.size > 0) waiting.serveDue((request) => server.serveAgain(request));
     const found = reader.read();
     if (found === "request") {
-      empty = 0;
-      spin.give();
+      attendant.begin();
       server.serve(reader.request);
     } else if (found !== "empty") {
+      // Others that rest do not see the end by themselves.
+      attendant.callAll();
       return found;
-    } else if (!spin.take() || ++empty > SPINS) {
-      empty = 0;
-      spin.give();
-      if (poll.wait(waiting.untilNext())) return "stopped";
+    } else if (attendant.wait(waiting.untilNext())) {
+      return "stopped";
     }
   }
 }

@@ -73,6 +73,7 @@ export class LoopWorker implements Disposable {
   ): Promise<EndReason> {
     const { metrics } = this;
     this.#bell.hang(settings.poll);
+    if (settings.attendance !== undefined) this.#bell.hang(settings.attendance.rest);
     const { call } = this.#bell;
     const message = { kind: "serve", settings, notifications, metrics, call, ...forwarding && { forwarding } } as const;
     this.#worker.postMessage(message satisfies ToLoop, [notifications]);

@@ -32,6 +32,21 @@ export function openDevicePoll(libc: Libc, device: number, ...stops: number[]): 
 }
 
 /**
+ * Makes an epoll descriptor for a loop that rests: `timer` wakes one of those that wait, `rally` and `stop` all, for as
+ * long as they can be read. Whoever makes it closes it.
+ *
+ * @throws when the process has no descriptor left.
+ */
+export function openRestPoll(
+  libc: Libc,
+  { timer, rally, stop }: { readonly timer: number; readonly rally: number; readonly stop: number },
+): number {
+  const descriptor = openDevicePoll(libc, timer, stop);
+  add(libc, descriptor, rally, EPOLLIN, CALL);
+  return descriptor;
+}
+
+/**
  * Lets every write to `eventfd` end one wait on `poll`, and none other: edge-triggered, so that nobody has to read it.
  *
  * @throws when the kernel has no memory left for it.

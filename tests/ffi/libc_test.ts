@@ -14,7 +14,13 @@ const EXPECTED: Readonly<Record<string, number>> = {
   "EPOLLIN": 1,
   "EPOLLEXCLUSIVE": 1 << 28,
   "EPOLL_CLOEXEC": 0o2000000,
+  "EPOLLET": 2 ** 31,
   "EFD_CLOEXEC": 0o2000000,
+  "EFD_CLOEXEC | EFD_NONBLOCK": 0o2004000,
+  "TFD_CLOEXEC | TFD_NONBLOCK": 0o2004000,
+  "CLOCK_MONOTONIC": 1,
+  "sizeof(struct itimerspec)": 32,
+  "offsetof(struct itimerspec, it_value.tv_nsec)": 24,
   "MFD_CLOEXEC": 1,
   "O_RDWR | O_CLOEXEC": 0o2000002,
   "O_NONBLOCK": 0o4000,
@@ -46,6 +52,7 @@ Deno.test("structs and numbers of libc and libfuse are those of the installed he
     #include <sys/mount.h>
     #include <sys/prctl.h>
     #include <sys/socket.h>
+    #include <sys/timerfd.h>
     int main(void) { ${lines.join("\n")} return 0; }`,
     flags.trim().split(/\s+/),
   );

@@ -1,0 +1,222 @@
+/**
+ * How many loops of a session attend to the device: all of them, or one while the others rest.
+ *
+ * A request wakes a loop that sleeps on the device even where another is about to read it: that is a switch of threads
+ * for nothing, on the core that the client needs. A single client, and a few, are therefore served by one loop. It
+ * calls the others when requests come faster than it answers them. A request may also hold it up (a slow disk, a lock
+ * of the filesystem underneath): then a timer wakes one that rests, and all attend. After a number of requests that all
+ * have attended to, one of them tries again whether it is enough. `docs/performance.md` has the figures.
+ *
+ * **Invariant.** While the device may have a request, a loop sleeps on it, will read it, or is watched by the timer: who
+ * attends alone sleeps on nothing else, and who goes to rest has found the device empty after it saw whose turn it is.
+ */
+import type { Libc } from "../../ffi/library.ts";
+import { errnoName } from "../fs/errors.ts";
+import type { LoopAttendance } from "../messages.ts";
+import { DevicePoll, openRestPoll } from "../transport/device_poll.ts";
+import { SPINS } from "../transport/device_reader.ts";
+
+// Words of the memory that all loops of a session share.
+/** The number of the loop that attends alone, from 1; 0: all do. */
+const ATTENDANT = 0;
+/** How many requests were begun by who attended alone. */
+const BEGUN = 1;
+/** `BEGUN` when the timer was set. */
+const BEGUN_BEFORE = 2;
+/** Whether who attends alone sleeps on the device. */
+const ASLEEP = 3;
+/** Whether the timer is set. */
+const TIMED = 4;
+const WORDS = 5;
+
+const ALL = 0;
+
+/** Requests without a break that say that one loop is not enough. One client has two on their way: RELEASE does not wait. */
+const CROWD = 8;
+
+/** Requests that a loop serves beside others before it tries alone. */
+const TRIAL = 128;
+
+/** Milliseconds that a request may hold up all others. */
+const PATIENCE = 4;
+
+/** Spins in vain, as where the client's core is taken, are followed by twice as many sleeps without, at most these. */
+const MOST_SLEEPS = 64;
+
+// sys/eventfd.h, sys/timerfd.h, time.h
+const EFD_CLOEXEC_NONBLOCK = 0o2004000;
+const TFD_CLOEXEC_NONBLOCK = 0o2004000;
+const CLOCK_MONOTONIC = 1;
+
+/** What the loops of a session share, on the side that mounts. */
+export class Attendance implements Disposable {
+  readonly #libc: Libc;
+  readonly #words = new Int32Array(new SharedArrayBuffer(WORDS * 4));
+  readonly #rally: number;
+  readonly #timer: number;
+  readonly #rests: number[] = [];
+
+  /** @throws when the process has no descriptor left. */
+  constructor(libc: Libc) {
+    this.#libc = libc;
+    this.#rally = this.#check(libc.symbols.eventfd(0, EFD_CLOEXEC_NONBLOCK));
+    this.#timer = this.#check(libc.symbols.timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC_NONBLOCK));
+    this.#words[ATTENDANT] = 1;
+  }
+
+  /** For one loop more, which stops when `stop` can be read. */
+  add(stop: number): LoopAttendance {
+    const rest = openRestPoll(this.#libc, { rally: this.#rally, timer: this.#timer, stop });
+    const number = this.#rests.push(rest);
+    return { words: this.#words, rally: this.#rally, timer: this.#timer, rest, number };
+  }
+
+  [Symbol.dispose](): void {
+    for (const descriptor of [...this.#rests, this.#timer, this.#rally]) this.#libc.symbols.close(descriptor);
+  }
+
+  #check(descriptor: number): number {
+    if (descriptor >= 0) return descriptor;
+    throw new Error(`Cannot let loops rest: ${errnoName(this.#libc.errno[0]!)}`);
+  }
+}
+
+/** One loop's part: when it reads, sleeps and rests. */
+export class Attendant {
+  readonly #libc: Libc;
+  readonly #device: DevicePoll;
+  readonly #shared: LoopAttendance | undefined;
+  readonly #rest: DevicePoll | undefined;
+  readonly #counter = new Uint8Array(8);
+  /** Reads in vain since the last request, while spinning. */
+  #spun = 0;
+  #sleepsToCome = 0;
+  #sleepsAfterNext = 1;
+  #withoutBreak = 0;
+  #besideOthers = 0;
+
+  /** `shared` is undefined for the only loop of a session. */
+  constructor(libc: Libc, device: DevicePoll, shared: LoopAttendance | undefined) {
+    this.#libc = libc;
+    this.#device = device;
+    this.#shared = shared;
+    this.#rest = shared && new DevicePoll(libc, shared.rest);
+  }
+
+  /** Before a request is served. */
+  begin(): void {
+    if (this.#spun > 0) {
+      this.#spun = 0;
+      this.#sleepsAfterNext = 1;
+    }
+    if (this.#shared === undefined) return;
+    const { words, number } = this.#shared;
+    if (Atomics.load(words, ATTENDANT) !== number) return this.#beginBesideOthers();
+    Atomics.add(words, BEGUN, 1);
+    if (++this.#withoutBreak > CROWD) this.callAll();
+    else if (Atomics.load(words, TIMED) === 0) this.#setTimer();
+  }
+
+  /**
+   * When the device was empty: returns when it is to be read again, or after `milliseconds` (-1: not by itself). True when
+   * the loop is to stop.
+   */
+  wait(milliseconds: number): boolean {
+    this.#withoutBreak = 0;
+    if (this.#shared === undefined) return this.#spin() ? false : this.#device.wait(milliseconds);
+    const { words, number } = this.#shared;
+    const attendant = Atomics.load(words, ATTENDANT);
+    if (attendant === ALL) return this.#device.wait(milliseconds);
+    if (attendant !== number) return this.#restAndHeed(milliseconds);
+    if (this.#spin()) return false;
+    Atomics.store(words, ASLEEP, 1);
+    const stop = this.#device.wait(milliseconds);
+    Atomics.store(words, ASLEEP, 0);
+    return stop;
+  }
+
+  /** If this loop attends alone, all do from now on. It may leave then. */
+  callAll(): void {
+    if (this.#shared !== undefined) this.#callAllInsteadOf(this.#shared.number);
+  }
+
+  /** Whether the device is to be read again at once. */
+  #spin(): boolean {
+    if (this.#sleepsToCome > 0) {
+      this.#sleepsToCome--;
+      return false;
+    }
+    if (++this.#spun <= SPINS) return true;
+    this.#spun = 0;
+    this.#sleepsToCome = this.#sleepsAfterNext;
+    this.#sleepsAfterNext = Math.min(2 * this.#sleepsAfterNext, MOST_SLEEPS);
+    return false;
+  }
+
+  #beginBesideOthers(): void {
+    const { words, number, rally } = this.#shared!;
+    if (++this.#besideOthers < TRIAL || Atomics.load(words, ATTENDANT) !== ALL) return;
+    this.#besideOthers = 0;
+    // While all attend nobody calls: what is read here is an old call.
+    this.#read(rally);
+    Atomics.store(words, ASLEEP, 0);
+    Atomics.compareExchange(words, ATTENDANT, ALL, number);
+  }
+
+  #restAndHeed(milliseconds: number): boolean {
+    const { words, rally, timer } = this.#shared!;
+    const stop = this.#rest!.wait(milliseconds);
+    if (Atomics.load(words, ATTENDANT) === ALL) return stop;
+    if (this.#read(timer)) this.#heedTimer();
+    // A call that came late, when one loop attended alone again, would go on waking; unless it has just come.
+    else if (this.#read(rally) && Atomics.load(words, ATTENDANT) === ALL) this.#call();
+    return stop;
+  }
+
+  /** The timer has run out: looks after who attends alone. */
+  #heedTimer(): void {
+    const { words } = this.#shared!;
+    const attendant = Atomics.load(words, ATTENDANT);
+    const isAsleep = () => Atomics.load(words, ASLEEP) === 1;
+    if (isAsleep()) {
+      // In this order, as who wakes up stores `ASLEEP` before it looks whether the timer is set: one sees the other.
+      Atomics.store(words, TIMED, 0);
+      if (!isAsleep()) this.#setTimer();
+    } else if (Atomics.load(words, BEGUN) === Atomics.load(words, BEGUN_BEFORE)) {
+      Atomics.store(words, TIMED, 0);
+      this.#callAllInsteadOf(attendant);
+    } else {
+      this.#startTimer();
+    }
+  }
+
+  #setTimer(): void {
+    if (Atomics.compareExchange(this.#shared!.words, TIMED, 0, 1) === 0) this.#startTimer();
+  }
+
+  #startTimer(): void {
+    const { words, timer } = this.#shared!;
+    Atomics.store(words, BEGUN_BEFORE, Atomics.load(words, BEGUN));
+    this.#libc.symbols.timerfd_settime(timer, 0, ONCE, null);
+  }
+
+  #callAllInsteadOf(attendant: number): void {
+    if (attendant === ALL) return;
+    if (Atomics.compareExchange(this.#shared!.words, ATTENDANT, attendant, ALL) === attendant) this.#call();
+  }
+
+  #call(): void {
+    this.#libc.symbols.write(this.#shared!.rally, ONE, ONE.length);
+  }
+
+  /** Whether there was something to read from an eventfd or timerfd; there is not any more. */
+  #read(descriptor: number): boolean {
+    return this.#libc.symbols.read(descriptor, this.#counter, this.#counter.length) > 0;
+  }
+}
+
+/** `struct itimerspec` of `PATIENCE`, without a second time. */
+const ONCE = new Uint8Array(new BigInt64Array([0n, 0n, 0n, BigInt(PATIENCE * 1_000_000)]).buffer);
+
+/** What an eventfd is written. */
+const ONE = new Uint8Array(new BigUint64Array([1n]).buffer);
