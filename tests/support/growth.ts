@@ -25,6 +25,11 @@ export class Held {
   assertSame(): void {
     const now = new Held();
     assertEquals(now.descriptors, this.descriptors, "descriptors");
+    this.assertSameMemory(now);
+  }
+
+  /** As {@linkcode assertSame}, where descriptors come and go. */
+  assertSameMemory(now = new Held()): void {
     const report = `${this} before, ${now} after`;
     // deno-lint-ignore no-console -- what was measured
     console.log(report);
