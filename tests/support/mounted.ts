@@ -24,11 +24,11 @@ export async function mountTemporarily(
   };
 }
 
-/** Resolves when `condition` holds. @throws after ten seconds, with what was waited for. */
+/** Resolves when `condition` holds. @throws after thirty seconds, with what was waited for. */
 export async function waitFor(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 30_000;
   while (!await condition()) {
-    if (Date.now() > deadline) throw new Error(`Waited ten seconds in vain for: ${what}`);
+    if (Date.now() > deadline) throw new Error(`Waited thirty seconds in vain for: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
