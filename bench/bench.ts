@@ -4,7 +4,7 @@ import { measure, type Plan } from "./measure.ts";
 import { listText, type Options, readOptions, USAGE } from "./options.ts";
 import { plotSvg } from "./plot.ts";
 import { reportText } from "./report.ts";
-import { run } from "./run_program.ts";
+import { unmount } from "./run_program.ts";
 
 // deno-lint-ignore-file no-console -- a benchmark prints its tables
 
@@ -19,7 +19,7 @@ async function measureInMemory(plan: Plan): Promise<Figures> {
     const mounts = (await Deno.readTextFile("/proc/self/mountinfo")).split("\n").map((line) =>
       line.split(" ")[4] ?? ""
     );
-    for (const path of mounts.filter((one) => one.startsWith(`${programs}/`))) await run("umount", ["-l", path]);
+    for (const path of mounts.filter((one) => one.startsWith(`${programs}/`))) await unmount(path);
     await Deno.remove(programs, { recursive: true });
   };
   const interrupted = () => void cleanUp().finally(() => Deno.exit(130));

@@ -47,3 +47,8 @@ export async function waitForMount(path: string, ended?: Promise<unknown>): Prom
   }
   throw new Error(over ? "its server ended at once" : `nothing was mounted on ${path} within ten seconds`);
 }
+
+/** Takes a mount away, also one that is in use. @throws with fusermount3's words. */
+export async function unmount(path: string): Promise<void> {
+  await run("fusermount3", ["-u", "-z", path]);
+}

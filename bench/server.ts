@@ -1,6 +1,6 @@
 /** A peer that runs: its mount, how soon it was ready, and what its process takes. */
 import type { Caching, Peer, Place } from "./peer.ts";
-import { run, waitForMount } from "./run_program.ts";
+import { unmount, waitForMount } from "./run_program.ts";
 
 export interface Server extends AsyncDisposable {
   readonly peer: Peer;
@@ -68,7 +68,7 @@ async function startProcess(
   const server = new Deno.Command(program!, { args, stdin: "null", stdout: "null", stderr: "piped" }).spawn();
   const words = new Response(server.stderr).text();
   resources.defer(async () => {
-    await run("umount", ["-l", place.mountpoint]).catch(() => {});
+    await unmount(place.mountpoint).catch(() => {});
     const patience = setTimeout(() => server.kill("SIGKILL"), 5000);
     await server.status;
     clearTimeout(patience);
