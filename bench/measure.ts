@@ -1,4 +1,4 @@
-/** Runs the chosen work on the chosen peers, in turns: every round goes through all peers, forth and then back. */
+/** Runs the chosen work on the chosen peers, in turns: every round goes through all peers, in another order. */
 import { costOf, type Figures, type Group, record } from "./figures.ts";
 import { OPERATIONS, prepareFiles, runOperations } from "./operations.ts";
 import { withLoops } from "./our_peers.ts";
@@ -118,9 +118,11 @@ function noteMemory(figures: Figures, server: Server, work: string): void {
   if (memory !== undefined) costOf(figures, server.peer.name).memory[work] = Math.round(memory);
 }
 
-/** All of `servers`, forth in even rounds and back in odd ones. */
+/** All of `servers`, forth in even rounds and back in odd ones, and each pair of rounds begins with another one. */
 function inTurn(servers: readonly Server[], round: number): readonly Server[] {
-  return round % 2 === 0 ? servers : servers.toReversed();
+  const first = (round >> 1) % servers.length;
+  const order = [...servers.slice(first), ...servers.slice(0, first)];
+  return round % 2 === 0 ? order : order.reverse();
 }
 
 async function measureOperations(
