@@ -48,19 +48,17 @@ function panel(figures: Figures, section: Section, top: number, ratio: Ratio): s
 
 function row(figures: Figures, section: Section, { name, kind }: MeasuredPeer, y: number, ratio: Ratio): string {
   const reference = referenceOf(figures, section);
-  const colour = COLOURS[kind];
   const work = workOf(figures, section);
   const mean = meanRatio(figures, section, name, reference, work, ratio);
   const dots = work.map((one) => {
     const value = workRatio(figures, section, one, name, reference, ratio);
     if (value === undefined) return "";
-    const told = `<title>${escapeText(`${name}, ${one}: ${value.toFixed(2)}`)}</title>`;
-    return `<circle cx="${x(value)}" cy="${y - 4}" r="3" fill="${colour}" fill-opacity="0.45">${told}</circle>`;
+    const told = `<title>${escapeText(one)} ${value.toFixed(2)}</title>`;
+    return `<circle cx="${x(value)}" cy="${y - 4}" r="3" opacity=".45">${told}</circle>`;
   });
-  const bar = mean === undefined
-    ? ""
-    : `<rect x="${x(mean) - 2}" y="${y - 11}" width="4" height="14" fill="${colour}"/>`;
-  return `<text x="${LABELS - 8}" y="${y}" text-anchor="end">${escapeText(name)}</text>${dots.join("")}${bar}`;
+  const bar = mean === undefined ? "" : `<rect x="${x(mean) - 2}" y="${y - 11}" width="4" height="14"/>`;
+  const label = `<text x="${LABELS - 8}" y="${y}" text-anchor="end">${escapeText(name)}</text>`;
+  return `${label}<g fill="${COLOURS[kind]}">${dots.join("")}${bar}</g>`;
 }
 
 /** Where a ratio is; what is off the scale is at its end. */

@@ -117,7 +117,7 @@ Deno.test("the picture has a bar for each peer and a dot for each kind of work",
   const svg = plotSvg(filledFigures());
   assertEquals(svg.match(/<rect x=/g)?.length, 4);
   assertEquals(svg.match(/<circle /g)?.length, 6);
-  assertMatch(svg, /<title>loops-1, stat: 0\.50<\/title>/);
+  assertMatch(svg, /<title>stat 0\.50<\/title>/);
   assertEquals(svg.match(/<text/g)?.length, svg.match(/<\/text>/g)?.length);
   assert(!svg.includes("NaN") && !svg.includes("undefined"));
 });
