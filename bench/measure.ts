@@ -25,6 +25,8 @@ export interface Plan {
 
 /** Milliseconds between two programs on the same files: what the kernel knew of them has grown old then. */
 const ATTRIBUTES_GROW_OLD = 1100;
+/** Why there is no figure of a server that ended, or whose mount somebody took away. */
+const GONE = "its mount is gone";
 const IDLE_MILLISECONDS = 1000;
 const MORE_LOOPS = 5;
 
@@ -151,7 +153,8 @@ async function measureOperations(
         for (const server of inTurn(servers, round)) {
           const peer = server.peer.name;
           const found = await runOperations(client, server.path, clients, plan.milliseconds, operations);
-          for (const [work, value] of found) record(figures, { group, caching, clients, work, peer }, value);
+          const gone = await server.isMounted() ? undefined : new Error(GONE);
+          for (const [work, value] of found) record(figures, { group, caching, clients, work, peer }, gone ?? value);
           noteMemory(figures, server, group);
         }
       }
@@ -204,7 +207,7 @@ async function measureProgram(programs: string, server: Server, work: Work, figu
     () => performance.now() - begin,
     (error: Error) => error,
   );
-  record(figures, key, found);
+  record(figures, key, await server.isMounted() ? found : new Error(GONE));
   noteMemory(figures, server, work.name);
   if (work.after !== undefined) await runShell(programs, server.path, work.after).catch(() => {});
 }

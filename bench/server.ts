@@ -8,6 +8,8 @@ export interface Server extends AsyncDisposable {
   readonly path: string;
   /** From the command to the mount that answers, in milliseconds. Missing without a server. */
   readonly ready?: number;
+  /** Whether it is still there; what a client does after that is done to an empty folder of the host. */
+  isMounted(): Promise<boolean>;
   /** Resident memory in MiB. Missing without a server, or when it has ended. */
   memory(): number | undefined;
   /** Processor time since the start in milliseconds, all threads. */
@@ -36,6 +38,7 @@ export async function startServer(
     return {
       peer,
       path: source,
+      isMounted: () => Promise.resolve(true),
       memory: nothing,
       processorTime: nothing,
       [Symbol.asyncDispose]: () => held.disposeAsync(),
@@ -46,11 +49,13 @@ export async function startServer(
   const { pid, ready } = await startProcess(peer, caching, { programs, source, mountpoint, scratch }, resources);
   const path = peer.folder === undefined ? mountpoint : `${mountpoint}/${peer.folder}`;
   if (peer.sourceless) await fill(path);
+  const { dev } = await Deno.stat(mountpoint);
   const held = resources.move();
   return {
     peer,
     path,
     ready,
+    isMounted: () => Deno.stat(mountpoint).then((found) => found.dev === dev, () => false),
     memory: () => memoryOf(pid),
     processorTime: () => processorTimeOf(pid),
     [Symbol.asyncDispose]: () => held.disposeAsync(),
