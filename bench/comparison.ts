@@ -71,8 +71,8 @@ type Reached = Pick<Target, "reached" | "fastest" | "who">;
 
 type Choice = (peer: MeasuredPeer) => boolean;
 
-/** Over the device, with as many threads as it likes. */
-const isC: Choice = ({ kind, name }) => kind === "C" && !["c-single", "hp-uring"].includes(name);
+/** Over the device. */
+const isC: Choice = ({ kind, name }) => kind === "C" && name !== "hp-uring";
 const isNamed = (...names: string[]): Choice => ({ name }) => names.includes(name);
 /** Passthrough over loops, likewise. */
 const isOurs: Choice = ({ name }) => name.startsWith("loops-");
