@@ -3,7 +3,15 @@
  *
  * @module
  */
-export { type ControlHooks, type ModulePlacement, mount, type MountOptions } from "./src/mount.ts";
+export {
+  type ControlHooks,
+  type KeptMount,
+  type KeptMountOptions,
+  type ModulePlacement,
+  mount,
+  type MountOptions,
+} from "./src/mount.ts";
+export { KeeperError, type ServerState } from "./src/keeper/kept_mount.ts";
 export type { HandlerPlacement, LoopPlacement } from "./src/mount.ts";
 export type { Bounds, Deadlines, Feature, LimitOptions, Metrics, OperationMetrics, Transport } from "./src/mount.ts";
 export type { Session } from "./src/session.ts";

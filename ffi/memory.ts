@@ -23,6 +23,11 @@ export function errnoView(location: Deno.PointerValue): Int32Array {
   return new Int32Array(Deno.UnsafePointerView.getArrayBuffer(location, 4));
 }
 
+/** `buffer`'s place in memory, for C that takes nothing but a pointer. */
+export function pointerTo(buffer: Uint8Array<ArrayBuffer>): Deno.PointerObject {
+  return Deno.UnsafePointer.of(buffer)!;
+}
+
 /** The memory at `pointer`, `length` bytes of it. Whoever unmaps it lets nobody use the buffer any more. */
 export function memoryAt(pointer: Deno.PointerObject, length: number): ArrayBuffer {
   return Deno.UnsafePointerView.getArrayBuffer(pointer, length);

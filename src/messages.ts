@@ -15,6 +15,8 @@ export interface LoopStart {
   readonly options: unknown;
   /** What the module's `prepare` returned. */
   readonly shared: unknown;
+  /** How many servers there were before this one, where a keeper holds the mount. */
+  readonly restarts?: number;
 }
 
 /** How to serve a mount: what loops and handlers are told once it is live. */
@@ -37,6 +39,8 @@ export interface ServeSettings {
   readonly attendance?: LoopAttendance | undefined;
   /** Where servers count what is open; see `src/transport/open_nodes.ts`. Undefined without the feature `passthrough`. */
   readonly openNodes: Int32Array<SharedArrayBuffer> | undefined;
+  /** Where loops write down what they are at; see `src/kept/journal.ts`. Only where a keeper holds the mount. */
+  readonly journal?: SharedArrayBuffer;
 }
 
 /** One loop's part in who attends to the device; see `src/session/attendance.ts`. */

@@ -3,71 +3,38 @@ import { NotifyHandler } from "./channels/notify_handler.ts";
 import { Connection, MountError } from "./connection/connection.ts";
 import { type Feature, wantedFeatures } from "./connection/features.ts";
 import { prepareMountpoint } from "./connection/mountpoint.ts";
-import { readReloadRequest, type ReloadReport, type ReloadRequest, type StatusReport } from "./control/messages.ts";
+import { openControl } from "./control/open_control.ts";
 import type { FileSystem } from "./fs/filesystem.ts";
 import { type Bounds, completeLimits, type Deadlines, type LimitOptions, type Limits } from "./handler/limits.ts";
+import {
+  type ControlHooks,
+  libfuseOptions,
+  logToStandardError,
+  type MountOptions,
+  replyDefaults,
+} from "./mount_options.ts";
 import type { Metrics, OperationMetrics } from "./metrics/metrics.ts";
 import { type LoopPlacement, startLoops } from "./placements/loops.ts";
 import { serveObject } from "./placements/object.ts";
 import type { Logger, Servers } from "./placements/placement.ts";
 import { type HandlerPlacement, startWorkers } from "./placements/workers.ts";
-import type { ReplyDefaults } from "./protocol/reply.ts";
 import { Session } from "./session.ts";
 import { makeInterrupts } from "./session/waiting_requests.ts";
+import type { KeptMount } from "./keeper/kept_mount.ts";
+import { keepable, type KeptMountOptions } from "./kept_mount_options.ts";
 import { chooseTransport, type Transport, type TransportWish, URING_FEATURE } from "./transport/choice.ts";
 import { makeOpenNodes } from "./transport/open_nodes.ts";
 
 /** A filesystem that is a module, and where it is served. */
 export type ModulePlacement = LoopPlacement | HandlerPlacement;
 
-/** What a mount does when it is asked to on its control socket, beside `cli.ts status`. */
-export interface ControlHooks {
-  /** `cli.ts reload`: makes the tree as a configuration says. */
-  reload(request: ReloadRequest): Promise<ReloadReport>;
-}
-
 /**
- * How to mount. Timeouts are in seconds. `deadlines` and `bounds`, in milliseconds and requests, are for placement
- * "handler": methods inside a loop answer at once.
+ * Mounts what a process of its own serves, and another when that one has died: a third process, the keeper, holds the
+ * mount. See docs/keeper.md.
+ *
+ * @throws {KeeperError} when no server would live, and as the other `mount` does.
  */
-export interface MountOptions extends LimitOptions {
-  /** Further options of mount.fuse3(8), each as `name` or `name=value`; commas in a value are escaped with `\`. */
-  readonly options?: readonly string[];
-  /** What the mount table shows as its source. Default `trellis`. */
-  readonly filesystemName?: string;
-  /** The mount's type is `fuse.` and this. Default `trellis`; stale mounts are recognised by it. */
-  readonly subtype?: string;
-  /** How long the kernel may believe a name. Default 1. */
-  readonly entryTimeout?: number;
-  /** How long the kernel may believe attributes. Default 1. */
-  readonly attributesTimeout?: number;
-  /** How long the kernel may believe that a name is not there. Default 0: not at all. */
-  readonly negativeTimeout?: number;
-  /** Refuse every change (`EROFS`). Default false. */
-  readonly readOnly?: boolean;
-  /** Let other users in. As an ordinary user this needs `user_allow_other` in /etc/fuse.conf. */
-  readonly allowOther?: boolean;
-  /** Let the kernel check permissions by mode and owner. */
-  readonly defaultPermissions?: boolean;
-  /** The largest read in bytes. */
-  readonly maxRead?: number;
-  /**
-   * Answer `cli.ts status` of this user, on a control socket in the user's runtime directory. Default false. Where there
-   * can be no such socket, the log says why and the mount does without. Hooks are what else it can be asked to do.
-   */
-  readonly control?: boolean | ControlHooks;
-  /**
-   * How requests come and answers go: over `/dev/fuse` ("device") or over io_uring ("uring": placement "loop", Linux 6.14
-   * or newer with the fuse module's parameter `enable_uring` on). Default "auto": io_uring where it can
-   * be had and every core gets a loop, otherwise the device.
-   */
-  readonly transport?: Transport | "auto";
-  /** Log every request and its answer. */
-  readonly debug?: boolean;
-  /** Told what goes wrong inside the filesystem. Default: standard error. */
-  readonly log?: (message: string, detail: string) => void;
-}
-
+export function mount(filesystem: LoopPlacement, mountpoint: string, options: KeptMountOptions): Promise<KeptMount>;
 /**
  * Mounts `filesystem` at `mountpoint` and returns when it is live.
  *
@@ -81,10 +48,26 @@ export interface MountOptions extends LimitOptions {
  * @throws {RangeError} for `loops`, `workers`, `deadlines` or `bounds` that make no sense.
  * @throws {TypeError} for `deadlines` or `bounds` of loops, and for several servers of a filesystem that has `forget`.
  */
+export function mount(
+  filesystem: FileSystem | ModulePlacement,
+  mountpoint: string,
+  options?: MountOptions,
+): Promise<Session>;
 export async function mount(
   filesystem: FileSystem | ModulePlacement,
   mountpoint: string,
-  options: MountOptions = {},
+  options: MountOptions | KeptMountOptions = {},
+): Promise<Session | KeptMount> {
+  if (!("process" in options)) return await serve(filesystem, mountpoint, options);
+  const { startKeeper } = await import("./keeper_process.ts");
+  return await startKeeper(keepable(filesystem), mountpoint, options);
+}
+
+/** This process serves the mount. */
+async function serve(
+  filesystem: FileSystem | ModulePlacement,
+  mountpoint: string,
+  options: MountOptions,
 ): Promise<Session> {
   const { debug = false, log = logToStandardError } = options;
   const limits = limitsFor(filesystem, options);
@@ -116,9 +99,10 @@ export async function mount(
       minor: agreement.minor,
       features: [...agreement.features],
     };
+    const { mountpoint, mountedDevice } = connection;
     const describe = () => ({ ...facts, operations: readMetrics() });
     const hooks = options.control === true ? {} : options.control;
-    await openControl({ connection, describe, hooks, log, resources });
+    await openControl({ mountpoint, mountedDevice, describe, ...hooks }, log, resources);
   }
   const { notifier } = notifications;
   const session = new Session({
@@ -170,65 +154,18 @@ function limitsFor(filesystem: FileSystem | ModulePlacement, { deadlines, bounds
   return completeLimits({ ...deadlines && { deadlines }, ...bounds && { bounds } });
 }
 
-/** Serves the mount's control socket. The mount is worth having without, so what fails is a log line. */
-async function openControl({ connection, describe, hooks, log, resources }: {
-  connection: Connection;
-  describe: () => Omit<StatusReport, "mountpoint" | "pid" | "uptimeSeconds">;
-  hooks: Partial<ControlHooks>;
-  log: Logger;
-  resources: AsyncDisposableStack;
-}): Promise<void> {
-  const { mountpoint, mountedDevice } = connection;
-  const begun = performance.now();
-  const uptimeSeconds = () => (performance.now() - begun) / 1000;
-  const status = () => ({ mountpoint, pid: Deno.pid, uptimeSeconds: uptimeSeconds(), ...describe() });
-  try {
-    // Loaded only here: it brings in Node's sockets, which a mount without it need not wait for.
-    const { listenForMount } = await import("./control/listen.ts");
-    const { reload } = hooks;
-    const commands = { status, ...reload && { reload: (given: unknown) => reload(readReloadRequest(given)) } };
-    resources.use(await listenForMount(mountpoint, mountedDevice, commands));
-  } catch (error) {
-    log(`There is no control socket for ${mountpoint}, so "status" will not know it`, String(error));
-  }
-}
-
-function replyDefaults(options: MountOptions): ReplyDefaults {
-  return {
-    entryTimeout: options.entryTimeout ?? 1,
-    attributesTimeout: options.attributesTimeout ?? 1,
-    negativeTimeout: options.negativeTimeout ?? 0,
-    uid: Deno.uid() ?? 0,
-    gid: Deno.gid() ?? 0,
-  };
-}
-
-/** mount.fuse3(8)'s words for the options. */
-function libfuseOptions(options: MountOptions): string[] {
-  const escape = (value: string) => value.replace(/[\\,]/g, "\\$&");
-  return [
-    `fsname=${escape(options.filesystemName ?? "trellis")}`,
-    `subtype=${escape(options.subtype ?? "trellis")}`,
-    ...options.readOnly ? ["ro"] : [],
-    ...options.allowOther ? ["allow_other"] : [],
-    ...options.defaultPermissions ? ["default_permissions"] : [],
-    ...options.maxRead === undefined ? [] : [`max_read=${options.maxRead}`],
-    ...options.options ?? [],
-  ];
-}
-
-function logToStandardError(message: string, detail: string): void {
-  Deno.stderr.writeSync(new TextEncoder().encode(`trellis: ${message}\n${detail === "" ? "" : `${detail}\n`}`));
-}
-
 export type {
   Bounds,
+  ControlHooks,
   Deadlines,
   Feature,
   HandlerPlacement,
+  KeptMount,
+  KeptMountOptions,
   LimitOptions,
   LoopPlacement,
   Metrics,
+  MountOptions,
   OperationMetrics,
   Session,
   Transport,

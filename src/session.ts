@@ -1,6 +1,5 @@
 /** A live mount: what `mount` returns, and what ends it. */
 import { openLibc } from "../ffi/library.ts";
-import type { Connection } from "./connection/connection.ts";
 import type { Feature } from "./connection/features.ts";
 import type { BranchModule, BranchStep, ChangedBranches, LiveBranches, RemovalOptions } from "./fs/branches.ts";
 import type { Notifier } from "./fs/notifier.ts";
@@ -19,9 +18,19 @@ const EFD_CLOEXEC = 0o2000000;
 /** Serves one descriptor of a connection until the end, and says why it ended. */
 export type Server = (settings: ServeSettings) => Promise<EndReason>;
 
+/** What a session needs of a connection. */
+export interface SessionConnection {
+  readonly mountpoint: string;
+  /** A descriptor of it. */
+  readonly device: number;
+  /** Another descriptor, which is not the session's to close. */
+  clone(): number;
+  unmount(): Promise<void>;
+}
+
 /** The parts of a session. */
 export interface SessionParts {
-  readonly connection: Connection;
+  readonly connection: SessionConnection;
   readonly transport: Transport;
   /** Each gets a descriptor of its own. */
   readonly servers: readonly Server[];
@@ -58,10 +67,13 @@ export class Session implements AsyncDisposable {
   /** Resolves when the mount is gone and everything is closed; rejects when a server failed. */
   readonly finished: Promise<void>;
 
+  /** Why the first server ended; undefined while all serve, or when it failed. */
+  endReason: EndReason | undefined;
+
   /** What was asked of the filesystem so far, by operation; also after the mount is gone. */
   readonly metrics: () => Metrics;
 
-  readonly #connection: Connection;
+  readonly #connection: SessionConnection;
   readonly #branches: SessionParts["branches"];
   readonly #stop: number;
   readonly #resources = new AsyncDisposableStack();
@@ -153,6 +165,12 @@ export class Session implements AsyncDisposable {
     }
   }
 
+  /** Stops serving, and leaves the mount to whoever holds its device. Returns when everything is closed. */
+  stop(): Promise<void> {
+    this.#stopServers();
+    return this.finished;
+  }
+
   /** The same as `unmount`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.unmount();
@@ -164,7 +182,8 @@ export class Session implements AsyncDisposable {
 
   async #finish(ends: readonly Promise<EndReason>[]): Promise<void> {
     // One server's end is the end of all: without it some requests would wait for ever.
-    const outcomes = await Promise.allSettled(ends.map((end) => end.finally(() => this.#stopServers())));
+    const noted = ends.map((end) => end.then((reason) => this.endReason ??= reason));
+    const outcomes = await Promise.allSettled(noted.map((end) => end.finally(() => this.#stopServers())));
     await this.#resources.disposeAsync();
     const failed = outcomes.find((outcome) => outcome.status === "rejected");
     if (failed !== undefined) throw failed.reason;

@@ -26,6 +26,7 @@ const PURE = [
   "tests/fs/attributes_test.ts",
   "tests/fs/names_test.ts",
   "tests/handler",
+  "tests/keeper",
   "tests/layers/branch",
   "tests/layers/memory",
   "tests/metrics",

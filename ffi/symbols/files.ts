@@ -63,6 +63,10 @@ export const FILES = {
   fallocate: { parameters: ["i32", "i32", "i64", "i64"], result: "i32" },
   /** ssize_t copy_file_range(int fd_in, off_t *off_in, int fd_out, off_t *off_out, size_t size, unsigned int flags) */
   copy_file_range: { parameters: ["i32", "buffer", "i32", "buffer", "u64", "u32"], result: "i64" },
+  /** int fcntl(int fd, int op, int argument) */
+  fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  /** int dup2(int oldfd, int newfd) */
+  dup2: { parameters: ["i32", "i32"], result: "i32" },
   /** int flock(int fd, int op) */
   flock: { parameters: ["i32", "i32"], result: "i32" },
   /** int fcntl(int fd, int op, struct flock *lock) */

@@ -12,6 +12,8 @@ export const URING = {
     parameters: ["i32", "i32", "u32", "u32", "u32", "buffer", "usize"],
     result: "i32",
   },
+  /** int io_uring_register(unsigned int fd, unsigned int opcode, void *arg, unsigned int nr_args) */
+  io_uring_register: { name: "syscall", parameters: ["i32", "i32", "u32", "buffer", "u32"], result: "i32" },
   /** void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset) */
   mmap: { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "pointer" },
   /** int munmap(void *addr, size_t length) */

@@ -56,6 +56,10 @@ function describeRows({ deno, libfuse, fusermount, device, kernel, ...rest }: Fi
         : `no: ${rest.uring.reason}`,
     ],
     ["kernel passthrough", describePassthrough(rest.kernelPassthrough)],
+    [
+      "process=separate",
+      rest.separateProcess.usable ? "yes: a mount can outlive its server" : `no: ${rest.separateProcess.reason}`,
+    ],
     ["stale mounts", mounts.length === 0 ? "none" : mounts.join("\n")],
   ];
 }

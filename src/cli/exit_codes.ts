@@ -26,11 +26,11 @@ const MEANINGS: Record<keyof typeof EXIT_CODES, string> = {
   ENVIRONMENT: "this machine cannot mount: no libfuse3, or no usable /dev/fuse (see doctor)",
   MOUNTPOINT: "the mountpoint cannot be used: missing, not a directory, not permitted, already a mountpoint",
   MOUNT: "mounting or unmounting failed",
-  NOT_MOUNTED: "umount, status, reload: nothing of FUSE is mounted there",
+  NOT_MOUNTED: "umount, status, restart, reload: nothing of FUSE is mounted there",
   BUSY: "umount: the filesystem is in use",
   SOURCE: "the source cannot be used: missing, not a directory, not readable, one inside the other with the mountpoint",
   CONFIG: "the configuration has problems, all of which are printed",
-  NO_ANSWER: "status, list, reload: a mount's server hangs, is gone, or has no control socket",
+  NO_ANSWER: "status, list, restart, reload: a mount's server hangs, is gone, or has no control socket",
   UNCHANGED: "reload: something cannot change while mounted, or changing it failed; the tree is as it was",
 };
 

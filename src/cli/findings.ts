@@ -6,6 +6,7 @@ import { type MountEntry, readMountTable } from "../connection/mount_table.ts";
 import { isStale } from "../connection/mountpoint.ts";
 import { type KernelFacts, probeKernel } from "../connection/probe.ts";
 import { examineKernelPassthrough, type KernelPassthroughFindings } from "./kernel_passthrough.ts";
+import { examineSeparateProcess, type SeparateProcessFindings } from "./separate_process.ts";
 import { whyNoUring } from "../transport/uring_support.ts";
 import { type FuseDevice, inspectFuseDevice } from "./fuse_device.ts";
 
@@ -25,6 +26,7 @@ export interface Findings {
   readonly kernel: KernelFindings;
   readonly kernelPassthrough: KernelPassthroughFindings;
   readonly uring: UringFindings;
+  readonly separateProcess: SeparateProcessFindings;
   readonly staleMounts: readonly StaleMount[];
 }
 
@@ -84,6 +86,7 @@ export async function examine(source?: string): Promise<Findings> {
     kernel: { release: Deno.osRelease(), fuse: probe?.facts, uring: await readUring() },
     kernelPassthrough: await examineKernelPassthrough(probe?.backing, source),
     uring: { usable: noUring === undefined, reason: noUring },
+    separateProcess: examineSeparateProcess(probe?.facts),
     staleMounts: await findStaleMounts(),
   };
 }

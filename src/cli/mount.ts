@@ -11,7 +11,7 @@ import { planMemory, planPassthrough } from "./mount_plan.ts";
 import { NotifySocket } from "./notify_socket.ts";
 import { awaitSignal } from "./signals.ts";
 import { prepareSource } from "./source.ts";
-import { checkMachine, startSession } from "./start_session.ts";
+import { awaitEnd, checkMachine, startSession } from "./start_session.ts";
 
 /** The command. `ended` is told the exit code of a mount in the background. */
 export function mountCommand(ended: (code: number) => void): Command {
@@ -68,7 +68,8 @@ async function plan(
   const plan = source === undefined
     ? planMemory(parsed)
     : planPassthrough(await prepareSource(source, mountpoint), parsed);
-  return { plan: { ...plan, settings: { ...plan.settings, ...parsed.mount } }, mountpoint };
+  const { separate = false } = parsed;
+  return { plan: { ...plan, separate, settings: { ...plan.settings, ...parsed.mount } }, mountpoint };
 }
 
 async function planTreeMount(
@@ -102,6 +103,6 @@ export async function serve(
   console.log(`Mounted ${plan.name} at ${mountpoint.path} (pid ${Deno.pid})`);
   if (background !== undefined && !await background.leave()) return; // who called it was killed meanwhile
   notifySocket?.tell({ READY: "1", STATUS: `Serving ${plan.name} at ${mountpoint.path}` });
-  await Promise.race([session.finished, ended.signal]);
+  await Promise.race([awaitEnd(session), ended.signal]);
   notifySocket?.tell({ STOPPING: "1", STATUS: `Unmounting ${mountpoint.path}` });
 }

@@ -14,6 +14,8 @@ export interface MountPlan {
   readonly settings: MountOptions;
   /** How the tree is made as its configuration says now; undefined where no configuration says anything. */
   readonly reload?: (session: Session, request: ReloadRequest) => Promise<ReloadReport>;
+  /** Whether a process of its own is to serve, and this one only to keep the mount. */
+  readonly separate?: boolean;
 }
 
 const MEMORY = new URL("../layers/memory/module.ts", import.meta.url);

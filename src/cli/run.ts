@@ -11,6 +11,7 @@ import { listCommand } from "./list.ts";
 import { mountCommand } from "./mount.ts";
 import { systemMountCommand } from "./system_mount.ts";
 import { reloadCommand } from "./reload.ts";
+import { restartCommand } from "./restart.ts";
 import { runCommand } from "./run_program.ts";
 import { statusCommand } from "./status.ts";
 import { umountCommand } from "./umount.ts";
@@ -44,6 +45,7 @@ function makeProgram(ended: (status: number) => void): Command {
     mountCommand(ended),
     runCommand(ended),
     umountCommand(),
+    restartCommand(),
     listCommand(),
     statusCommand(),
     doctorCommand(),

@@ -3,7 +3,10 @@ import { LibraryError } from "../../ffi/library.ts";
 import { MountError } from "../connection/connection.ts";
 import { deviceDescriptor, MountpointError } from "../connection/mountpoint.ts";
 import { FsError } from "../fs/errors.ts";
-import { mount, type Session } from "../mount.ts";
+import { keep } from "../keep.ts";
+import { KeeperError } from "../keeper/kept_mount.ts";
+import { keepable } from "../kept_mount_options.ts";
+import { type KeptMount, mount, type Session } from "../mount.ts";
 import type { FailureKind } from "./exit_codes.ts";
 import { Failure } from "./failure.ts";
 import { findProblems } from "./findings.ts";
@@ -17,29 +20,56 @@ export async function checkMachine(mountpoint: string): Promise<void> {
 }
 
 /** Mounts. @throws {Failure} */
-export async function startSession(plan: MountPlan, mountpoint: string, debug: boolean): Promise<Session> {
+export async function startSession(plan: MountPlan, mountpoint: string, debug: boolean): Promise<Session | KeptMount> {
+  try {
+    return await (plan.separate ? startKept : startServed)(plan, mountpoint, debug);
+  } catch (error) {
+    throw asFailure(error);
+  }
+}
+
+/** Waits for a mount's end. @throws {Failure} when it could not go on. */
+export async function awaitEnd({ finished }: Session | KeptMount): Promise<void> {
+  try {
+    await finished;
+  } catch (error) {
+    throw asFailure(error);
+  }
+}
+
+/** This process serves. */
+async function startServed(plan: MountPlan, mountpoint: string, debug: boolean): Promise<Session> {
   const { reload } = plan;
   const live = Promise.withResolvers<Session>();
-  try {
-    const session = await mount(plan.placement, mountpoint, {
-      filesystemName: plan.name,
-      subtype: "trellis",
-      control: reload === undefined || { reload: async (request) => await reload(await live.promise, request) },
-      ...plan.settings,
-      ...debug ? { debug } : {},
-    });
-    live.resolve(session);
-    return session;
-  } catch (error) {
-    const kind = FAILURES.find(([type]) => error instanceof type)?.[1];
-    throw kind === undefined ? error : new Failure(kind, (error as Error).message, { cause: error });
-  }
+  const session = await mount(plan.placement, mountpoint, {
+    filesystemName: plan.name,
+    subtype: "trellis",
+    control: reload === undefined || { reload: async (request) => await reload(await live.promise, request) },
+    ...plan.settings,
+    ...debug ? { debug } : {},
+  });
+  live.resolve(session);
+  return session;
+}
+
+/** This process keeps the mount, and another serves. */
+async function startKept({ name, placement, settings }: MountPlan, mountpoint: string, debug: boolean) {
+  const { transport = "auto", control: _, ...options } = settings;
+  if (transport === "uring") throw new MountError("Cannot keep a mount over io_uring: use transport=device");
+  const general = { filesystemName: name, subtype: "trellis", control: true, ...debug && { debug } };
+  return await keep(keepable(placement), mountpoint, { ...general, ...options });
+}
+
+function asFailure(error: unknown): unknown {
+  const kind = FAILURES.find(([type]) => error instanceof type)?.[1];
+  return kind === undefined ? error : new Failure(kind, (error as Error).message, { cause: error });
 }
 
 const FAILURES: readonly [new (...args: never[]) => Error, FailureKind][] = [
   [LibraryError, "ENVIRONMENT"],
   [MountpointError, "MOUNTPOINT"],
   [MountError, "MOUNT"],
+  [KeeperError, "MOUNT"],
   // Of the filesystems only passthrough can fail before it serves: when it opens its source.
   [FsError, "SOURCE"],
 ];

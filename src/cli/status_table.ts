@@ -24,10 +24,12 @@ function describeMount({ mountpoint, state, waiting, report, problem }: MountSta
   ].join("\n");
 }
 
-function describeServer({ placement, transport, servers, pid, uptimeSeconds, minor }: StatusReport): string[] {
+function describeServer({ placement, transport, servers, pid, server, uptimeSeconds, minor }: StatusReport): string[] {
   return [
     `${servers} ${placement}${servers === 1 ? "" : "s"}`,
-    `pid ${pid}`,
+    ...server === undefined
+      ? [`pid ${pid}`]
+      : [`keeper ${pid}`, `server ${server.pid}`, `${server.restarts} restart${server.restarts === 1 ? "" : "s"}`],
     `up ${describeDuration(uptimeSeconds)}`,
     `FUSE 7.${minor}${transport === "uring" ? " over io_uring" : ""}`,
   ];

@@ -6,6 +6,7 @@ import { FUSE_DEV_IOC_CLONE } from "../../ffi/kernel.ts";
 import { type Libc, openLibc, openLibfuse } from "../../ffi/library.ts";
 import { addressOf, cString } from "../../ffi/memory.ts";
 import { errnoName } from "../fs/errors.ts";
+import { encodeNotification } from "../protocol/notification.ts";
 import type { Feature } from "./features.ts";
 import { agree, type Agreement, decodeInit, encodeInit, type KernelOffer } from "./handshake.ts";
 import { findMount, findMountNow } from "./mount_table.ts";
@@ -18,6 +19,7 @@ const F_SETFL = 4;
 const F_DUPFD_CLOEXEC = 1030;
 const O_NONBLOCK = 0o4000;
 const POLLIN = 1;
+const POLLERR = 8;
 
 /** The kernel queues INIT while it mounts; only a device that somebody else mounts may let it wait. */
 const INIT_DEADLINE_MILLISECONDS = 10_000;
@@ -107,15 +109,33 @@ export class Connection implements Disposable {
 
   /** As `clone`, but whoever asks closes it. */
   attach(): number {
-    const { symbols, errno } = this.#libc;
-    const clone = symbols.open(cString("/dev/fuse"), O_RDWR_CLOEXEC | O_NONBLOCK, 0);
-    const source = new Uint8Array(new Int32Array([this.device]).buffer);
-    if (clone < 0 || symbols.ioctl(clone, FUSE_DEV_IOC_CLONE, source) < 0) {
-      const reason = errnoName(errno[0]!);
-      if (clone >= 0) symbols.close(clone);
-      throw new MountError(`Cannot attach another loop to "${this.mountpoint}": ${reason}`);
-    }
-    return clone;
+    return attachTo(this.device, this.mountpoint);
+  }
+
+  /**
+   * Has the kernel send again what was read and never answered, on whichever descriptor. Nobody may be serving: what is
+   * being served would be served twice. False when the kernel cannot (Linux 6.9 brought it).
+   */
+  resend(): boolean {
+    const message = encodeNotification({ kind: "resend" });
+    return this.#libc.symbols.write(this.device, message, message.length) >= 0;
+  }
+
+  /** Whether requests wait to be read. */
+  hasPending(): boolean {
+    return (this.#events(POLLIN) & POLLIN) !== 0;
+  }
+
+  /** Whether the kernel has no use for the connection any more (fuse_dev_poll answers POLLERR). */
+  hasEnded(): boolean {
+    return (this.#events(0) & POLLERR) !== 0;
+  }
+
+  #events(wanted: number): number {
+    const events = new Int16Array(4);
+    new Int32Array(events.buffer)[0] = this.device;
+    events[2] = wanted;
+    return this.#libc.symbols.poll(new Uint8Array(events.buffer), 1, 0) > 0 ? events[3]! : 0;
   }
 
   /**
@@ -150,6 +170,23 @@ export class Connection implements Disposable {
     symbols.close(this.device);
     openLibfuse().symbols.fuse_session_destroy(this.#session);
   }
+}
+
+/**
+ * Another descriptor of the connection that `device` belongs to; whoever asks closes it.
+ *
+ * @throws {MountError} when the kernel refuses.
+ */
+export function attachTo(device: number, mountpoint: string): number {
+  const { symbols, errno } = openLibc();
+  const clone = symbols.open(cString("/dev/fuse"), O_RDWR_CLOEXEC | O_NONBLOCK, 0);
+  const source = new Uint8Array(new Int32Array([device]).buffer);
+  if (clone < 0 || symbols.ioctl(clone, FUSE_DEV_IOC_CLONE, source) < 0) {
+    const reason = errnoName(errno[0]!);
+    if (clone >= 0) symbols.close(clone);
+    throw new MountError(`Cannot attach another loop to "${mountpoint}": ${reason}`);
+  }
+  return clone;
 }
 
 /** A libfuse session without callbacks: it mounts, and never sees a request. */

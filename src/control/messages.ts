@@ -12,9 +12,21 @@ export interface Commands {
   status: { readonly given: undefined; readonly answer: StatusReport };
   /** Only of a mount whose tree a configuration describes. */
   reload: { readonly given: ReloadRequest; readonly answer: ReloadReport };
+  /** Has another server take this one's place, and says which. Only where a keeper holds the mount. */
+  restart: { readonly given: undefined; readonly answer: ServerReport };
 }
 
 export type CommandName = keyof Commands;
+
+/** How long another server may take, in milliseconds: the last one has ten seconds to end. */
+export const RESTART_DEADLINE = 30_000;
+
+/** The process that serves a mount which a keeper holds. */
+export interface ServerReport {
+  readonly pid: number;
+  /** How many there were before it. */
+  readonly restarts: number;
+}
 
 /** What a server says of its mount. */
 export interface StatusReport {
@@ -26,6 +38,8 @@ export interface StatusReport {
   /** How many loops, or isolates of a handler, serve it. */
   readonly servers: number;
   readonly pid: number;
+  /** The process that serves, when `pid` only keeps the mount, and how many there were before it. */
+  readonly server?: ServerReport;
   /** For how long it has been served. */
   readonly uptimeSeconds: number;
   /** The kernel's protocol is 7.`minor`. */

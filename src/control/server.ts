@@ -12,6 +12,7 @@ import {
   type ErrorCode,
   readRequest,
   RELOAD_DEADLINE,
+  RESTART_DEADLINE,
   VERSION,
 } from "./messages.ts";
 import { peerUid } from "./peer_credentials.ts";
@@ -30,8 +31,8 @@ export interface ControlServerOptions {
 
 const DEADLINE = 5_000;
 
-/** Milliseconds for commands that may take longer than a peer may: one opens directories and counts what is in them. */
-const LONGER: Partial<Record<CommandName, number>> = { reload: RELOAD_DEADLINE };
+/** Milliseconds for commands that may take longer than a peer may: one opens directories and counts what is in them, another starts a process. */
+const LONGER: Partial<Record<CommandName, number>> = { reload: RELOAD_DEADLINE, restart: RESTART_DEADLINE };
 
 /** Peers beyond this many at once are turned away. */
 const MAX_PEERS = 64;

@@ -64,6 +64,13 @@ export interface RequestContext {
    * `mode`, unless the filesystem asked for the feature `dont-mask`.
    */
   readonly umask: number;
+  /** The request's number, by which it is known when it comes again; 0 for what no request asked for. */
+  readonly unique: number;
+  /**
+   * Whether the request comes again, because the process that served it ended before it answered: what it asks for may
+   * have been done. Only where a keeper holds the mount, or after `Notifier.resend`.
+   */
+  readonly resent: boolean;
   /**
    * Aborted when the caller is interrupted (killed, `Ctrl-C`) and when the session ends, with an `AbortError`, and at the
    * deadline of the mount's options, with a `TimeoutError`. Made when first asked for. After it has fired, throw

@@ -14,10 +14,35 @@ export interface LoopHost<Shared = unknown> {
   readonly loops: number;
   /** For a handler beside loops (`LoopPlacement.handlers`): its number among those, from 0. Missing elsewhere. */
   readonly handler?: number;
-  /** How many workers died in this one's place before it; missing in loops. */
+  /** How many workers died in this one's place before it, or how many servers, where a keeper holds the mount. */
   readonly restarts?: number;
   /** What `prepare` returned, the same memory in every loop. */
   readonly shared: Shared;
+}
+
+/** What outlives the process that serves, where a keeper holds the mount (docs/keeper.md): the next server finds it. */
+export interface KeptState {
+  /** How many servers there were before this one. */
+  readonly restarts: number;
+  /**
+   * By loop, the request (`RequestContext.unique`) that the server before was at work on when it ended, and had not
+   * answered: it comes again.
+   */
+  readonly interrupted: readonly (number | undefined)[];
+  /** Memory that holds what the server before left in it; zeros in the first. To be asked for once. In bytes. */
+  memory(bytes: number): SharedArrayBuffer;
+  /** Where open files are kept; see `src/kept/descriptor_store.ts`. Undefined where the kernel has no place for them. */
+  readonly descriptors: KeptDescriptors | undefined;
+}
+
+/** A table of open files in the kernel; it survives a structured clone. */
+export interface KeptDescriptors {
+  /** The descriptor of the io_uring whose registered files they are. */
+  readonly ring: number;
+  /** How many there can be. */
+  readonly slots: number;
+  /** Its `struct io_uring_params`, in words. */
+  readonly parameters: readonly number[];
 }
 
 /** The exports of such a module. `options` must survive a structured clone. */
@@ -26,9 +51,10 @@ export interface FileSystemModule<Options = unknown, Shared = unknown> {
   default(options: Options, host: LoopHost<Shared>): FileSystem;
   /**
    * Called once, on the mounting side, before any loop or worker makes its filesystem: opens and allocates what all loops share
-   * (SharedArrayBuffers, descriptor numbers). What it throws fails the mount.
+   * (SharedArrayBuffers, descriptor numbers). What it throws fails the mount. `kept` is there when a keeper holds the
+   * mount.
    */
-  prepare?(options: Options, loops: number): Awaitable<Shared>;
+  prepare?(options: Options, loops: number, kept?: KeptState): Awaitable<Shared>;
   /** Called once after the last loop has ended, with what `prepare` returned. */
   release?(shared: Shared): Awaitable<void>;
   /**

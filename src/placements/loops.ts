@@ -1,6 +1,6 @@
 /** Placement "loop" of a module: each loop loads it, and answers in its own thread. */
 import type { NotifyHandler } from "../channels/notify_handler.ts";
-import type { FileSystemModule } from "../fs/module.ts";
+import type { FileSystemModule, KeptState } from "../fs/module.ts";
 import type { LimitOptions } from "../handler/limits.ts";
 import { readMetrics } from "../metrics/metrics.ts";
 import type { Server } from "../session.ts";
@@ -32,6 +32,7 @@ export async function startLoops(
   notifications: NotifyHandler,
   log: Logger,
   resources: AsyncDisposableStack,
+  kept?: KeptState,
 ): Promise<Servers> {
   checkCount(count, "loops");
   if (handlers.length > 0) checkCount(handlers.length, "handlers");
@@ -46,10 +47,11 @@ export async function startLoops(
     : resources.use(new HandlersBesideLoops({ module: href, options, handlers, loops: count, notifications, log }));
   const all = count + handlers.length;
   const { prepare, release, releaseBranch } = await import(href) as FileSystemModule;
-  const shared = await prepare?.(options, all);
+  const shared = await prepare?.(options, all, kept);
   underLoops.defer(() => release?.(shared));
+  const start = { module: href, options, shared, loops: all, ...kept && { restarts: kept.restarts } };
   await Promise.all([
-    ...loops.map((worker, loop) => worker.prepare({ module: href, options, shared, loop, loops: all })),
+    ...loops.map((worker, loop) => worker.prepare({ ...start, loop })),
     beside?.prepare(shared),
   ]);
   const { ready } = loops[0]!;

@@ -2,6 +2,11 @@
 import type { RequestContext } from "../fs/filesystem.ts";
 import type { RequestView } from "./request.ts";
 
+/** In the upper half of `unique`: the request is sent again (linux/fuse.h; the bit is the whole number's topmost). */
+const FUSE_UNIQUE_RESEND = 1 << 31;
+
+const TWO_32 = 0x1_0000_0000;
+
 /** What a context takes from the place where it is served. */
 export interface ContextHost {
   /** A buffer for the bytes of a reply. */
@@ -32,6 +37,15 @@ export class HeaderContext implements RequestContext {
     this.umask = 0;
     this.#uniqueLower = request.uniqueLower;
     this.#uniqueUpper = request.uniqueUpper;
+  }
+
+  /** Without the bit that says so, it is the number that the request came with the first time. */
+  get unique(): number {
+    return this.#uniqueLower + (this.#uniqueUpper & ~FUSE_UNIQUE_RESEND) * TWO_32;
+  }
+
+  get resent(): boolean {
+    return (this.#uniqueUpper & FUSE_UNIQUE_RESEND) !== 0;
   }
 
   get signal(): AbortSignal {

@@ -3,6 +3,7 @@ import type { Libc } from "../../ffi/library.ts";
 import { OPCODE } from "../../ffi/kernel.ts";
 import { STRUCT } from "../../ffi/structs.ts";
 import type { FileSystem } from "../fs/filesystem.ts";
+import type { Journal } from "../kept/journal.ts";
 import type { ServeSettings } from "../messages.ts";
 import type { MetricsRecorder } from "../metrics/metrics.ts";
 import { HeaderContext } from "../protocol/context.ts";
@@ -33,6 +34,8 @@ export interface LocalServerOptions {
   readonly log: Log;
   /** The ways to the handlers beside the loops. */
   readonly forwarder?: RequestForwarder | undefined;
+  /** Where a keeper finds what was done, should this process end. */
+  readonly journal?: Journal | undefined;
 }
 
 /** Serves requests by calling a filesystem whose methods must not return promises. */
@@ -46,13 +49,15 @@ export class LocalServer {
   readonly #reply: Reply;
   readonly #metrics: MetricsRecorder;
   readonly #forwarder: RequestForwarder | undefined;
+  readonly #journal: Journal | undefined;
 
-  constructor({ filesystem, settings, libc, reply, metrics, log, forwarder }: LocalServerOptions) {
+  constructor({ filesystem, settings, libc, reply, metrics, log, forwarder, journal }: LocalServerOptions) {
     const { defaults, features, debug, interrupts } = settings;
     const body = this.body = new ReplyBody(reply.body, defaults);
     this.#reply = reply;
     this.#metrics = metrics;
     this.#forwarder = forwarder;
+    this.#journal = journal;
     const never = new AbortController().signal;
     this.#context = new HeaderContext({ allocate: (size) => body.bytes.subarray(0, size), signal: () => never });
     const send: Answer = (request, length) => this.#send(request, length);
@@ -89,7 +94,9 @@ export class LocalServer {
     if (opcode === OPCODE.INTERRUPT) return this.#interruptElsewhere(request);
     // What the page cache had is for the mounting isolate, which only handlers can reach.
     if (opcode === OPCODE.NOTIFY_REPLY && this.#forwarder !== undefined) return this.#handOn(request, 0);
+    this.#journal?.begin(request.uniqueLower, request.uniqueUpper);
     void this.#dispatcher.dispatch(request, this.#context);
+    this.#journal?.end();
   }
 
   /** Hands a request on; when the handler has no room for it, later. */
@@ -108,6 +115,7 @@ export class LocalServer {
   }
 
   #send(request: RequestView, length: number): boolean {
+    this.#journal?.answer(request.uniqueLower, request.uniqueUpper, length, this.body.bytes);
     try {
       return this.#reply.send(request, length);
     } finally {

@@ -4,6 +4,7 @@ import { loopNotifier } from "../channels/channel_notifier.ts";
 import { describeThrown } from "../fs/errors.ts";
 import type { FileSystem } from "../fs/filesystem.ts";
 import type { FileSystemModule } from "../fs/module.ts";
+import { Journal } from "../kept/journal.ts";
 import type { EndReason, FromLoop, LoopServe, LoopStart, ToLoop } from "../messages.ts";
 import { MetricsRecorder } from "../metrics/metrics.ts";
 import type { Log } from "../protocol/dispatch.ts";
@@ -36,10 +37,10 @@ self.onmessage = async ({ data }) => {
   }
 };
 
-async function prepare({ module, options, loop, loops, shared }: LoopStart): Promise<void> {
+async function prepare({ module, options, loop, loops, shared, restarts }: LoopStart): Promise<void> {
   const { default: make } = await import(module) as FileSystemModule;
   place = { loop, loops };
-  filesystem = make(options, { ...place, shared });
+  filesystem = make(options, { ...place, shared, ...restarts !== undefined && { restarts } });
   const { features = [] } = filesystem;
   commands = new LoopCommandTaker({ filesystem, ...place, post: (message) => self.postMessage(message) });
   const methods = methodsOf(filesystem);
@@ -61,7 +62,8 @@ async function serve({ settings, notifications, forwarding, metrics: block, call
   const log: Log = (message, error) => self.postMessage({ kind: "log", message, detail: describeThrown(error) });
   const metrics = new MetricsRecorder(block);
   const forwarder = forwarding && new RequestForwarder(libc, forwarding, maxWrite);
-  const parts = { filesystem: filesystem!, settings, libc, metrics, log, forwarder, call };
+  const journal = settings.journal && new Journal(settings.journal, place.loop);
+  const parts = { filesystem: filesystem!, settings, libc, metrics, log, forwarder, journal, call };
   const reason = await run(parts);
   await filesystem!.destroy?.();
   self.postMessage({ kind: "ended", reason });

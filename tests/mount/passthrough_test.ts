@@ -24,6 +24,10 @@ const AS_ROOT: Record<string, Combination> = {
     options: "loops=1,no_kernel_passthrough",
     only: ["conformance"],
   },
+  "over a temporary folder, two loops in a process of their own": {
+    options: "loops=2,process=separate",
+    only: ["conformance"],
+  },
   "over tmpfs, four loops, writeback": {
     parent: "/dev/shm",
     options: "loops=4,writeback",

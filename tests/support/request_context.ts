@@ -8,6 +8,8 @@ export function requestContext(caller: Partial<RequestContext> = {}): RequestCon
     gid: 0,
     pid: 1,
     umask: 0o022,
+    unique: 2,
+    resent: false,
     signal: new AbortController().signal,
     allocate: (size) => new Uint8Array(size).fill(0xaa),
     ...caller,

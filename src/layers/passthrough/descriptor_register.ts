@@ -3,6 +3,8 @@
  * and so that the end of the mount closes whatever is left.
  */
 import { FsError } from "../../fs/errors.ts";
+import type { RequestContext } from "../../fs/filesystem.ts";
+import type { KeptFiles } from "./kept_files.ts";
 import type { SystemCalls } from "./system_calls.ts";
 
 /** What a descriptor is for. */
@@ -14,19 +16,30 @@ export const DIRECTORY = 4;
 export const LOCK_OWNER = 5;
 export const FIXTURE = 6;
 
+/** What a handle may be. */
+export const FILE_KINDS: ReadonlySet<number> = new Set([FILE, APPENDED_FILE, DIRECTORY]);
+
 export class DescriptorRegister {
+  /** Where a keeper holds the mount: what is open outlives this process. */
+  readonly kept: KeptFiles | undefined;
   readonly #kinds: Uint8Array<SharedArrayBuffer>;
   readonly #calls: SystemCalls;
 
-  constructor(kinds: SharedArrayBuffer, calls: SystemCalls) {
+  constructor(kinds: SharedArrayBuffer, calls: SystemCalls, kept?: KeptFiles) {
     this.#kinds = new Uint8Array(kinds);
     this.#calls = calls;
+    this.kept = kept;
   }
 
   /** Notes a descriptor and returns it. */
   add(descriptor: number, kind: number): number {
     this.#kinds[descriptor] = kind;
     return descriptor;
+  }
+
+  /** As {@linkcode add}, for what `request` opened and is to outlive this process. The descriptor may be another then. */
+  addOpened(descriptor: number, kind: number, { unique }: RequestContext): number {
+    return this.add(this.kept === undefined ? descriptor : this.kept.keep(descriptor, kind, unique), kind);
   }
 
   /** What a descriptor is for; 0 when it is none of ours. */
@@ -37,15 +50,14 @@ export class DescriptorRegister {
   /** Closes a descriptor. It is struck off first: another loop may get its number at once. */
   close(descriptor: number): void {
     this.#kinds[descriptor] = 0;
+    this.kept?.drop(descriptor);
     this.#calls.close(descriptor);
   }
 
   /** Closes a handle that `open`, `create` or `openDirectory` gave out. */
-  closeHandle(handle: number): void {
-    const kind = this.kindOf(handle);
-    if (kind !== FILE && kind !== APPENDED_FILE && kind !== DIRECTORY) {
-      throw new FsError("EBADF", `Handle ${handle} is not open`);
-    }
+  closeHandle(handle: number, context?: RequestContext): void {
+    if (!FILE_KINDS.has(this.kindOf(handle))) throw new FsError("EBADF", `Handle ${handle} is not open`);
+    this.kept?.release(handle, context?.unique ?? 0);
     this.close(handle);
   }
 

@@ -101,7 +101,8 @@ export function directoryOperations(loop: PassthroughLoop) {
       if (loop.typeOf(node) !== S_IFDIR) throw new FsError("ENOTDIR", "Cannot list what is no directory");
       const descriptor = descriptors.use(node, FIRST);
       identity.assume(context);
-      opened.handle = register.add(loop.reopen(descriptor, O_RDONLY | O_DIRECTORY), DIRECTORY);
+      opened.handle = register.addOpened(loop.reopen(descriptor, O_RDONLY | O_DIRECTORY), DIRECTORY, context);
+      register.kept?.setNode(opened.handle, table.cellOf(node));
       return opened;
     },
 
@@ -120,8 +121,8 @@ export function directoryOperations(loop: PassthroughLoop) {
       return read(node, handle, offset, FIRST_PIECE_PLUS, (name) => addEntry(node, name));
     },
 
-    releaseDirectory(_node: NodeId, handle: Handle): void {
-      register.closeHandle(handle);
+    releaseDirectory(_node: NodeId, handle: Handle, _flags?: number, context?: RequestContext): void {
+      register.closeHandle(handle, context);
     },
 
     synchronizeDirectory(_node: NodeId, handle: Handle, dataOnly: boolean): void {

@@ -5,7 +5,7 @@
 import type { FileSystem, NodeId, RequestContext } from "../../fs/filesystem.ts";
 import { decodeName } from "../../fs/names.ts";
 import type { PassthroughLoop } from "./passthrough_loop.ts";
-import { ENODATA, ProcPath, StringBuffer } from "./system_calls.ts";
+import { EEXIST, ENODATA, ProcPath, StringBuffer } from "./system_calls.ts";
 
 /** The kernel's limit for a value and for a list (linux/limits.h: XATTR_SIZE_MAX, XATTR_LIST_MAX). */
 const MOST = 65_536;
@@ -35,7 +35,10 @@ export function extendedAttributeOperations(loop: PassthroughLoop) {
       const file = prepare(node, context);
       const bytes = data as Uint8Array<ArrayBuffer>;
       const result = files.setxattr(file, nameBuffer.put(name), bytes, bytes.length, flags);
-      if (result < 0) throw calls.failure(`set the extended attribute "${name}"`);
+      // What comes again may have been done.
+      if (result < 0 && !(context.resent && calls.errno === EEXIST)) {
+        throw calls.failure(`set the extended attribute "${name}"`);
+      }
     },
 
     getExtendedAttribute(node: NodeId, name: string, context: RequestContext): Uint8Array | undefined {
@@ -61,7 +64,8 @@ export function extendedAttributeOperations(loop: PassthroughLoop) {
 
     removeExtendedAttribute(node: NodeId, name: string, context: RequestContext): void {
       const file = prepare(node, context);
-      if (files.removexattr(file, nameBuffer.put(name)) < 0) {
+      const result = files.removexattr(file, nameBuffer.put(name));
+      if (result < 0 && !(context.resent && calls.errno === ENODATA)) {
         throw calls.failure(`remove the extended attribute "${name}"`);
       }
     },

@@ -66,7 +66,8 @@ export class FileOpening {
     if (loop.typeOf(node) !== S_IFREG) throw new FsError("ENXIO", "Cannot open what is no regular file");
     const descriptor = loop.descriptors.use(node);
     loop.identity.assume(context);
-    return this.#register(this.#open(descriptor, flags), flags, (opened) => {
+    return this.#register(this.#open(descriptor, flags), flags, context, (opened) => {
+      this.#loop.register.kept?.setNode(opened.handle!, loop.table.cellOf(node));
       if (opened === this.#backed) this.#back(node, flags, false);
       return opened;
     });
@@ -92,6 +93,42 @@ export class FileOpening {
   }
 
   /**
+   * Opens a file that a request made, which comes again: whoever makes a file may open it as it likes, whatever mode it
+   * gave it. Somebody else's file is opened as any other.
+   */
+  openMade(node: NodeId, flags: number, context: RequestContext): Opened {
+    const loop = this.#loop;
+    const descriptor = loop.descriptors.use(node);
+    loop.look(descriptor);
+    if (loop.source.privileged && loop.status.readAttributes().uid !== context.uid) {
+      return this.open(node, flags, context);
+    }
+    const opened = loop.identity.asServer(() => this.#openWithRights(descriptor, this.flagsFor(flags)));
+    return this.#register(opened, flags, context, (opened) => {
+      loop.register.kept?.setNode(opened.handle!, loop.table.cellOf(node));
+      return opened;
+    });
+  }
+
+  /** An ordinary user that owns the file gives itself the right for a moment. */
+  #openWithRights(descriptor: number, flags: number): number {
+    const { calls, source, status, number } = this.#loop;
+    try {
+      return this.#loop.reopen(descriptor, flags);
+    } catch (error) {
+      if (!(error instanceof FsError && error.code === "EACCES")) throw error;
+    }
+    this.#loop.look(descriptor);
+    const mode = status.mode & 0o7777;
+    calls.check(calls.files.fchmodat(source.proc, number.putNumber(descriptor), mode | 0o600, 0), "open a file again");
+    try {
+      return this.#loop.reopen(descriptor, flags);
+    } finally {
+      calls.files.fchmodat(source.proc, number.putNumber(descriptor), mode, 0);
+    }
+  }
+
+  /**
    * Says which file the kernel may read and write itself: the node's own descriptor, since the handle's would keep its
    * flock(2) until the last release of the node.
    */
@@ -103,10 +140,15 @@ export class FileOpening {
   }
 
   /** Notes an open file and makes the answer of how the kernel is to treat it. When that fails, it is closed. */
-  #register<Answer>(descriptor: number, flags: number, answer: (opened: Opened) => Answer): Answer {
+  #register<Answer>(
+    opened: number,
+    flags: number,
+    context: RequestContext,
+    answer: (opened: Opened) => Answer,
+  ): Answer {
     const { register } = this.#loop;
     const appends = (flags & O_APPEND) !== 0 && !this.#loop.writeback;
-    register.add(descriptor, appends ? APPENDED_FILE : FILE);
+    const descriptor = register.addOpened(opened, appends ? APPENDED_FILE : FILE, context);
     try {
       return answer(this.#describe(descriptor, flags));
     } catch (error) {
@@ -128,9 +170,16 @@ export class FileOpening {
   }
 
   /** A file that was made and opened by one call. */
-  made(descriptor: number, flags: number, parent: number, name: StringBuffer | undefined): Created {
-    return this.#register(descriptor, flags, (opened) => {
-      const entry = this.#loop.enterOpened(descriptor, parent, name);
+  made(
+    descriptor: number,
+    flags: number,
+    parent: number,
+    name: StringBuffer | undefined,
+    context: RequestContext,
+  ): Created {
+    return this.#register(descriptor, flags, context, (opened) => {
+      const entry = this.#loop.enterOpened(opened.handle!, parent, name);
+      this.#loop.register.kept?.setNode(opened.handle!, this.#loop.table.cellOf(entry.node));
       if (opened === this.#backed) {
         this.#back(entry.node, flags, true);
         entry.attributes = this.#loop.attributesOf(this.#loop.table.cellOf(entry.node));

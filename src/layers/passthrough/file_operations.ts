@@ -6,6 +6,9 @@ import { APPENDED_FILE } from "./descriptor_register.ts";
 import type { FileOpening } from "./file_opening.ts";
 import type { PassthroughLoop } from "./passthrough_loop.ts";
 
+/** lseek(2): from the file's end. */
+const SEEK_END = 2;
+
 /** pwritev2(2): append, wherever the end is by now. */
 const RWF_APPEND = 0x10;
 
@@ -18,7 +21,15 @@ export function fileOperations(loop: PassthroughLoop, opening: FileOpening) {
   const toOffset = new BigInt64Array(1);
 
   /** Whatever end the kernel believes in, the source may have grown since. */
-  function append(handle: Handle, data: Uint8Array<ArrayBuffer>): number {
+  function append(handle: Handle, data: Uint8Array<ArrayBuffer>, context: RequestContext): number {
+    const { kept } = register;
+    if (kept !== undefined) {
+      const end = Number(files.lseek(handle, 0n, SEEK_END));
+      const before = context.resent ? kept.intended(context.unique) : undefined;
+      // What comes again has been appended there, or a part of it.
+      if (before !== undefined && before < end) return files.pwrite(handle, data, data.length, BigInt(before));
+      kept.intend(context.unique, end);
+    }
     vector[0] = addressOf(data);
     vector[1] = BigInt(data.length);
     return files.pwritev2(handle, vectorBytes, 1, -1n, RWF_APPEND);
@@ -47,7 +58,7 @@ export function fileOperations(loop: PassthroughLoop, opening: FileOpening) {
       identity.assumeForWrite(details.killPrivileges, context);
       const bytes = data as Uint8Array<ArrayBuffer>;
       const written = register.kindOf(handle) === APPENDED_FILE && !details.cached
-        ? append(handle, bytes)
+        ? append(handle, bytes, context)
         : files.pwrite(handle, bytes, bytes.length, BigInt(offset));
       if (written < 0) throw calls.failure("write a file");
       return written;

@@ -37,10 +37,12 @@ const FLOCK = { read: LOCK_SH, write: LOCK_EX, unlock: LOCK_UN };
 const TO_THE_END = 2 ** 63;
 
 // Words of a cell that is a lock owner. That of a node's descriptor is empty in it.
-const NEXT = 0;
+export const LOCK_OWNER_NEXT = 0;
+const NEXT = LOCK_OWNER_NEXT;
 const OWNER_LOW = 4;
 const OWNER_HIGH = 5;
-const OWNED = 6;
+export const LOCK_OWNER_DESCRIPTOR = 6;
+const OWNED = LOCK_OWNER_DESCRIPTOR;
 /** The handle that the owner first locked through. */
 const THROUGH = 7;
 /** Its process, for F_GETLK. */
@@ -92,10 +94,10 @@ export function lockOperations(loop: PassthroughLoop) {
   }
 
   /** The owner's descriptor, opened if it has none. */
-  function own(node: NodeId, handle: Handle, owner: bigint, pid: number): number {
+  function own(node: NodeId, handle: Handle, owner: bigint, pid: number, context: RequestContext): number {
     const owned = findOwned(node, owner);
     if (owned !== undefined) return owned;
-    const opened = register.add(openForLocks(handle), LOCK_OWNER);
+    const opened = register.addOpened(openForLocks(handle), LOCK_OWNER, context);
     const winner = table.locked(table.cellOf(node), (at) => {
       const link = findLink(at, isOwner(owner));
       if (words[link] === 0) words[link] = makeOwner(owner, opened, handle, pid);
@@ -227,10 +229,10 @@ export function lockOperations(loop: PassthroughLoop) {
       owner: bigint,
       wanted: FileLock,
       wait: boolean,
-      _context: RequestContext,
+      context: RequestContext,
     ): void {
       if (wanted.type === "unlock" && findOwned(node, owner) === undefined) return;
-      const owned = own(node, handle, owner, wanted.pid);
+      const owned = own(node, handle, owner, wanted.pid, context);
       putLock(wanted);
       try {
         calls.check(files.fcntl_lock(owned, F_OFD_SETLK, lock), "take a lock");
@@ -256,9 +258,9 @@ export function lockOperations(loop: PassthroughLoop) {
       }
     },
 
-    release(node: NodeId, handle: Handle): void {
+    release(node: NodeId, handle: Handle, _flags?: number, context?: RequestContext): void {
       disown(node, (at) => words[at + THROUGH] === handle);
-      register.closeHandle(handle);
+      register.closeHandle(handle, context);
     },
 
     flush(node: NodeId, _handle: Handle, lockOwner: bigint): void {

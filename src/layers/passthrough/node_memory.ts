@@ -23,6 +23,8 @@ export const EVICTED = 5;
 export const HAND = 6;
 /** All nodes but the root. */
 export const NODES = 7;
+/** Set when the root is in its place; for memory that a keeper holds. */
+export const MADE = 8;
 const HEADER_WORDS = 64;
 
 /** Words of hazards per loop: a cache line of its own. */
@@ -50,11 +52,28 @@ export interface NodeMemory {
 
 /** Allocates memory for `cells` cells; cell 0 is none, cell 1 the root. */
 export function allocateNodeMemory(cells: number, loops: number): NodeMemory {
-  const buckets = 1 << Math.max(6, Math.floor(Math.log2(cells)) - 4);
-  const words = HEADER_WORDS + loops * HAZARD_WORDS + buckets * BUCKET_WORDS + cells * CELL;
-  const buffer = new SharedArrayBuffer(alignCells(words) * 4);
-  new Int32Array(buffer)[HIGH_WATER] = 2;
-  return { buffer, loops, buckets, cells };
+  return placeNodeMemory(new SharedArrayBuffer(nodeMemorySize(cells, loops)), cells, loops);
+}
+
+/** How many bytes {@linkcode placeNodeMemory} needs. */
+export function nodeMemorySize(cells: number, loops: number): number {
+  return (originOf(loops, bucketsFor(cells)) + cells * CELL) * 4;
+}
+
+/** Divides memory, which may have a server's nodes in it already. */
+export function placeNodeMemory(buffer: SharedArrayBuffer, cells: number, loops: number): NodeMemory {
+  const words = new Int32Array(buffer);
+  if (words[HIGH_WATER] === 0) words[HIGH_WATER] = 2;
+  return { buffer, loops, buckets: bucketsFor(cells), cells };
+}
+
+function bucketsFor(cells: number): number {
+  return 1 << Math.max(6, Math.floor(Math.log2(cells)) - 4);
+}
+
+/** The first word of cell 0. */
+function originOf(loops: number, buckets: number): number {
+  return alignCells(HEADER_WORDS + loops * HAZARD_WORDS + buckets * BUCKET_WORDS);
 }
 
 function alignCells(words: number): number {
@@ -84,7 +103,7 @@ export class Cells {
     this.loops = memory.loops;
     this.#capacity = memory.cells;
     this.#buckets = HEADER_WORDS + memory.loops * HAZARD_WORDS;
-    this.#origin = this.words.length - memory.cells * CELL;
+    this.#origin = originOf(memory.loops, memory.buckets);
   }
 
   /** The first word of a cell. */
@@ -100,6 +119,13 @@ export class Cells {
   /** The first hazard word of a loop. */
   hazards(loop: number): number {
     return HEADER_WORDS + loop * HAZARD_WORDS;
+  }
+
+  /** Empties all buckets, hazards and the list of free cells, and opens all locks. Nobody may be using them. */
+  clearAll(): void {
+    this.words.fill(0, HEADER_WORDS, this.#origin);
+    this.words[FREE_LOCK] = 0;
+    this.words[FREE_HEAD] = 0;
   }
 
   /** Takes a cell. Its words are what its last owner left. */
@@ -168,6 +194,11 @@ export class Cells {
       length += piece;
     }
     return length;
+  }
+
+  /** Calls `visit` with each cell of a chain of {@linkcode store}. */
+  eachPiece(first: number, visit: (cell: number) => void): void {
+    for (let cell = first; cell !== 0; cell = this.words[this.at(cell) + NEXT_PIECE]!) visit(cell);
   }
 
   /** Gives back a chain of {@linkcode store}. */

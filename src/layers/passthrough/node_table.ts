@@ -82,6 +82,21 @@ export class NodeTable {
     this.words[NODES] = 0;
   }
 
+  /** Whether the root is the directory with this key. */
+  isRoot(key: FileKey): boolean {
+    return this.#hasKey(this.cells.at(ROOT), key);
+  }
+
+  /** Puts a node that is to be found by its key into its bucket's chain. For recovery, while nobody else uses the table. */
+  chain(cell: number): void {
+    const { words } = this;
+    const at = this.cells.at(cell);
+    if ((words[at + STATE]! & HASHED) === 0) return;
+    const bucket = this.lockOf(cell);
+    words[at + NEXT] = words[bucket + 1]!;
+    words[bucket + 1] = cell;
+  }
+
   /** The cell of a node. @throws {FsError} ESTALE for one that has been forgotten. */
   cellOf(node: NodeId): number {
     const cell = node & (PLACES - 1);

@@ -8,6 +8,7 @@ import { DescriptorRegister, NODE } from "./descriptor_register.ts";
 import { Descriptors, FIRST } from "./descriptors.ts";
 import { FileStatus, STATX_MASK } from "./file_status.ts";
 import { Identity } from "./identity.ts";
+import { KeptFiles } from "./kept_files.ts";
 import { KernelPassthrough } from "./kernel_passthrough.ts";
 import { NodeTable, PINNED, ROOT, STATE, TYPE } from "./node_table.ts";
 import type { CheckedOptions } from "./options.ts";
@@ -52,9 +53,10 @@ export class PassthroughLoop {
     this.options = options;
     this.source = source;
     this.table = new NodeTable(source.nodes);
-    this.register = new DescriptorRegister(source.register, this.calls);
+    const kept = source.kept && new KeptFiles(source.kept, this.calls, loop);
+    this.register = new DescriptorRegister(source.register, this.calls, kept);
     this.identity = new Identity(this.calls, source.privileged);
-    this.#places = new Places(this.table, this.calls, source.handles);
+    this.#places = new Places(this.table, this.calls, source.handles, kept !== undefined);
     this.status = new FileStatus(source.device);
     this.descriptors = new Descriptors({
       ...{ table: this.table, places: this.#places, register: this.register, calls: this.calls },
@@ -190,6 +192,15 @@ export class PassthroughLoop {
     const result = call();
     if (result >= 0 || (this.calls.errno !== EMFILE && this.calls.errno !== ENFILE)) return result;
     return this.descriptors.makeRoom() ? call() : result;
+  }
+
+  /** The inode number that a name leads to; 0 when there is none. */
+  inodeOf(directory: number, name: Uint8Array<ArrayBuffer>): number {
+    const flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
+    const result = this.calls.files.statx(directory, name, flags, STATX_MASK, this.status.buffer);
+    if (result < 0) return 0;
+    const { inodeLow, inodeHigh } = this.status.readKey();
+    return (inodeLow >>> 0) + (inodeHigh >>> 0) * 0x1_0000_0000;
   }
 
   /** `S_IFMT` of a node. */

@@ -10,7 +10,7 @@
 import { FsError } from "../../fs/errors.ts";
 import { O_CLOEXEC, O_NOFOLLOW, O_PATH } from "../../fs/flags.ts";
 import { type FileStatus, STATX_MASK } from "./file_status.ts";
-import { LIVE, MOUNT, type NodeTable, PINNED, PLACE, STATE } from "./node_table.ts";
+import { FD, LIVE, MOUNT, type NodeTable, PINNED, PLACE, STATE } from "./node_table.ts";
 import {
   AT_EMPTY_PATH,
   AT_NO_AUTOMOUNT,
@@ -58,13 +58,16 @@ export class Places {
   readonly #table: NodeTable;
   readonly #calls: SystemCalls;
   readonly #handles: HandleSupport | undefined;
+  readonly #keeps: boolean;
   /** A place on its way to or from shared memory. */
   readonly #place = new Uint8Array(PARENT + 4096);
   readonly #parent = new DataView(this.#place.buffer);
   readonly #handle = new Uint8Array(this.#place.buffer, PARENT, HANDLE_HEADER + HANDLE_MOST);
   readonly #payload = new Uint8Array(this.#place.buffer, PARENT);
 
-  constructor(table: NodeTable, calls: SystemCalls, handles: HandleSupport | undefined) {
+  /** `keeps`: the next server has to find all nodes by their places, so that handles are not left for later. */
+  constructor(table: NodeTable, calls: SystemCalls, handles: HandleSupport | undefined, keeps: boolean) {
+    this.#keeps = keeps;
     this.#table = table;
     this.#calls = calls;
     this.#handles = handles;
@@ -78,8 +81,15 @@ export class Places {
 
   /** A lookup found the node in `parent` as the C string `name`. Called for new nodes and for pinned ones. */
   remember(cell: number, parent: number, name: Uint8Array, length: number): void {
-    const place = this.byHandle(cell) ? 0 : this.#storeName(parent, name, length);
+    const place = this.byHandle(cell) ? this.#keepHandle(cell) : this.#storeName(parent, name, length);
     this.replace(cell, place, true);
+  }
+
+  /** A pinned node has its descriptor. */
+  #keepHandle(cell: number): number {
+    const { words, cells } = this.#table;
+    const at = cells.at(cell);
+    return this.#keeps && words[at + PLACE] === 0 && words[at + FD] !== 0 ? this.storeHandle(words[at + FD]! - 1) : 0;
   }
 
   #storeName(parent: number, name: Uint8Array, length: number): number {

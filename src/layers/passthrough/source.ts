@@ -1,12 +1,15 @@
 /** Opens what a passthrough mount shows and what its loops share. */
 import { FsError } from "../../fs/errors.ts";
+import type { KeptState } from "../../fs/module.ts";
 import { O_CLOEXEC, O_DIRECTORY, O_PATH, O_RDONLY } from "../../fs/flags.ts";
 import { DescriptorRegister, FIXTURE, NODE } from "./descriptor_register.ts";
-import { FileStatus, STATX_MASK } from "./file_status.ts";
+import { type FileKey, FileStatus, STATX_MASK } from "./file_status.ts";
 import { CAP_SYS_ADMIN, inFirstUserNamespace, wantsKernelPassthrough } from "./kernel_passthrough.ts";
 import { makeLockWaits } from "./lock_waits.ts";
-import { allocateNodeMemory, type NodeMemory } from "./node_memory.ts";
-import { NodeTable } from "./node_table.ts";
+import { type KeptFilesMemory, keptFilesSize } from "./kept_files.ts";
+import { allocateNodeMemory, EVICTED, MADE, type NodeMemory, nodeMemorySize, placeNodeMemory } from "./node_memory.ts";
+import { NodeTable, ROOT } from "./node_table.ts";
+import { rebuildNodes, type Recovery, takeBackFiles } from "./recovery.ts";
 import type { CheckedOptions } from "./options.ts";
 import { type HandleSupport, makeHandleBuffer, readHandle } from "./places.ts";
 import { AT_EMPTY_PATH, AT_FDCWD, EMPTY, StringBuffer, SystemCalls } from "./system_calls.ts";
@@ -28,6 +31,8 @@ export interface Source {
   readonly kernelPassthrough: boolean;
   readonly handles: HandleSupport | undefined;
   readonly maxDescriptors: number;
+  /** Where open files are that outlive this process; only where a keeper holds the mount. */
+  readonly kept: KeptFilesMemory | undefined;
   /** Who waits for whose lock (see `LockWaits`). */
   readonly lockWaits: SharedArrayBuffer;
 }
@@ -36,12 +41,15 @@ export interface Source {
 const RLIMIT_NOFILE = 7;
 const MOST_DESCRIPTORS = 1 << 20;
 
+/** The first number of a kept file's descriptor: above all that a process opens for itself, but for nodes. */
+const KEPT_BASE = 1 << 16;
+
 /** Bits of CapEff (linux/capability.h). */
 const CAP_SETGID = 6n;
 const CAP_SETUID = 7n;
 
 /** Opens the source. What stands in the way is an error that says what to do. */
-export function openSource(options: CheckedOptions, loops: number): Source {
+export function openSource(options: CheckedOptions, loops: number, state?: KeptState): Source {
   const calls = new SystemCalls();
   const limit = raiseDescriptorLimit(calls);
   const buffer = new SharedArrayBuffer(limit);
@@ -57,22 +65,64 @@ export function openSource(options: CheckedOptions, loops: number): Source {
     );
     const readable = openReadable(calls, register, options.source);
     const { key } = readStatus(calls, root);
-    const nodes = allocateNodeMemory(options.maxNodes, loops);
-    new NodeTable(nodes).adoptRoot(key, root);
+    const { nodes, kept } = state === undefined
+      ? { nodes: allocateNodeMemory(options.maxNodes, loops), kept: undefined }
+      : placeKept(state, { cells: options.maxNodes, loops, limit });
+    const table = new NodeTable(nodes);
+    if (state === undefined || table.words[MADE] === 0) table.adoptRoot(key, root);
+    else recover({ calls, register, table, kept: kept!, interrupted: state.interrupted, proc }, key, root);
+    if (kept !== undefined) {
+      // An attempt that never ends, to take a descriptor away: from here on every node's place is kept up to date.
+      Atomics.add(table.words, EVICTED, 1);
+      table.words[MADE] = 1;
+    }
     const capabilities = effectiveCapabilities(calls);
     const privileged = capabilities.has(CAP_SETGID) && capabilities.has(CAP_SETUID);
     return {
-      ...{ nodes, register: buffer, proc, readable, privileged, device: key.device, mount: key.mount },
+      ...{ nodes, kept, register: buffer, proc, readable, privileged, device: key.device, mount: key.mount },
       kernelPassthrough: wantsKernelPassthrough(options) && privileged && capabilities.has(CAP_SYS_ADMIN) &&
         inFirstUserNamespace(),
       handles: privileged ? findHandleSupport(calls, root, readable, key.mount) : undefined,
-      maxDescriptors: options.maxDescriptors ?? limit >> 1,
+      maxDescriptors: Math.min(options.maxDescriptors ?? limit >> 1, kept === undefined ? Infinity : kept.base >> 1),
       lockWaits: makeLockWaits(),
     };
   } catch (error) {
     register.closeAll();
     throw error;
   }
+}
+
+/** Kept memory, divided: the nodes, then what is open. @throws {FsError} EOPNOTSUPP where open files cannot be kept. */
+function placeKept(
+  state: KeptState,
+  { cells, loops, limit }: { cells: number; loops: number; limit: number },
+): { nodes: NodeMemory; kept: KeptFilesMemory } {
+  const { descriptors } = state;
+  if (descriptors === undefined) {
+    throw new FsError(
+      "EOPNOTSUPP",
+      "Cannot keep open files for another server: that takes io_uring of Linux 6.8 (see kernel.io_uring_disabled)",
+    );
+  }
+  const at = nodeMemorySize(cells, loops);
+  const buffer = state.memory(at + keptFilesSize(loops, descriptors.slots));
+  const base = Math.min(KEPT_BASE, limit >> 1);
+  const slots = Math.min(descriptors.slots, limit - base);
+  return {
+    nodes: placeNodeMemory(buffer, cells, loops),
+    kept: { buffer, at, loops, base, descriptors: { ...descriptors, slots } },
+  };
+}
+
+/** Takes over what the server before had. @throws {FsError} ESTALE when the source is another directory by now. */
+function recover(recovery: Recovery, key: FileKey, root: number): void {
+  const { table } = recovery;
+  if (!table.isRoot(key)) {
+    throw new FsError("ESTALE", "Cannot go on: another directory has the source's path now (ESTALE); mount it anew");
+  }
+  rebuildNodes(table);
+  table.reopen(ROOT, root);
+  takeBackFiles(recovery);
 }
 
 /** Closes everything that the mount still holds. */

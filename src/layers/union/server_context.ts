@@ -8,6 +8,8 @@ export function asServer(context: RequestContext): RequestContext {
     gid: 0,
     pid: context.pid,
     umask: 0,
+    unique: context.unique,
+    resent: context.resent,
     get signal() {
       return context.signal;
     },

@@ -73,6 +73,14 @@ class MappedContext implements RequestContext {
     this.umask = context.umask;
   }
 
+  get unique(): number {
+    return this.#context.unique;
+  }
+
+  get resent(): boolean {
+    return this.#context.resent;
+  }
+
   get signal(): AbortSignal {
     return this.#context.signal;
   }

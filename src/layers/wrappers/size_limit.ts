@@ -18,7 +18,7 @@ const UNSEEN: ReadonlySet<string> = new Set(["atomic-o-trunc", "passthrough"]);
 
 /** Who asks when nobody does. */
 const SERVER: RequestContext = {
-  ...{ uid: 0, gid: 0, pid: 0, umask: 0 },
+  ...{ uid: 0, gid: 0, pid: 0, umask: 0, unique: 0, resent: false },
   signal: new AbortController().signal,
   allocate: (size) => new Uint8Array(size),
 };

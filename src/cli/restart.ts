@@ -1,0 +1,43 @@
+/** `restart`: another server for a mount that a keeper holds, of another release say, while programs use the mount. */
+import { ask } from "../control/client.ts";
+import { ControlError, RESTART_DEADLINE, type ServerReport } from "../control/messages.ts";
+import { findSockets, socketName } from "../control/socket_files.ts";
+import { Command } from "../deps.ts";
+import { Failure } from "./failure.ts";
+import { locateMountpoint } from "./mount_status.ts";
+
+/** The command. */
+export function restartCommand(): Command {
+  return new Command("restart")
+    .summary("replace the server of a mount, while it is used")
+    .description(
+      "Have another process serve the mount at MOUNTPOINT, which was mounted with -o process=separate: the code may be " +
+        "newer by now. Programs that use the mount notice a pause. Returns when the new one serves.",
+    )
+    .argument("<mountpoint>", "where it is mounted")
+    .action((path: string) => restart(path));
+}
+
+async function restart(path: string): Promise<void> {
+  const mountpoint = await locateMountpoint(path);
+  const socket = (await findSockets()).find((socket) =>
+    socket.path.endsWith(`/${socketName(socket.connection, mountpoint)}`)
+  );
+  if (socket === undefined) {
+    throw new Failure(
+      "NOT_MOUNTED",
+      `Cannot restart the server of ${path}: no mount of Trellis there has a control socket`,
+    );
+  }
+  try {
+    const { pid, restarts } = await ask(socket.path, "restart", RESTART_DEADLINE) as ServerReport;
+    console.log(`Server ${pid} serves ${mountpoint} (restart ${restarts})`);
+  } catch (error) {
+    if (!(error instanceof ControlError)) throw error;
+    if (error.code === "command") {
+      throw new Failure("MOUNT", `Cannot restart the server of ${path}: it was mounted without -o process=separate`);
+    }
+    const kind = error.code === "gone" || error.code === "silent" ? "NO_ANSWER" : "MOUNT";
+    throw new Failure(kind, `Cannot restart the server of ${path}: ${error.message}`, { cause: error });
+  }
+}

@@ -1,0 +1,45 @@
+/** Opens the control socket of a mount, without which a mount is worth having too. */
+import {
+  readReloadRequest,
+  type ReloadReport,
+  type ReloadRequest,
+  type ServerReport,
+  type StatusReport,
+} from "./messages.ts";
+
+/** Which mount it is, and what else there is to say of it. */
+export interface ControlledMount {
+  readonly mountpoint: string;
+  /** As the mount table has it; undefined for one that is not in this process's table. */
+  readonly mountedDevice: string | undefined;
+  describe(): Description | Promise<Description>;
+  /** Where a keeper holds the mount. */
+  restart?(): Promise<ServerReport>;
+  /** Where a configuration describes the tree. */
+  reload?(request: ReloadRequest): Promise<ReloadReport>;
+}
+
+type Description = Omit<StatusReport, "mountpoint" | "pid" | "uptimeSeconds">;
+
+/** Answers on the mount's control socket for as long as `resources` live. What fails is a log line. */
+export async function openControl(
+  { mountpoint, mountedDevice, describe, restart, reload }: ControlledMount,
+  log: (message: string, detail: string) => void,
+  resources: AsyncDisposableStack,
+): Promise<void> {
+  const begun = performance.now();
+  const uptimeSeconds = () => (performance.now() - begun) / 1000;
+  const status = async () => ({ mountpoint, pid: Deno.pid, uptimeSeconds: uptimeSeconds(), ...await describe() });
+  try {
+    // Loaded only here: it brings in Node's sockets, which a mount without it need not wait for.
+    const { listenForMount } = await import("./listen.ts");
+    const commands = {
+      status,
+      ...restart && { restart },
+      ...reload && { reload: (given: unknown) => reload(readReloadRequest(given)) },
+    };
+    resources.use(await listenForMount(mountpoint, mountedDevice, commands));
+  } catch (error) {
+    log(`There is no control socket for ${mountpoint}, so "status" will not know it`, String(error));
+  }
+}

@@ -1,0 +1,56 @@
+/** Keeps a mount in this process, and has another one serve it. */
+import { deviceDescriptor, prepareMountpoint } from "./connection/mountpoint.ts";
+import { openControl } from "./control/open_control.ts";
+import { unwrapFailure } from "./keeper/failure.ts";
+import { Keeper } from "./keeper/keeper.ts";
+import { keepable, type KeptMountOptions } from "./kept_mount_options.ts";
+import { libfuseOptions, logToStandardError, replyDefaults } from "./mount_options.ts";
+import type { LoopPlacement } from "./placements/loops.ts";
+import { checkCount } from "./placements/placement.ts";
+import { MOST_RESTARTS } from "./threads/restart_budget.ts";
+
+/** Longer than a disk takes for what is asked of it at a time, but on a very bad day; in seconds. */
+const HANG_TIMEOUT = 120;
+
+/**
+ * Mounts, and returns when a server serves. This process must have nothing of the mount open, then or later: no file,
+ * and no program started there (see `Keeper`). `mount` starts a process for this that has nothing else to do.
+ *
+ * @throws as `mount` does.
+ */
+export async function keep(
+  filesystem: LoopPlacement,
+  mountpoint: string,
+  options: Omit<KeptMountOptions, "process">,
+): Promise<Keeper> {
+  const { module, options: moduleOptions, loops = 1 } = keepable(filesystem);
+  checkCount(loops, "loops");
+  if (deviceDescriptor(mountpoint) !== undefined) {
+    throw new TypeError(`Cannot keep ${mountpoint}: a mount is kept by who mounts it`);
+  }
+  const { debug = false, log = logToStandardError, restarts = MOST_RESTARTS, hangTimeout = HANG_TIMEOUT } = options;
+  const keeper = await unwrapFailure(Keeper.start({
+    mountpoint: await prepareMountpoint(mountpoint),
+    mountOptions: libfuseOptions(options),
+    module: String(module),
+    options: moduleOptions,
+    defaults: replyDefaults(options),
+    ...{ loops, debug, log, restarts, hangTimeout },
+  }));
+  if (options.control === true) await controlKeeper(keeper, loops, log);
+  return keeper;
+}
+
+async function controlKeeper(keeper: Keeper, loops: number, log: NonNullable<KeptMountOptions["log"]>): Promise<void> {
+  const { mountpoint, mountedDevice } = keeper.connection;
+  const facts = { placement: "loop", transport: "device", servers: loops, minor: keeper.minor } as const;
+  const features = [...keeper.features];
+  const describe = async () => ({ ...facts, features, server: keeper.server, operations: await keeper.metrics() });
+  const resources = new AsyncDisposableStack();
+  const restart = async () => {
+    await keeper.restart();
+    return keeper.server;
+  };
+  await openControl({ mountpoint, mountedDevice, describe, restart }, log, resources);
+  void keeper.finished.catch(() => {}).finally(() => resources.disposeAsync());
+}

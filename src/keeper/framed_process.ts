@@ -1,0 +1,148 @@
+/**
+ * A process of ours that is asked and answers in frames (`src/control/frames.ts`), on its standard input and output, and
+ * that may die: a server as its keeper sees it, or a keeper as the library does.
+ */
+import { openLibc } from "../../ffi/library.ts";
+import { encodeFrame, FrameDecoder } from "../control/frames.ts";
+import { type Failed, ProcessFailure } from "./failure.ts";
+import { readMessage } from "./messages.ts";
+
+// fcntl.h
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
+
+/** The process is gone, which another may make good. */
+export class ProcessLost extends Error {
+  override readonly name = "ProcessLost";
+}
+
+/** What is started, and who hears of it. */
+export interface FramedProcessOptions<From> {
+  /** What it is, for people, as in "The server". */
+  readonly title: string;
+  readonly entry: URL;
+  /** Descriptors that it inherits under their numbers. */
+  readonly descriptors: readonly number[];
+  /** The kinds of message that it may send. */
+  readonly kinds: readonly string[];
+  /** Hears what answers no question. */
+  readonly onMessage: (message: From) => void;
+}
+
+/** `To` is what it is told, `From` what it says. */
+export class FramedProcess<To, From extends { readonly kind: string }> {
+  readonly #options: FramedProcessOptions<From>;
+  readonly #child: Deno.ChildProcess;
+  readonly #input: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
+  /** Who waits for an answer of a kind, in the order of the questions. */
+  readonly #waiting = new Map<string, PromiseWithResolvers<From>[]>();
+  /** Set when what it said could not be understood. */
+  #garbled: unknown;
+  /** Resolves to how it ended, in words, when the process is gone and all that it said was heard. */
+  readonly ended: Promise<string>;
+
+  constructor(options: FramedProcessOptions<From>) {
+    this.#options = options;
+    this.#child = inheriting(options.descriptors, () => spawn(options.entry));
+    this.#input = this.#child.stdin.getWriter();
+    this.#input.closed.catch(() => {});
+    this.ended = this.#end(this.#hear());
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /** Asks, and waits for the answer of this kind. @throws {ProcessFailure} what it says failed. @throws {ProcessLost} */
+  async ask<Kind extends From["kind"]>(message: To, kind: Kind): Promise<Extract<From, { kind: Kind }>> {
+    const pending = Promise.withResolvers<From>();
+    pending.promise.catch(() => {});
+    this.#waiting.getOrInsertComputed(kind, () => []).push(pending);
+    await this.tell(message);
+    return await pending.promise as Extract<From, { kind: Kind }>;
+  }
+
+  /** Says something that has no answer. @throws {ProcessLost} */
+  async tell(message: To): Promise<void> {
+    try {
+      await this.#input.write(encodeFrame(message));
+    } catch (error) {
+      throw new ProcessLost(`${this.#options.title} (pid ${this.pid}) is gone`, { cause: error });
+    }
+  }
+
+  kill(signal: Deno.Signal = "SIGKILL"): void {
+    try {
+      this.#child.kill(signal);
+    } catch (error) {
+      // It has ended meanwhile.
+      if (!(error instanceof TypeError || error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+
+  /** Lets the process that started it end first. */
+  unref(): void {
+    this.#child.unref();
+  }
+
+  async #hear(): Promise<void> {
+    const decoder = new FrameDecoder();
+    try {
+      for await (const piece of this.#child.stdout) {
+        for (const value of decoder.push(piece)) this.#take(value);
+      }
+    } catch (error) {
+      // What it says cannot be understood any more, so it is as good as dead.
+      this.#garbled = error;
+      this.kill();
+    }
+  }
+
+  #take(value: unknown): void {
+    const message = readMessage(value, this.#options.kinds) as From | Failed;
+    if (message.kind === "failed") return this.#fail(new ProcessFailure(message as Failed));
+    const pending = this.#waiting.get(message.kind)?.shift();
+    if (pending === undefined) this.#options.onMessage(message as From);
+    else pending.resolve(message as From);
+  }
+
+  async #end(heard: Promise<void>): Promise<string> {
+    const { code, signal } = await this.#child.status;
+    await heard;
+    const how = this.#garbled === undefined
+      ? signal ?? `exit code ${code}`
+      : `ended for what it said: ${this.#garbled}`;
+    this.#fail(new ProcessLost(`${this.#options.title} (pid ${this.pid}) ended: ${how}`));
+    await this.#input.abort().catch(() => {});
+    return how;
+  }
+
+  #fail(error: Error): void {
+    for (const { reject } of [...this.#waiting.values()].flat()) reject(error);
+    this.#waiting.clear();
+  }
+}
+
+function spawn(entry: URL): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-lock", "--quiet", entry.href],
+    // Deno starts no program where the user may not enter the current folder, such as one in root's home.
+    cwd: "/",
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "inherit",
+    // Ctrl-C is for whoever mounted, who ends the others when the mount is gone.
+    detached: true,
+  }).spawn();
+}
+
+/** Runs `start` while `descriptors` pass to new processes. Nothing else of this thread can start one meanwhile. */
+function inheriting<Result>(descriptors: readonly number[], start: () => Result): Result {
+  const { symbols } = openLibc();
+  for (const descriptor of descriptors) symbols.fcntl(descriptor, F_SETFD, 0);
+  try {
+    return start();
+  } finally {
+    for (const descriptor of descriptors) symbols.fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+  }
+}

@@ -1,0 +1,306 @@
+/**
+ * The keeper: mounts, answers INIT, and holds the connection's descriptors, from which a server process reads requests.
+ * It never serves one and never loads the filesystem's module, so that no fault of a filesystem reaches it. When the
+ * server dies, a new one gets the same descriptors, and the kernel is asked to send again what was not answered.
+ *
+ * Requests belong to the descriptor that they were read from and end with it (fuse_dev_release in fs/fuse/dev.c). That is
+ * why the keeper makes all of them, the clones too, before there is a server.
+ *
+ * The process that this runs in must have nothing of the mount open. It starts servers by fork and exec; exec closes the
+ * copies of open files, and closing one asks the mount's server, which is the process being started: both would wait for
+ * ever.
+ */
+import { Connection } from "../connection/connection.ts";
+import { type Feature, wantedFeatures } from "../connection/features.ts";
+import type { Agreement, KernelOffer } from "../connection/handshake.ts";
+import { closeKeptState, createKeptState, keptDescriptorsOf } from "../kept/kept_state.ts";
+import type { Metrics } from "../metrics/metrics.ts";
+import type { ReplyDefaults } from "../protocol/reply.ts";
+import { RestartBudget } from "../threads/restart_budget.ts";
+import { FramedProcess, ProcessLost } from "./framed_process.ts";
+import { readSlots, sendLastAnswers } from "./recovery.ts";
+import { HangWatch } from "./hang_watch.ts";
+import { KeeperError, type KeptMount, type ServerState } from "./kept_mount.ts";
+import { ProcessFailure } from "./failure.ts";
+import { FROM_SERVER, type FromServer, type ToServer, VERSION } from "./messages.ts";
+
+/** How long an unmounted server may take to end, in milliseconds; then it is told to, and after as long again killed. */
+const GRACE_MILLISECONDS = 1_000;
+
+/** How long a server that was told to stop may go on with what it serves, in milliseconds; then it is killed. */
+const STOP_MILLISECONDS = 10_000;
+
+/** The least time in seconds that a server has to get ready: a process has to begin, on a machine that may be busy. */
+const READY_SECONDS = 30;
+
+/** What is kept. */
+export interface KeeperOptions {
+  /** An absolute path that may be mounted on. */
+  readonly mountpoint: string;
+  /** The mount's options, as `Connection.mount` takes them. */
+  readonly mountOptions: readonly string[];
+  /** The filesystem's module, and what it is given: what JSON can say. */
+  readonly module: string;
+  readonly options: unknown;
+  readonly loops: number;
+  readonly defaults: ReplyDefaults;
+  readonly debug: boolean;
+  /** How many servers that died are replaced within a minute. */
+  readonly restarts: number;
+  /** Seconds after which a server counts as hung. */
+  readonly hangTimeout: number;
+  readonly log: (message: string, detail: string) => void;
+}
+
+const SERVER = new URL("../workers/server.ts", import.meta.url);
+
+type ServerProcess = FramedProcess<ToServer, FromServer>;
+
+export class Keeper implements KeptMount {
+  readonly mountpoint: string;
+  readonly keeper = Deno.pid;
+  readonly finished: Promise<void>;
+  /** Told when another server serves. */
+  onServer: (server: ServerState) => void = () => {};
+  readonly connection: Connection;
+  readonly #options: KeeperOptions;
+  readonly #devices: readonly number[];
+  readonly #budget: RestartBudget;
+  readonly #kept = createKeptState();
+  #server: ServerProcess;
+  /** What the loops of the last server were at work on when it ended. */
+  #interrupted: (number | null)[] = [];
+  #offer: KernelOffer | undefined;
+  #agreement: Agreement | undefined;
+  #serving = Promise.withResolvers<void>();
+  /** Whether that has been resolved. */
+  #isServing = false;
+  /** How many servers there were before this one. */
+  #restarts = 0;
+  /** Why the server ends, when it said so; a crash says nothing. */
+  #stopping: "unmounted" | "aborted" | "stopped" | undefined;
+  /** Set by who wants the mount to end. */
+  #ending = false;
+  /** Set by who wants another server, and not by one that died. */
+  #replacing = false;
+
+  private constructor(options: KeeperOptions) {
+    this.#options = options;
+    this.mountpoint = options.mountpoint;
+    this.#budget = new RestartBudget(options.restarts);
+    this.connection = Connection.mount(options.mountpoint, options.mountOptions);
+    const { device } = this.connection;
+    this.#devices = [device, ...Array.from({ length: options.loops - 1 }, () => this.connection.clone())];
+    this.#server = this.#spawn();
+    this.finished = this.#keep();
+    // Awaiting `finished` is the caller's choice.
+    this.finished.catch(() => {});
+  }
+
+  /**
+   * Mounts, and returns when a server serves.
+   *
+   * @throws {MountError} @throws {ProcessFailure} what the module threw. @throws {KeeperError} when no server would live.
+   */
+  static async start(options: KeeperOptions): Promise<Keeper> {
+    const keeper = new Keeper(options);
+    await Promise.race([keeper.#serving.promise, keeper.finished]);
+    return keeper;
+  }
+
+  get features(): ReadonlySet<Feature> {
+    return this.#agreement!.features;
+  }
+
+  get kernelFeatures(): ReadonlySet<Feature> {
+    return this.#offer!.features;
+  }
+
+  get minor(): number {
+    return this.#agreement!.minor;
+  }
+
+  get server(): ServerState {
+    return { pid: this.#server.pid, restarts: this.#restarts };
+  }
+
+  async metrics(): Promise<Metrics> {
+    await this.#whileServing();
+    const { operations } = await this.#server.ask({ kind: "status" }, "status");
+    return operations;
+  }
+
+  async invalidate(node: number): Promise<void> {
+    await this.#whileServing();
+    await this.#server.tell({ kind: "invalidate", node });
+  }
+
+  async restart(): Promise<void> {
+    await this.#whileServing();
+    this.#replacing = true;
+    this.#serveNoMore();
+    const server = this.#server;
+    const late = setTimeout(() => server.kill(), STOP_MILLISECONDS);
+    try {
+      await server.tell({ kind: "stop" }).catch(() => {});
+      await this.#whileServing();
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
+  async unmount(): Promise<void> {
+    this.#ending = true;
+    await this.connection.unmount();
+    const grace = setTimeout(() => void this.#server.tell({ kind: "stop" }).catch(() => {}), GRACE_MILLISECONDS);
+    const last = setTimeout(() => this.#server.kill(), 2 * GRACE_MILLISECONDS);
+    // Why it could not go on is for `finished` to say.
+    await this.finished.catch(() => {});
+    clearTimeout(grace);
+    clearTimeout(last);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.unmount();
+  }
+
+  /** Waits for a server that serves. @throws {KeeperError} when there will be none. */
+  async #whileServing(): Promise<void> {
+    const gone = this.finished.then(() => {
+      throw new KeeperError(`${this.mountpoint} is not mounted any more`);
+    });
+    await Promise.race([this.#serving.promise, gone]);
+  }
+
+  /** From here on who waits for a server waits for the next one; and so does who has been waiting. */
+  #serveNoMore(): void {
+    if (this.#isServing) this.#serving = Promise.withResolvers();
+    this.#isServing = false;
+  }
+
+  #spawn(): ServerProcess {
+    this.#stopping = undefined;
+    return new FramedProcess<ToServer, FromServer>({
+      title: "The server",
+      entry: SERVER,
+      descriptors: [...this.#devices, ...keptDescriptorsOf(this.#kept)],
+      kinds: FROM_SERVER,
+      onMessage: (message) => {
+        if (message.kind === "log") this.#options.log(message.message, message.detail);
+        if (message.kind === "stopping") this.#stopping = message.reason;
+      },
+    });
+  }
+
+  /** One server after the other, until the mount is gone. */
+  async #keep(): Promise<void> {
+    try {
+      for (; !this.#ending; await this.#replace()) {
+        await this.#serveOnce();
+        if (this.#isOver()) break;
+      }
+    } finally {
+      this.#ending = true;
+      this.#server.kill();
+      await this.#server.ended;
+      await this.connection.unmount().finally(() => this.connection[Symbol.dispose]());
+      closeKeptState(this.#kept);
+    }
+  }
+
+  /** From the server's start to its end, whichever it is. */
+  async #serveOnce(): Promise<void> {
+    try {
+      await this.#withinLimit(() => this.#begin());
+      this.#isServing = true;
+      this.#serving.resolve();
+      this.onServer(this.server);
+      await this.#watch();
+    } catch (error) {
+      // A module that fails when the mount begins would fail again.
+      if (error instanceof ProcessFailure && this.#agreement === undefined) throw error;
+      if (!(error instanceof ProcessLost || error instanceof ProcessFailure)) throw error;
+      if (error instanceof ProcessFailure) this.#options.log("A server could not begin", error.message);
+    }
+    await this.#server.ended;
+  }
+
+  /** A server that does not get ready is ended. */
+  async #withinLimit(begin: () => Promise<void>): Promise<void> {
+    const limit = Math.max(this.#options.hangTimeout, READY_SECONDS);
+    const late = setTimeout(() => this.#endHung(`it was not ready after ${limit} s`), limit * 1000);
+    try {
+      await begin();
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
+  /** Looks after the server until it has ended, and ends it when it hangs. */
+  async #watch(): Promise<void> {
+    const limit = this.#options.hangTimeout * 1000;
+    const slots = () => readSlots(this.#kept.journal, this.#options.loops);
+    const watch = new HangWatch(limit, slots(), performance.now());
+    const timer = setInterval(() => {
+      const hung = watch.look(slots(), this.connection.hasPending(), performance.now());
+      if (hung !== undefined) this.#endHung(hung);
+    }, Math.min(1000, limit / 4));
+    await this.#server.ended.finally(() => clearInterval(timer));
+  }
+
+  #endHung(reason: string): void {
+    this.#options.log(`The server of ${this.mountpoint} (pid ${this.#server.pid}) hangs, and is ended`, reason);
+    this.#server.kill();
+  }
+
+  async #begin(): Promise<void> {
+    const { module, options, loops, mountpoint, defaults, debug } = this.#options;
+    const mountedDevice = this.connection.mountedDevice ?? "";
+    const { methods, features } = await this.#server.ask({
+      ...{ kind: "start", version: VERSION, module, options, loops, mountpoint, mountedDevice, defaults, debug },
+      ...{ devices: this.#devices, kept: this.#kept },
+      history: { restarts: this.#restarts, interrupted: this.#interrupted },
+    }, "ready");
+    if (this.#agreement === undefined) {
+      // What was registered as a backing file would be out of reach for the next server.
+      const wanted = wantedFeatures(new Set(methods), features.filter((feature) => feature !== "passthrough"));
+      const { offer, agreement } = this.connection.handshake(wanted);
+      this.#offer = offer;
+      this.#agreement = agreement;
+    }
+    const { minor, maxWrite } = this.#agreement;
+    await this.#server.ask({ kind: "serve", minor, maxWrite, features: [...this.#agreement.features] }, "serving");
+  }
+
+  #isOver(): boolean {
+    const reason = this.#stopping;
+    return this.#ending || reason === "unmounted" || reason === "aborted" || this.connection.hasEnded();
+  }
+
+  /** @throws {KeeperError} when it has happened too often, or the kernel cannot go on with another server. */
+  async #replace(): Promise<void> {
+    const how = await this.#server.ended;
+    if (!this.#replacing) {
+      const ended = `The server of ${this.mountpoint} (pid ${this.#server.pid}) ended`;
+      if (!this.#budget.spend()) {
+        const most = this.#options.restarts + 1;
+        throw new KeeperError(`${ended} (${how}), number ${most} within a minute: the mount is taken away`);
+      }
+      this.#options.log(`${ended}; another takes its place`, how);
+    }
+    this.#serveNoMore();
+    this.#replacing = false;
+    const slots = readSlots(this.#kept.journal, this.#options.loops);
+    this.#interrupted = slots.map(({ begun }) => begun ?? null);
+    sendLastAnswers(slots, this.#devices);
+    // Before the new one reads: what it is serving would be sent twice. Before the handshake there is nothing to send.
+    if (this.#agreement !== undefined && !this.connection.resend()) {
+      throw new KeeperError(
+        `The server of ${this.mountpoint} ended, and this kernel cannot send its requests again (Linux 6.9 can): ` +
+          "the mount is taken away",
+      );
+    }
+    this.#restarts++;
+    this.#server = this.#spawn();
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * What keeper and server say to each other, and the library to a keeper: frames (see `src/control/frames.ts`), on the
+ * other's standard input and output. Who was started speaks when it is spoken to, but for the events "log", "served",
+ * "stopping" and "finished".
+ */
+import type { Agreement } from "../connection/handshake.ts";
+import type { KeptHandles } from "../kept/kept_state.ts";
+import type { EndReason } from "../messages.ts";
+import type { Metrics } from "../metrics/metrics.ts";
+import type { ReplyDefaults } from "../protocol/reply.ts";
+
+/** The version of everything here. Keeper and server may be of different releases; they must agree in this. */
+export const VERSION = 1;
+
+/** What is served, and on which descriptors, which the server has from its birth. Answered with "ready". */
+export interface ServerStart {
+  readonly kind: "start";
+  readonly version: number;
+  readonly module: string;
+  readonly options: unknown;
+  readonly loops: number;
+  readonly mountpoint: string;
+  /** The mount's `major:minor` in the mount table. */
+  readonly mountedDevice: string;
+  /** The descriptors of the connection: one for each loop. */
+  readonly devices: readonly number[];
+  readonly defaults: ReplyDefaults;
+  readonly debug: boolean;
+  /** What outlives it, and what it is told of the servers before it. */
+  readonly kept: KeptHandles;
+  readonly history: { readonly restarts: number; readonly interrupted: readonly (number | null)[] };
+}
+
+/** What was agreed with the kernel when the mount began. Answered with "serving". */
+export interface ServerServe {
+  readonly kind: "serve";
+  readonly minor: number;
+  readonly maxWrite: number;
+  readonly features: readonly string[];
+}
+
+export type ToServer =
+  | ServerStart
+  | ServerServe
+  /** Answered with "status". */
+  | { readonly kind: "status" }
+  /** Tells the kernel that what it knows of a node is out of date. */
+  | { readonly kind: "invalidate"; readonly node: number }
+  /** Answered with "stopping", and the end of the process. */
+  | { readonly kind: "stop" };
+
+export type FromServer =
+  /** The filesystem is made; what it has. */
+  | { readonly kind: "ready"; readonly methods: readonly string[]; readonly features: readonly string[] }
+  /** The loops read requests. */
+  | { readonly kind: "serving" }
+  | { readonly kind: "status"; readonly operations: Metrics }
+  | { readonly kind: "log"; readonly message: string; readonly detail: string }
+  /** The server ends: the mount is gone, or it was told to stop. */
+  | { readonly kind: "stopping"; readonly reason: EndReason };
+
+export const FROM_SERVER: readonly FromServer["kind"][] = ["ready", "serving", "status", "log", "stopping"];
+export const TO_SERVER: readonly ToServer["kind"][] = ["start", "serve", "status", "invalidate", "stop"];
+
+/** The message in a frame. @throws {TypeError} when it is none of the `kinds`, nor "failed". */
+export function readMessage(value: unknown, kinds: readonly string[]): { readonly kind: string } {
+  const { kind } = (value ?? {}) as { kind?: unknown };
+  if (typeof kind === "string" && (kind === "failed" || kinds.includes(kind))) return value as { kind: string };
+  throw new TypeError(`There is no such message: ${JSON.stringify(value)?.slice(0, 200)}`);
+}
+
+/** @throws {Error} when the other side is of a release that speaks differently. */
+export function checkVersion({ version }: { readonly version: number }): void {
+  if (version === VERSION) return;
+  throw new Error(`The keeper speaks version ${version}, this process ${VERSION}: unmount, and mount anew`);
+}
+
+/** What the server needs for its settings. */
+export function agreementOf({ minor, maxWrite, features }: ServerServe): Agreement {
+  return { minor, maxWrite, features: new Set(features) };
+}

@@ -1,0 +1,46 @@
+/**
+ * Memory that outlives the process that uses it: a memfd that the keeper holds, seen as a SharedArrayBuffer. Loops share
+ * it with locks and waits as they share any other, and what one of them has written is there for the next server,
+ * whichever way this one ends.
+ *
+ * JavaScript makes its own buffers and takes none, so that a new one is covered: the pages of a WebAssembly memory begin
+ * at a page and are never moved, and the memfd is mapped in their place (mmap(2), MAP_FIXED). The buffer lives as long as
+ * its process.
+ */
+import { type Libc, openLibc, openLibcUring } from "../../ffi/library.ts";
+import { cString, isMapFailed, pointerTo } from "../../ffi/memory.ts";
+import { openFiles } from "../../ffi/symbols/files.ts";
+import { errnoName } from "../fs/errors.ts";
+
+// sys/mman.h
+const PROT_READ_WRITE = 3;
+const MAP_SHARED_FIXED = 0x11;
+const MFD_CLOEXEC = 1;
+
+/** A page of WebAssembly memory: a multiple of the machine's pages. */
+const PAGE = 1 << 16;
+
+/** What must not be freed: the kernel's memory lies in its place. */
+const covered: SharedArrayBuffer[] = [];
+
+/** Makes an empty memfd for {@linkcode mapKept}. Who makes it closes it. */
+export function createKept(name: string, libc: Libc = openLibc()): number {
+  const descriptor = libc.symbols.memfd_create(cString(name), MFD_CLOEXEC);
+  if (descriptor < 0) throw new Error(`Cannot make the memory "${name}": ${errnoName(libc.errno[0]!)}`);
+  return descriptor;
+}
+
+/** At least `bytes` of a memfd, which has them from then on. @throws when there is no memory, or no memfd. */
+export function mapKept(descriptor: number, bytes: number): SharedArrayBuffer {
+  const pages = Math.ceil(bytes / PAGE);
+  const size = BigInt(pages * PAGE);
+  if (openFiles().ftruncate(descriptor, size) < 0) throw new Error(`Cannot give a memfd ${size} bytes`);
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+  const buffer = memory.buffer as unknown as SharedArrayBuffer;
+  const start = pointerTo(new Uint8Array(buffer as unknown as ArrayBuffer));
+  const { symbols, errno } = openLibcUring();
+  const place = symbols.mmap(start, size, PROT_READ_WRITE, MAP_SHARED_FIXED, descriptor, 0n);
+  if (isMapFailed(place)) throw new Error(`Cannot map ${size} bytes of a memfd: ${errnoName(errno[0]!)}`);
+  covered.push(buffer);
+  return buffer;
+}

@@ -1,0 +1,31 @@
+/** How to keep a mount that processes of their own serve, and what can be kept so. */
+import type { FileSystem } from "./fs/filesystem.ts";
+import type { LimitOptions } from "./handler/limits.ts";
+import type { MountOptions } from "./mount_options.ts";
+import type { LoopPlacement } from "./placements/loops.ts";
+import type { HandlerPlacement } from "./placements/workers.ts";
+
+/**
+ * How to keep a mount that a process of its own serves. When that one dies, another takes its place, and the programs
+ * that use the mount notice a pause; see docs/keeper.md. The options of the module must be what JSON can say.
+ */
+export interface KeptMountOptions extends Omit<MountOptions, keyof LimitOptions | "transport" | "control"> {
+  readonly process: "separate";
+  /** Answer `cli.ts status` and `cli.ts restart`. Default false. */
+  readonly control?: boolean;
+  /** How many servers that died are replaced within a minute. Default 3. */
+  readonly restarts?: number;
+  /** Seconds after which a server counts as hung that is at one request, or takes none: it is replaced. Default 120. */
+  readonly hangTimeout?: number;
+}
+
+/** @throws {TypeError} for what no other process could serve. */
+export function keepable(filesystem: FileSystem | LoopPlacement | HandlerPlacement): LoopPlacement {
+  if (!("module" in filesystem) || filesystem.placement === "handler") {
+    throw new TypeError("Only a module in loops can be served by a process of its own: mount({ module }, mountpoint)");
+  }
+  if (filesystem.handlers !== undefined && filesystem.handlers.length > 0) {
+    throw new TypeError("Loops with handlers beside them cannot be served by a process of their own yet");
+  }
+  return filesystem;
+}

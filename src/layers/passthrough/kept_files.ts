@@ -1,0 +1,158 @@
+/**
+ * Open files that outlive the server, where a keeper holds the mount: each is in the keeper's `DescriptorStore` as well,
+ * and what it is for stands in kept memory. The next server takes it back under the same number, so that the handle
+ * which the kernel has goes on meaning it. Such numbers begin above all that a process has for itself (`base`).
+ *
+ * **Order.** A file is in the store before its word says so, and its word is taken back before it leaves the store: so a
+ * server that ends in between leaves one that no word names, which `takeBackFiles` drops.
+ *
+ * A request that comes again must not find its own half-done work: what a loop opened or released last is written down
+ * with the request's number, and so is what a change that cannot be repeated found before it (`intend`).
+ */
+import { FsError } from "../../fs/errors.ts";
+import type { KeptDescriptors } from "../../fs/module.ts";
+import { DescriptorStore } from "../../kept/descriptor_store.ts";
+import type { SystemCalls } from "./system_calls.ts";
+
+// fcntl.h
+const F_DUPFD_CLOEXEC = 1030;
+
+/** A word is a kind (see `DescriptorRegister`) and above it the cell of the file's node, if it has one. */
+export const KIND_BITS = 3;
+const KIND = (1 << KIND_BITS) - 1;
+
+// Words of a loop's record. The first of each three is a descriptor plus one, the others a request's number.
+export const OPENED = 0;
+export const RELEASED = 3;
+const INTENT_COUNT = 6;
+const INTENTS = 8;
+/** How many intents are remembered, of two doubles each: more than a loop's requests that can come again. */
+const MOST_INTENTS = 62;
+export const RECORD_WORDS = INTENTS + MOST_INTENTS * 4;
+
+const TWO_32 = 0x1_0000_0000;
+
+/** Where all of it is; it survives a structured clone. */
+export interface KeptFilesMemory {
+  readonly buffer: SharedArrayBuffer;
+  /** Where the loops' records begin, in bytes; after them comes a word for each slot. */
+  readonly at: number;
+  readonly loops: number;
+  /** The number of the first slot's descriptor. */
+  readonly base: number;
+  readonly descriptors: KeptDescriptors;
+}
+
+/** How many bytes it takes. */
+export function keptFilesSize(loops: number, slots: number): number {
+  return (loops * RECORD_WORDS + slots) * 4;
+}
+
+/** The words of the slots. */
+export function slotWords({ buffer, at, loops, descriptors }: KeptFilesMemory): Int32Array {
+  return new Int32Array(buffer, at + loops * RECORD_WORDS * 4, descriptors.slots);
+}
+
+/** The record of a loop. */
+export function recordWords({ buffer, at }: KeptFilesMemory, loop: number): Int32Array {
+  return new Int32Array(buffer, at + loop * RECORD_WORDS * 4, RECORD_WORDS);
+}
+
+/** Whether the record says that the request did something, and with which descriptor; -1 when not. */
+export function recordedFor(record: Int32Array, at: number, unique: number): number {
+  const same = record[at + 1]! === (unique | 0) && record[at + 2]! === Math.floor(unique / TWO_32);
+  return same ? record[at]! - 1 : -1;
+}
+
+export function kindOf(word: number): number {
+  return word & KIND;
+}
+
+export function nodeOf(word: number): number {
+  return word >>> KIND_BITS;
+}
+
+/** One loop's way to keep files. */
+export class KeptFiles {
+  readonly #base: number;
+  readonly #store: DescriptorStore;
+  readonly #calls: SystemCalls;
+  readonly #slots: Int32Array;
+  readonly #record: Int32Array;
+  readonly #intents: Float64Array;
+
+  constructor(memory: KeptFilesMemory, calls: SystemCalls, loop: number) {
+    this.#base = memory.base;
+    this.#store = new DescriptorStore(memory.descriptors);
+    this.#calls = calls;
+    this.#slots = slotWords(memory);
+    this.#record = recordWords(memory, loop);
+    this.#intents = new Float64Array(memory.buffer, this.#record.byteOffset + INTENTS * 4, MOST_INTENTS * 2);
+  }
+
+  /**
+   * Keeps a file that `request` opened. Returns its descriptor, which is another from then on: the one given is closed,
+   * also when there is no room (`EMFILE`).
+   */
+  keep(descriptor: number, kind: number, request: number): number {
+    const kept = this.#calls.files.fcntl(descriptor, F_DUPFD_CLOEXEC, this.#base);
+    this.#calls.close(descriptor);
+    const slot = kept - this.#base;
+    if (kept < 0 || slot >= this.#store.slots) {
+      if (kept >= 0) this.#calls.close(kept);
+      throw new FsError("EMFILE", `Cannot keep more than ${this.#store.slots} files open`);
+    }
+    try {
+      this.#store.put(slot, kept);
+    } catch (error) {
+      this.#calls.close(kept);
+      throw new FsError("ENFILE", (error as Error).message);
+    }
+    this.#note(OPENED, kept, request);
+    Atomics.store(this.#slots, slot, kind);
+    return kept;
+  }
+
+  /** Says which node the file is. */
+  setNode(descriptor: number, cell: number): void {
+    const slot = descriptor - this.#base;
+    Atomics.store(this.#slots, slot, this.#slots[slot]! & KIND | cell << KIND_BITS);
+  }
+
+  /** The file's handle is released by `request`. */
+  release(descriptor: number, request: number): void {
+    this.#note(RELEASED, descriptor, request);
+  }
+
+  /** Lets go of a file, if it is one of these; its descriptor is the caller's to close. */
+  drop(descriptor: number): void {
+    const slot = descriptor - this.#base;
+    if (slot < 0 || this.#slots[slot] === 0) return;
+    Atomics.store(this.#slots, slot, 0);
+    this.#store.drop(slot);
+  }
+
+  /** Before a change that must not be made twice: what was there, by which it can be told whether it was made. */
+  intend(request: number, found: number): void {
+    const at = (this.#record[INTENT_COUNT]!++ & 0x7fff_ffff) % MOST_INTENTS * 2;
+    this.#intents[at] = 0;
+    this.#intents[at + 1] = found;
+    this.#intents[at] = request;
+  }
+
+  /** What {@linkcode intend} was told for this request; undefined when it came to nothing. */
+  intended(request: number): number | undefined {
+    for (let at = 0; at < this.#intents.length; at += 2) {
+      if (this.#intents[at] === request) return this.#intents[at + 1];
+    }
+    return undefined;
+  }
+
+  #note(at: number, descriptor: number, request: number): void {
+    const record = this.#record;
+    record[at] = 0;
+    record[at + 1] = request | 0;
+    record[at + 2] = Math.floor(request / TWO_32);
+    record[at] = descriptor + 1;
+  }
+}

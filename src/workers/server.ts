@@ -1,0 +1,108 @@
+/**
+ * Entry point of a server's process: serves a mount that its keeper holds (`src/keeper`). Frames come on standard input
+ * and go out on what was standard output; when the input ends, the keeper is gone, and the mount is taken away.
+ */
+import { NotifyHandler } from "../channels/notify_handler.ts";
+import { GivenConnection } from "../connection/given_connection.ts";
+import { findMount } from "../connection/mount_table.ts";
+import { unmountLazily } from "../connection/unmount.ts";
+import {
+  agreementOf,
+  checkVersion,
+  type FromServer,
+  type ServerServe,
+  type ServerStart,
+  TO_SERVER,
+  type ToServer,
+} from "../keeper/messages.ts";
+import { openJournal, openKeptState } from "../kept/kept_state.ts";
+import { describeFailure } from "../keeper/failure.ts";
+import { ParentLine } from "../keeper/parent_line.ts";
+import { startLoops } from "../placements/loops.ts";
+import type { Servers } from "../placements/placement.ts";
+import { Session } from "../session.ts";
+import { makeInterrupts } from "../session/waiting_requests.ts";
+
+const parent = new ParentLine<ToServer, FromServer | ReturnType<typeof describeFailure>>();
+const log = (message: string, detail: string) => parent.say({ kind: "log", message, detail });
+const resources = new AsyncDisposableStack();
+const notifications = resources.use(new NotifyHandler(log));
+let start: ServerStart | undefined;
+let loops: Servers | undefined;
+let session: Session | undefined;
+
+try {
+  for await (const message of parent.listen(TO_SERVER)) await obey(message);
+} catch (error) {
+  parent.say(describeFailure(error));
+  Deno.exit(1);
+}
+// The keeper is gone. What is mounted there may be another's by now, so that the connection's number is compared.
+if (start !== undefined) await takeMountAway(start);
+Deno.exit(0);
+
+async function obey(message: ToServer): Promise<void> {
+  switch (message.kind) {
+    case "start":
+      return await prepare(message);
+    case "serve":
+      return serve(message);
+    case "status":
+      return parent.say({ kind: "status", operations: loops!.readMetrics() });
+    case "invalidate":
+      return void notifications.notifier.invalidateNode(message.node);
+    case "stop":
+      return stop();
+  }
+}
+
+async function prepare(message: ServerStart): Promise<void> {
+  checkVersion(message);
+  start = message;
+  const { restarts, interrupted } = message.history;
+  const kept = openKeptState(message.kept, { restarts, interrupted: interrupted.map((unique) => unique ?? undefined) });
+  loops = await startLoops(message, notifications, log, resources, kept);
+  parent.say({ kind: "ready", methods: loops.methods, features: loops.features });
+}
+
+function serve(message: ServerServe): void {
+  const { devices: [device, ...clones], mountpoint, defaults, debug, kept, loops: loopCount } = start!;
+  const { servers, readMetrics } = loops!;
+  const agreement = agreementOf(message);
+  const connection = new GivenConnection(mountpoint, device!, clones);
+  notifications.open(() => connection.attach());
+  const shared = {
+    interrupts: makeInterrupts(),
+    openNodes: undefined,
+    journal: openJournal(kept, loopCount),
+  };
+  session = new Session({
+    branches: loops!.branches,
+    ...{ connection, servers, readMetrics, transport: "device", offer: agreement.features },
+    settings: { ...agreement, ...shared, defaults, debug },
+    notifier: notifications.notifier,
+  });
+  session.own(resources);
+  parent.say({ kind: "serving" });
+  session.finished.then(() => end(), (error) => {
+    log("A loop failed, and the server with it", String(error));
+    Deno.exit(1);
+  });
+}
+
+/** The loops have ended, because the mount is gone or this process was told to stop. */
+function end(): never {
+  parent.say({ kind: "stopping", reason: session!.endReason ?? "stopped" });
+  Deno.exit(0);
+}
+
+function stop(): void {
+  if (session === undefined) Deno.exit(0);
+  void session.stop();
+}
+
+async function takeMountAway({ mountpoint, mountedDevice }: ServerStart): Promise<void> {
+  const mount = await findMount(mountpoint);
+  if (mount === undefined || mount.device !== mountedDevice) return;
+  await unmountLazily(mountpoint).catch((error) => console.error(`trellis: ${error.message}`));
+}

@@ -1,0 +1,29 @@
+/** When a server counts as hung. */
+import { HangWatch } from "../../src/keeper/hang_watch.ts";
+import type { JournalSlot } from "../../src/kept/journal.ts";
+import { assertEquals } from "../deps.ts";
+
+const slot = (count: number, begun?: number): JournalSlot => ({ count, begun, answer: undefined });
+
+Deno.test("a loop that is at one request for too long hangs, and others do not excuse it", () => {
+  const watch = new HangWatch(1000, [slot(5), slot(7)], 0);
+  assertEquals(watch.look([slot(6, 20), slot(7)], false, 500), undefined);
+  assertEquals(watch.look([slot(6, 20), slot(8)], false, 1400), undefined);
+  assertEquals(watch.look([slot(6, 20), slot(9)], false, 1500), "loop 0 has been at one request for 1 s");
+  assertEquals(watch.look([slot(7, 22), slot(9)], false, 1600), undefined);
+});
+
+Deno.test("what the server before was at is none of this one's", () => {
+  const watch = new HangWatch(1000, [slot(5, 20)], 0);
+  assertEquals(watch.look([slot(5, 20)], false, 5000), undefined);
+});
+
+Deno.test("requests that nobody reads are a hang, and those that are read one after the other are none", () => {
+  const watch = new HangWatch(1000, [slot(5)], 0);
+  assertEquals(watch.look([slot(5)], true, 900), undefined);
+  assertEquals(watch.look([slot(6)], true, 1100), undefined);
+  assertEquals(watch.look([slot(6)], true, 2000), undefined);
+  assertEquals(watch.look([slot(6)], false, 2050), undefined);
+  assertEquals(watch.look([slot(6)], true, 3000), undefined);
+  assertEquals(watch.look([slot(6)], true, 3050), "no loop has read a request for 1 s, and some wait");
+});

@@ -1,0 +1,81 @@
+/** What outlives a server: memory, open files, the journal. */
+import { openLibc } from "../../ffi/library.ts";
+import { openFiles } from "../../ffi/symbols/files.ts";
+import { cString } from "../../ffi/memory.ts";
+import { createDescriptorStore, DescriptorReader, DescriptorStore } from "../../src/kept/descriptor_store.ts";
+import { Journal, journalSize, readJournal } from "../../src/kept/journal.ts";
+import { createKept, mapKept } from "../../src/kept/kept_memory.ts";
+import { assertEquals, assertThrows } from "../deps.ts";
+
+const { symbols } = openLibc();
+
+Deno.test("kept memory is a memfd's, shared, and found again by who maps it next", () => {
+  const descriptor = createKept("trellis-test");
+  const first = new Int32Array(mapKept(descriptor, 100_000));
+  assertEquals([first.buffer instanceof SharedArrayBuffer, first[5]], [true, 0]);
+  Atomics.store(first, 5, 77);
+  first[24_999] = 88;
+  const second = new Int32Array(mapKept(descriptor, 100_000));
+  assertEquals([second[5], second[24_999]], [77, 88]);
+  const bytes = new Uint8Array(4);
+  openFiles().pread(descriptor, bytes, 4, 20n);
+  assertEquals(bytes[0], 77);
+  symbols.close(descriptor);
+});
+
+Deno.test("a kept file stays open, and is the same open file when it is taken back", () => {
+  const kept = createDescriptorStore();
+  if (kept === undefined) return console.log("skipped: this kernel keeps no open files (io_uring of Linux 6.8)");
+  const store = new DescriptorStore(kept);
+  using reader = new DescriptorReader(kept);
+  const path = Deno.makeTempFileSync();
+  Deno.writeTextFileSync(path, "hello");
+  const file = openFiles().openat(-100, cString(path), 0, 0);
+  store.put(3, file);
+  const first = new Uint8Array(2);
+  openFiles().read(file, first, 2);
+  symbols.close(file);
+  Deno.removeSync(path);
+  const back = reader.take(3);
+  const rest = new Uint8Array(3);
+  openFiles().read(back, rest, 3);
+  assertEquals(new TextDecoder().decode(rest), "llo");
+  store.put(4, back);
+  store.dropOthers((slot) => slot === 4);
+  assertEquals(reader.take(3) < 0, true);
+  const again = reader.take(4);
+  store.drop(4);
+  assertEquals([again >= 0, reader.take(4) < 0], [true, true]);
+  assertThrows(() => store.put(0, 999_999), Error, "EBADF");
+  [back, again, kept.ring].forEach((descriptor) => symbols.close(descriptor));
+});
+
+Deno.test("the journal says what a loop is at work on, and what it answered last", () => {
+  const memory = new SharedArrayBuffer(journalSize(2));
+  const journal = new Journal(memory, 1);
+  const slot = () => readJournal(new Uint8Array(memory.slice(0) as unknown as ArrayBuffer), 1);
+  assertEquals(slot(), { count: 0, begun: undefined, answer: undefined });
+  journal.begin(10, 1);
+  assertEquals(slot(), { count: 1, begun: 0x1_0000_000a, answer: undefined });
+  journal.answer(10, 1, 3, new Uint8Array([7, 8, 9, 1]));
+  const { answer, begun } = slot();
+  assertEquals(begun, undefined);
+  assertEquals([...answer!], [19, 0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 0, 1, 0, 0, 0, 7, 8, 9]);
+  journal.end();
+  assertEquals(slot().answer, answer);
+  journal.begin(12, -(2 ** 31) + 1);
+  assertEquals(slot().begun, 0x1_0000_000c);
+  journal.end();
+  assertEquals(slot().begun, undefined);
+  journal.begin(14, 0);
+  journal.answer(14, 0, -2, new Uint8Array());
+  assertEquals([...new Int32Array(slot().answer!.buffer)], [16, -2, 14, 0]);
+  // One that waited has its answer out of turn.
+  journal.begin(18, 0);
+  journal.answer(6, 0, -4, new Uint8Array());
+  assertEquals([...new Int32Array(slot().answer!.buffer)], [16, -4, 6, 0]);
+  // What is too long is not written down, and then nobody knows that it was answered.
+  journal.begin(16, 0);
+  journal.answer(16, 0, 100_000, new Uint8Array(100_000));
+  assertEquals(slot().begun, 16);
+});

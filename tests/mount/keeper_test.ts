@@ -1,0 +1,223 @@
+/** A mount that outlives its server: the server is killed, hangs or cannot begin, and programs notice a pause. */
+import { findMount } from "../../src/connection/mount_table.ts";
+import { KeeperError } from "../../src/keeper/kept_mount.ts";
+import { type KeptMount, mount } from "../../src/mount.ts";
+import { assert, assertEquals, assertRejects } from "../deps.ts";
+import { waitFor } from "../support/mounted.ts";
+import type { KeptOptions } from "./kept_module.ts";
+
+const MODULE = new URL("kept_module.ts", import.meta.url);
+
+interface Kept extends AsyncDisposable {
+  readonly path: string;
+  /** The module's folder. */
+  readonly folder: string;
+  readonly keeper: KeptMount;
+  readonly log: string[];
+}
+
+interface KeptSettings extends Partial<KeptOptions> {
+  readonly hangTimeout?: number;
+  readonly loops?: number;
+  readonly restarts?: number;
+}
+
+async function keepTemporarily(
+  { loops = 1, restarts = 3, hangTimeout = 60, ...options }: KeptSettings = {},
+): Promise<Kept> {
+  const [path, folder] = [await Deno.makeTempDir(), await Deno.makeTempDir()];
+  const log: string[] = [];
+  const keeper = await mount({ module: MODULE, options: { folder, ...options }, loops }, path, {
+    process: "separate",
+    restarts,
+    hangTimeout,
+    log: (message, detail) => log.push(message, detail),
+  });
+  return {
+    ...{ path, folder, keeper, log },
+    async [Symbol.asyncDispose]() {
+      await keeper.unmount().catch(() => {});
+      await Deno.remove(path);
+      await Deno.remove(folder, { recursive: true });
+    },
+  };
+}
+
+async function killServer({ keeper }: Kept): Promise<void> {
+  const { pid, restarts } = keeper.server;
+  Deno.kill(pid, "SIGKILL");
+  await waitFor("another server", () => keeper.server.restarts > restarts);
+}
+
+/** What may be closed meanwhile is as good as closed. */
+function linkOf(path: string): string {
+  try {
+    return Deno.readLinkSync(path);
+  } catch {
+    return "/closed";
+  }
+}
+
+async function read(path: string): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command("cat", { args: [path], stderr: "piped" }).output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+  return new TextDecoder().decode(stdout);
+}
+
+Deno.test("a client that waits while the server is killed gets its answer from the next one", async () => {
+  await using kept = await keepTemporarily({ loops: 2 });
+  const first = kept.keeper.server.pid;
+  const client = read(`${kept.path}/stuck`);
+  await waitFor(
+    "the request to arrive",
+    () => Deno.stat(`${kept.folder}/asked-${first}`).then(() => true, () => false),
+  );
+  await killServer(kept);
+  await waitFor(
+    "the request to arrive again",
+    () => Deno.stat(`${kept.folder}/asked-${kept.keeper.server.pid}`).then(() => true, () => false),
+  );
+  await Deno.writeTextFile(`${kept.folder}/release`, "");
+  assertEquals(await client, "1000000\n");
+  assert(kept.log.some((line) => line.includes(`pid ${first}`)), kept.log.join("\n"));
+});
+
+Deno.test("a file that is open goes on being read over the deaths of servers", async () => {
+  await using kept = await keepTemporarily({ restarts: 100 });
+  const client = new Deno.Command("sh", {
+    args: ["-c", 'exec 3<"$0"; echo ready; while read -r _; do head -c 1 <&3; done', `${kept.path}/42`],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const [output, input] = [client.stdout.getReader(), client.stdin.getWriter()];
+  const next = async () => new TextDecoder().decode((await output.read()).value);
+  assertEquals(await next(), "ready\n");
+  for (const character of "42\n") {
+    await killServer(kept);
+    await input.write(new TextEncoder().encode("\n"));
+    assertEquals(await next(), character);
+  }
+  await input.close();
+  await output.cancel();
+  assert((await client.status).success);
+});
+
+Deno.test("a server is replaced on request, while programs use the mount", async () => {
+  await using kept = await keepTemporarily({ loops: 2, restarts: 0 });
+  const first = kept.keeper.server.pid;
+  const reading = Promise.all(Array.from({ length: 50 }, (_, index) => read(`${kept.path}/${index + 2}`)));
+  await kept.keeper.restart();
+  assert(kept.keeper.server.pid !== first);
+  assertEquals(await reading, Array.from({ length: 50 }, (_, index) => `${index + 2}\n`));
+  assertEquals(kept.keeper.server.restarts, 1);
+  assertEquals(await read(`${kept.path}/77`), "77\n");
+  assert(Object.keys(await kept.keeper.metrics()).length > 0);
+});
+
+Deno.test("a server that hangs in a request is replaced, and the request answered by the next one", async () => {
+  await using kept = await keepTemporarily({ hangTimeout: 1 });
+  const { restarts } = kept.keeper.server;
+  const client = read(`${kept.path}/stuck`);
+  await waitFor("another server", () => kept.keeper.server.restarts > restarts);
+  await Deno.writeTextFile(`${kept.folder}/release`, "");
+  assertEquals(await client, "1000000\n");
+  assert(kept.log.some((line) => line.includes("at one request")), kept.log.join("\n"));
+});
+
+Deno.test("a server that is killed before it serves is replaced as any other", async () => {
+  await using kept = await keepTemporarily({ dies: true });
+  assertEquals(await read(`${kept.path}/4`), "4\n");
+  assertEquals(kept.keeper.server.restarts, 1);
+});
+
+Deno.test("a server that is stopped and reads nothing is replaced", async () => {
+  await using kept = await keepTemporarily({ hangTimeout: 1 });
+  const { restarts, pid } = kept.keeper.server;
+  Deno.kill(pid, "SIGSTOP");
+  assertEquals(await read(`${kept.path}/8`), "8\n");
+  await waitFor("another server", () => kept.keeper.server.restarts > restarts);
+});
+
+Deno.test("when too many servers die within a minute the mount goes, and says why", async () => {
+  await using kept = await keepTemporarily({ restarts: 1 });
+  await killServer(kept);
+  assertEquals(await read(`${kept.path}/7`), "7\n");
+  Deno.kill(kept.keeper.server.pid, "SIGKILL");
+  await assertRejects(() => kept.keeper.finished, KeeperError, "within a minute");
+  assertEquals(await findMount(kept.path), undefined);
+});
+
+Deno.test("a module that fails when the mount begins fails it with its own words", async () => {
+  const folder = await Deno.makeTempDir();
+  await Deno.writeTextFile(`${folder}/broken`, "");
+  const [path, options] = [`${folder}/mnt`, { folder, mayBreak: true }];
+  await Deno.mkdir(path);
+  await assertRejects(() => mount({ module: MODULE, options }, path, { process: "separate" }), Error, "broken by");
+  assertEquals(await findMount(path), undefined);
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("a module that fails for a later server uses up the restarts", async () => {
+  await using kept = await keepTemporarily({ mayBreak: true });
+  await Deno.writeTextFile(`${kept.folder}/broken`, "");
+  Deno.kill(kept.keeper.server.pid, "SIGKILL");
+  await assertRejects(() => kept.keeper.finished, KeeperError, "within a minute");
+  assert(kept.log.some((line) => line.includes("broken by intent")), kept.log.join("\n"));
+});
+
+Deno.test("a kept mount that somebody else unmounts finishes by itself", async () => {
+  await using kept = await keepTemporarily();
+  const { success } = await new Deno.Command("fusermount3", { args: ["-u", kept.path] }).output();
+  assert(success);
+  await kept.keeper.finished;
+});
+
+Deno.test("ten deaths of servers leave no descriptor and no process behind", async () => {
+  await using kept = await keepTemporarily({ loops: 2, restarts: 1_000 });
+  const { keeper } = kept.keeper;
+  // But for files of Deno's own caches, which it opens when it likes.
+  const descriptors = () => {
+    const links = [...Deno.readDirSync(`/proc/${keeper}/fd`)].map(({ name }) => linkOf(`/proc/${keeper}/fd/${name}`));
+    return links.filter((link) => !link.startsWith("/") || /^\/(dev\/fuse|memfd)/.test(link)).length;
+  };
+  const children = async () =>
+    (await Deno.readTextFile(`/proc/${keeper}/task/${keeper}/children`)).trim().split(" ").length;
+  await killServer(kept);
+  await read(`${kept.path}/5`);
+  const before = [descriptors(), await children()];
+  for (let death = 0; death < 10; death++) {
+    await killServer(kept);
+    assertEquals(await read(`${kept.path}/5`), "5\n");
+  }
+  await waitFor("the descriptors to be closed", () => descriptors() <= before[0]!);
+  assertEquals(await children(), before[1]);
+});
+
+Deno.test("the keeper's process killed, the mount goes, and the next one needs no manual step", async () => {
+  await using kept = await keepTemporarily();
+  const client = read(`${kept.path}/stuck`);
+  await waitFor(
+    "the request to arrive",
+    () => Deno.stat(`${kept.folder}/asked-${kept.keeper.server.pid}`).then(() => true, () => false),
+  );
+  Deno.kill(kept.keeper.keeper, "SIGKILL");
+  await assertRejects(() => kept.keeper.finished, KeeperError, "SIGKILL");
+  await Deno.writeTextFile(`${kept.folder}/release`, "");
+  await client.catch(() => {});
+  await waitFor("the mount to go", async () => await findMount(kept.path) === undefined);
+  await using again = await mount({ module: MODULE, options: { folder: kept.folder } }, kept.path, {
+    process: "separate",
+  });
+  assertEquals(await read(`${again.mountpoint}/3`), "3\n");
+});
+
+Deno.test("who has files of the mount open starts servers all the same", async () => {
+  await using kept = await keepTemporarily();
+  using _file = await Deno.open(`${kept.path}/9`);
+  await killServer(kept);
+  assertEquals(await read(`${kept.path}/9`), "9\n");
+});
+
+Deno.test("only a module can be served by a process of its own", async () => {
+  await assertRejects(() => mount({} as never, "/tmp", { process: "separate" }), TypeError, "Only a module");
+});

@@ -1,0 +1,90 @@
+/** Kills the servers of a kept mount at random moments, and measures how long the mount pauses. */
+import { statfs } from "node:fs/promises";
+
+/** What came of it. */
+export interface Kills {
+  readonly count: number;
+  /** From each kill to the next answer of the mount, in milliseconds, the shortest first. */
+  readonly pauses: readonly number[];
+}
+
+/** The processes that a keeper has started and not lost: one, or none for a moment. */
+export function serversOf(keeper: number): number[] {
+  try {
+    // Any of its threads may have started it.
+    const threads = [...Deno.readDirSync(`/proc/${keeper}/task`)].map(({ name }) => name);
+    const texts = threads.map((thread) => Deno.readTextFileSync(`/proc/${keeper}/task/${thread}/children`));
+    return texts.flatMap((text) => text.split(" ").filter((pid) => pid.trim() !== "").map(Number));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}
+
+/** One kind of work in the mount: done again and again, at least once. */
+export type Work = () => Promise<unknown>;
+
+/** Which mount, and how its servers are killed. */
+export interface KillOptions {
+  readonly mountpoint: string;
+  readonly keeper: number;
+  readonly kills: number;
+  /** Milliseconds that a server lives for at most, from its first answer on. */
+  readonly longest: number;
+}
+
+/**
+ * Kills while all of `works` go on side by side, and returns when each has ended after the last kill. One server in eight is
+ * killed before it answers. @throws what a work throws.
+ */
+export async function killDuring(works: readonly Work[], options: KillOptions): Promise<Kills> {
+  let goesOn = true;
+  const repeat = async (work: Work) => {
+    try {
+      do await work(); while (goesOn);
+    } finally {
+      // What one finds wrong ends all.
+      goesOn = false;
+    }
+  };
+  const working = Promise.allSettled(works.map(repeat));
+  const pauses: number[] = [];
+  let count = 0;
+  for (; goesOn && count < options.kills; count++) {
+    await pause(Math.random() * options.longest);
+    const begun = performance.now();
+    killServer(options.keeper);
+    if (Math.random() < 1 / 8) {
+      await pause(Math.random() * 300);
+      killServer(options.keeper);
+      count++;
+    }
+    // Never answered from a cache.
+    await statfs(options.mountpoint);
+    pauses.push(performance.now() - begun);
+  }
+  goesOn = false;
+  const failed = (await working).find(({ status }) => status === "rejected");
+  if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
+  return { count, pauses: pauses.sort((one, other) => one - other) };
+}
+
+/** Kills what serves now, if something does. */
+export function killServer(keeper: number): void {
+  for (const pid of serversOf(keeper)) {
+    try {
+      Deno.kill(pid, "SIGKILL");
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+/** Of sorted figures the one that so many in a hundred do not exceed. */
+export function percentile(sorted: readonly number[], percent: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * percent / 100))] ?? 0;
+}
