@@ -14,7 +14,6 @@ import type { Libc } from "../../ffi/library.ts";
 import { errnoName } from "../fs/errors.ts";
 import type { LoopAttendance } from "../messages.ts";
 import { DevicePoll, openRestPoll } from "../transport/device_poll.ts";
-import { SPINS } from "../transport/device_reader.ts";
 
 // Words of the memory that all loops of a session share.
 /** The number of the loop that attends alone, from 1; 0: all do. */
@@ -40,8 +39,15 @@ const TRIAL = 128;
 /** Milliseconds that a request may hold up all others. */
 const PATIENCE = 4;
 
+/**
+ * How often who attends alone reads an empty device again before it sleeps: for about as long as a client takes to wake
+ * up on another core and to ask the next thing, 40 to 100 µs here. With a third of it nearly every request met a loop
+ * that had just gone to sleep (`docs/performance.md`).
+ */
+const SPINS = 150;
+
 /** Spins in vain, as where the client's core is taken, are followed by twice as many sleeps without, at most these. */
-const MOST_SLEEPS = 64;
+const MOST_SLEEPS = 16;
 
 // sys/eventfd.h, sys/timerfd.h, time.h
 const EFD_CLOEXEC_NONBLOCK = 0o2004000;
