@@ -1,5 +1,5 @@
 /** Types only: all that crosses between the isolate that mounts and the loops. */
-import type { BranchPoint, ChangedName, HeldBranch } from "./fs/branches.ts";
+import type { BranchPoint, ChangedName, HeldBranch, PlaceNumbers } from "./fs/branches.ts";
 import type { ErrnoName } from "./fs/errors.ts";
 import type { MetricsBlock } from "./metrics/metrics.ts";
 import type { Notification } from "./protocol/notification.ts";
@@ -71,7 +71,7 @@ export interface LoopServe {
 }
 
 /**
- * What a serving loop can be told to do between two requests, with what it is given and what it answers. A new command is
+ * What a serving loop can be told to do between two requests, and a handler beside loops at any time, with what it is given and what it answers. A new command is
  * a new line here and in `src/session/loop_commands.ts`.
  */
 export interface LoopCommands {
@@ -83,6 +83,8 @@ export interface LoopCommands {
   abandonBranches: { readonly given: undefined; readonly answer: void };
   /** All loops have changed their trees: what was removed can go. Answers what `countBranches` did until then. */
   dropBranches: { readonly given: readonly LoopDroppedBranch[]; readonly answer: readonly HeldBranch[] };
+  /** Say by which numbers the tree knows paths. */
+  numberPlaces: { readonly given: undefined; readonly answer: PlaceNumbers };
   /** Say what the kernel holds of each branch. */
   countBranches: { readonly given: undefined; readonly answer: readonly HeldBranch[] };
 }
@@ -93,6 +95,8 @@ export type LoopCommandName = keyof LoopCommands;
 export interface LoopBranchChange {
   readonly removed: readonly string[];
   readonly added: readonly LoopNewBranch[];
+  /** For a handler that was not there when the others changed their trees. */
+  readonly numbers?: PlaceNumbers;
 }
 
 /** A branch that a loop is to make, by its module. */
@@ -102,6 +106,8 @@ export interface LoopNewBranch extends BranchPoint {
   readonly options: unknown;
   /** What the module's `prepare` returned. */
   readonly shared: unknown;
+  /** How many loops have it. */
+  readonly loops: number;
 }
 
 /** A branch that is to go; with the count of its open files it goes lazily, and the last loop says `LoopUnused`. */

@@ -18,7 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "ffi": [],
   "src/deps.ts": [],
   "src/fs": [],
-  "src/threads": [],
+  "src/threads": ["src/fs", "src/messages.ts"],
   "src/metrics": ["ffi", "src/fs"],
   "src/kept": ["ffi", "src/fs"],
   "src/messages.ts": ["src/fs", "src/metrics", "src/protocol"],

@@ -11,11 +11,14 @@ export interface BranchPoint {
   readonly id: number;
   /** Absolute and normal. */
   readonly path: string;
+  /** The handler beside the loops that serves the branch; missing for one in the loops. */
+  readonly handler?: number;
 }
 
 /** A branch that is to come. */
 export interface NewBranch extends BranchPoint {
-  readonly filesystem: FileSystem;
+  /** Undefined in a handler beside the loops: they serve it. */
+  readonly filesystem: FileSystem | undefined;
   /** How many branches had the id before. */
   readonly generation: number;
 }
@@ -25,7 +28,12 @@ export interface BranchChange {
   /** Paths of branches. */
   readonly removed: readonly string[];
   readonly added: readonly NewBranch[];
+  /** What {@linkcode ChangeableBranches.numbers} of another tree is: for one that was not there when the others changed. */
+  readonly numbers?: PlaceNumbers | undefined;
 }
+
+/** The numbers of all paths that branches ever made places of, which are in node ids; the same in all trees of a mount. */
+export type PlaceNumbers = ReadonlyMap<string, number>;
 
 /** A name that means another file than before; what lies below it is not listed. */
 export interface ChangedName {
@@ -64,6 +72,7 @@ export interface SharedOpenFiles {
 /** The branches of a filesystem that can be changed while it is served. */
 export interface ChangeableBranches {
   readonly points: readonly BranchPoint[];
+  readonly numbers: PlaceNumbers;
   /** What the kernel holds of each branch, also of those that were dropped. */
   readonly held: readonly HeldBranch[];
   /**

@@ -6,12 +6,13 @@ import { OPCODE } from "../../ffi/kernel.ts";
 import { type Libc, openLibc } from "../../ffi/library.ts";
 import { cString } from "../../ffi/memory.ts";
 import { ERRNO } from "../fs/errors.ts";
-import type { EndReason, ServeSettings } from "../messages.ts";
+import type { EndReason, LoopCommandName, LoopCommands, ServeSettings } from "../messages.ts";
 import { type MetricsBlock, MetricsRecorder } from "../metrics/metrics.ts";
 import { WITHOUT_ANSWER } from "../protocol/operations.ts";
 import { openDevicePoll } from "../transport/device_poll.ts";
 import { readBufferSize } from "../transport/device_reader.ts";
 import { DeviceReply } from "../transport/device_reply.ts";
+import { Commands } from "../threads/commands.ts";
 import { type ForwardedSource, forwardingLoop } from "../transport/forwarding.ts";
 import { processTime } from "./process_clock.ts";
 import { lastRead, makeTakenMemory, markAnswered, readTaken } from "./taken_requests.ts";
@@ -35,13 +36,14 @@ const O_RDWR_CLOEXEC = 0o2000002;
 const F_DUPFD_CLOEXEC = 1030;
 
 /** What came from the worker that the pool has to see to. */
-export type WorkerEvent = Exclude<FromHandler, { kind: "ready" | "ended" | "failed" }>;
+export type WorkerEvent = Exclude<FromHandler, { kind: "ready" | "ended" | "failed" | "answer" }>;
 
 export class HandlerWorker {
   readonly #worker: Worker;
   readonly #libc: Libc = openLibc();
   readonly #ready = Promise.withResolvers<HandlerReady>();
   readonly #ended = Promise.withResolvers<EndReason>();
+  readonly #commands = new Commands((command) => this.post(command));
   readonly #metrics: MetricsBlock;
   #memory: WorkerMemory | undefined;
   /** What it reads, and where its answers go: one descriptor, or for a handler beside loops those of the loops. */
@@ -128,8 +130,27 @@ export class HandlerWorker {
     this.#worker.postMessage(message);
   }
 
+  /**
+   * Has a handler beside loops do something, after `prepare`; one thing after the other. Undefined when it has ended, or
+   * ends before it answers.
+   *
+   * @throws {FsError} or Error, as the worker did.
+   */
+  async command<Name extends LoopCommandName>(
+    name: Name,
+    given: LoopCommands[Name]["given"],
+  ): Promise<{ readonly answer: LoopCommands[Name]["answer"] } | undefined> {
+    try {
+      return { answer: await this.#commands.give(name, given) };
+    } catch (error) {
+      if (this.#commands.ended) return undefined;
+      throw error;
+    }
+  }
+
   /** Ends the worker, whatever it is doing: `serve` rejects with `error`. */
   kill(error: Error): void {
+    this.#commands.end(error);
     this.#ready.reject(error);
     this.#ended.reject(error);
     this.#worker.terminate();
@@ -169,6 +190,7 @@ export class HandlerWorker {
 
   /** At the end of a worker that ended by itself. */
   dispose(): void {
+    this.#commands.end(new Error("The handler has ended"));
     this.#worker.terminate();
     this.#close();
   }
@@ -233,7 +255,10 @@ export class HandlerWorker {
         this.#thread = message.thread;
         return this.#ready.resolve(message);
       case "ended":
+        this.#commands.end(new Error(`The handler has ended: ${message.reason}`));
         return this.#ended.resolve(message.reason);
+      case "answer":
+        return this.#commands.settle(message);
       case "failed": {
         const error = new Error(message.message);
         if (message.stack !== undefined) error.stack = message.stack;

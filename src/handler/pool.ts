@@ -6,7 +6,7 @@ import { type Libc, openLibc } from "../../ffi/library.ts";
 import { describeThrown, FsError } from "../fs/errors.ts";
 import type { FileSystem } from "../fs/filesystem.ts";
 import type { LoopHost } from "../fs/module.ts";
-import type { EndReason, LoopReady, ServeSettings } from "../messages.ts";
+import type { EndReason, LoopCommandName, LoopCommands, LoopReady, ServeSettings } from "../messages.ts";
 import { makeMetricsBlock, type Metrics, type MetricsBlock, MetricsRecorder, readMetrics } from "../metrics/metrics.ts";
 import { openDevicePoll } from "../transport/device_poll.ts";
 import { DeviceReply } from "../transport/device_reply.ts";
@@ -33,6 +33,17 @@ export interface HandlerPoolOptions {
   readonly log: (message: string, detail: string) => void;
 }
 
+/** A worker whose tree is as it was at first. */
+export interface CatchUp {
+  /** @throws {FsError} or Error, as the worker did; also when it ends before it answers. */
+  command<Name extends LoopCommandName>(
+    name: Name,
+    given: LoopCommands[Name]["given"],
+  ): Promise<LoopCommands[Name]["answer"]>;
+  /** From now on the worker takes part in all changes. */
+  join(): void;
+}
+
 export class HandlerPool implements Disposable {
   readonly #options: HandlerPoolOptions;
   readonly #libc: Libc = openLibc();
@@ -41,6 +52,8 @@ export class HandlerPool implements Disposable {
   /** What each place's workers count. */
   readonly metrics: readonly MetricsBlock[];
   readonly #workers: HandlerWorker[];
+  /** The worker of a handler beside loops, while its tree is as the loops' are. */
+  #joined: HandlerWorker | undefined;
   #start: Pick<HandlerStart, "module" | "options" | "shared"> | undefined;
   #attach: () => number = () => -1;
   #forwarded: ForwardedSource | undefined;
@@ -48,6 +61,9 @@ export class HandlerPool implements Disposable {
   /** No worker is started any more. */
   #ending = false;
   #exhausted = false;
+
+  /** Told of a worker that takes a dead one's place, before it serves: brings its tree to where the loops' are. */
+  onReplaced: (catchUp: CatchUp) => Promise<void> = () => Promise.resolve();
 
   /** Starts the threads. */
   constructor(options: HandlerPoolOptions) {
@@ -61,7 +77,19 @@ export class HandlerPool implements Disposable {
     this.#start = { ...this.#options.start, shared };
     const all = await Promise.all(this.#workers.map((worker, number) => worker.prepare(this.#startOf(number, 0))));
     this.#methods = all[0]!.methods;
+    this.#joined = this.#workers[0];
     return all[0]!;
+  }
+
+  /**
+   * Has the worker of a handler beside loops do something. Undefined when it died, or dies: the worker in its place asks
+   * `onReplaced`. @throws {FsError} or Error, as the worker did.
+   */
+  async command<Name extends LoopCommandName>(
+    name: Name,
+    given: LoopCommands[Name]["given"],
+  ): Promise<{ readonly answer: LoopCommands[Name]["answer"] } | undefined> {
+    return await this.#joined?.command(name, given);
   }
 
   /** Says where descriptors of the connection come from. */
@@ -106,13 +134,14 @@ export class HandlerPool implements Disposable {
     for (let restarts = 0;;) {
       const worker = this.#workers[number]!;
       try {
-        if (restarts > 0) await worker.prepareInTime(this.#startOf(number, restarts));
+        if (restarts > 0) await this.#replace(worker, this.#startOf(number, restarts));
         const reason = this.#forwarded === undefined
           ? await worker.serve(settings, this.#attach)
           : await worker.serveForwarded(settings, this.#forwarded);
         worker.dispose();
         return reason;
       } catch (error) {
+        if (this.#joined === worker) this.#joined = undefined;
         await worker.bury(this.#reply);
         if (!this.#exhausted) {
           this.#log(
@@ -125,6 +154,19 @@ export class HandlerPool implements Disposable {
         restarts++;
       }
     }
+  }
+
+  async #replace(worker: HandlerWorker, start: Omit<HandlerStart, "kind">): Promise<void> {
+    await worker.prepareInTime(start);
+    if (this.#options.place === undefined) return;
+    await this.onReplaced({
+      command: async (name, given) => {
+        const done = await worker.command(name, given);
+        if (done === undefined) throw new Error("The worker that took a dead one's place died too");
+        return done.answer;
+      },
+      join: () => void (this.#joined = worker),
+    });
   }
 
   #mayRestart(): boolean {
@@ -180,6 +222,9 @@ export class HandlerPool implements Disposable {
     switch (event.kind) {
       case "log":
         return log(event.message, event.detail);
+      case "unused":
+        // Only branches that loops serve go lazily, and nothing of those is open here.
+        return;
       case "interrupt":
         // Whoever has the request wrote it down in the same turn in which it was read, before it sees this message.
         for (const worker of this.#workers) if (worker !== from) worker.post(event);

@@ -1,5 +1,15 @@
 /** Types only: all that crosses between the isolate that mounts and a handler worker. */
-import type { LogRecord, LoopEnded, LoopFailed, LoopReady, LoopStart, ServeSettings } from "../messages.ts";
+import type {
+  LogRecord,
+  LoopAnswer,
+  LoopCommand,
+  LoopEnded,
+  LoopFailed,
+  LoopReady,
+  LoopStart,
+  LoopUnused,
+  ServeSettings,
+} from "../messages.ts";
 import type { ErrnoName } from "../fs/errors.ts";
 import type { MetricsBlock } from "../metrics/metrics.ts";
 import type { Notification } from "../protocol/notification.ts";
@@ -71,5 +81,14 @@ export interface HandlerReady extends LoopReady {
   readonly thread: string;
 }
 
-export type ToHandler = HandlerStart | HandlerServe | InterruptMessage | Notified;
-export type FromHandler = HandlerReady | LoopEnded | LoopFailed | LogRecord | InterruptMessage | Notify | Retrieved;
+export type ToHandler = HandlerStart | HandlerServe | InterruptMessage | Notified | LoopCommand;
+export type FromHandler =
+  | HandlerReady
+  | LoopAnswer
+  | LoopUnused
+  | LoopEnded
+  | LoopFailed
+  | LogRecord
+  | InterruptMessage
+  | Notify
+  | Retrieved;

@@ -48,6 +48,11 @@ export class HandlersBesideLoops implements Disposable {
     await Promise.all(this.#pools.map((pool) => pool.prepare(shared)));
   }
 
+  /** The handlers, by their numbers. */
+  get pools(): readonly HandlerPool[] {
+    return this.#pools;
+  }
+
   /** What each of them counts. */
   get metrics(): MetricsBlock[] {
     return this.#pools.flatMap(({ metrics }) => metrics);

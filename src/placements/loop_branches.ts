@@ -1,6 +1,11 @@
 /**
- * Changes the branches of a tree that loops serve: every loop makes a change, or none does. Each step is a command to all
- * loops at the same time, so that a change takes as long as in one; see `src/fs/branches.ts` for the steps.
+ * Changes the branches of a tree that loops serve, with handlers beside them or without: all make a change, or none does.
+ * Each step is a command to all loops at the same time, so that a change takes as long as in one; see `src/fs/branches.ts`
+ * for the steps.
+ *
+ * Handlers come after the loops: a loop that has the change no longer hands on what a handler with the change would refuse
+ * (`src/layers/branch/elsewhere.ts`). A handler that died has no say. The one that takes its place waits until the change
+ * is made or not, is told of all that the tree has become, and then serves.
  */
 import {
   type BranchPoint,
@@ -9,14 +14,19 @@ import {
   type ChangedName,
   type LiveBranches,
   NOT_ADDED,
+  type PlaceNumbers,
   type RemovalOptions,
 } from "../fs/branches.ts";
 import { FsError } from "../fs/errors.ts";
 import type { Awaitable } from "../fs/filesystem.ts";
+import type { CatchUp, HandlerPool } from "../handler/pool.ts";
 import type { FileSystemModule } from "../fs/module.ts";
 import type { Notifier } from "../fs/notifier.ts";
 import type { LoopCommandName, LoopCommands, LoopDroppedBranch, LoopNewBranch } from "../messages.ts";
 import type { LoopWorker } from "../session/loop_worker.ts";
+
+/** How long a handler may take to get ready for a change, which is at once unless its thread is busy. */
+const PATIENCE_MILLISECONDS = 5_000;
 
 /** Closes what a module's `prepare` opened. */
 type Release = () => Awaitable<void>;
@@ -28,6 +38,8 @@ interface MadeBranch extends LoopNewBranch {
 
 export interface LoopBranchesOptions {
   readonly loops: readonly LoopWorker[];
+  /** Those beside the loops, by their numbers. */
+  readonly handlers: readonly Pick<HandlerPool, "command" | "onReplaced">[];
   readonly notifier: Notifier;
   /** What the tree has at first. */
   readonly points: readonly BranchPoint[];
@@ -44,16 +56,24 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
   readonly #releases: Map<number, Release>;
   /** Branches that go lazily. */
   readonly #leaving = new Map<number, PromiseWithResolvers<void>>();
+  /** Which numbers paths have since the last change, where there are handlers. */
+  #numbers: PlaceNumbers | undefined;
   /** The change that is made now; the next waits for it. */
   #turn: Promise<unknown> = Promise.resolve();
+  /**
+   * What makes the trees differ from each other: a change until it is committed, or the catching up of a handler. The
+   * latter must not wait for the whole change, which waits for the kernel, which may wait for that handler to answer.
+   */
+  #agreement: Promise<unknown> = Promise.resolve();
 
   constructor(options: LoopBranchesOptions) {
     this.#options = options;
-    const { points, releaseFirst, loops } = options;
+    const { points, releaseFirst, loops, handlers } = options;
     this.#ids = new Map(points.map(({ path, id }) => [path, id]));
     this.#generations = new Map(points.map(({ id }) => [id, 0]));
     this.#releases = new Map(points.map(({ path, id }) => [id, () => releaseFirst(path)]));
     for (const loop of loops) loop.onUnused = (id) => void this.#wait(() => this.#end(id)).catch(() => {});
+    for (const handler of handlers) handler.onReplaced = (catchUp) => this.#agree(() => this.#catchUp(catchUp));
   }
 
   change(steps: readonly BranchStep[], { lazy = false }: RemovalOptions = {}): Promise<ChangedBranches> {
@@ -75,24 +95,23 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
     return turn;
   }
 
+  /** As {@linkcode #wait}, for what the trees agree on. */
+  #agree<Result>(action: () => Promise<Result>): Promise<Result> {
+    const agreement = this.#agreement.then(action);
+    this.#agreement = agreement.catch(() => {});
+    return agreement;
+  }
+
   async #change(steps: readonly BranchStep[], lazy: boolean): Promise<ChangedBranches> {
     const removed = steps.filter(({ action }) => action !== "graft").map(({ path }) => path);
-    const dropped = removed.map((path) => this.#idAt(path));
+    const dropped = removed.map((path) => this.#removableAt(path));
     const added = await this.#make(steps);
     let names: readonly ChangedName[];
     try {
-      await this.#prepare(removed, added);
-      // Fails only when a loop has ended, and with it the mount.
-      [names = []] = await this.#command("commitBranches", undefined);
+      names = await this.#agree(() => this.#makeChange(removed, added));
     } catch (error) {
       await Promise.all(added.map(({ release }) => release()));
       throw error;
-    }
-    for (const path of removed) this.#ids.delete(path);
-    for (const { id, path, generation, release } of added) {
-      this.#ids.set(path, id);
-      this.#generations.set(id, generation);
-      this.#releases.set(id, release);
     }
     // From here on the tree has changed, whatever else goes wrong.
     const { notifier } = this.#options;
@@ -101,6 +120,46 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
     const result = await this.#drop(dropped, lazy);
     if (failed !== undefined) throw failed.reason;
     return result;
+  }
+
+  async #makeChange(removed: readonly string[], added: readonly MadeBranch[]): Promise<readonly ChangedName[]> {
+    await this.#prepare(removed, added);
+    // Fails only when a loop has ended, and with it the mount.
+    const [names = []] = await this.#command("commitBranches", undefined);
+    if (this.#options.handlers.length > 0) {
+      await this.#tellHandlers("commitBranches", undefined);
+      this.#numbers = await this.#options.loops[0]!.command("numberPlaces", undefined);
+    }
+    for (const path of removed) this.#ids.delete(path);
+    for (const { id, path, generation, release } of added) {
+      this.#ids.set(path, id);
+      this.#generations.set(id, generation);
+      this.#releases.set(id, release);
+    }
+    return names;
+  }
+
+  /** A handler's tree has the first branches, and is to have the present ones. */
+  async #catchUp({ command, join }: CatchUp): Promise<void> {
+    const { points, loops: { length: loops } } = this.#options;
+    const numbers = this.#numbers;
+    if (numbers !== undefined) {
+      const stays = ({ path, id }: BranchPoint) => this.#ids.get(path) === id && this.#generations.get(id) === 0;
+      const gone = points.filter((point) => !stays(point));
+      const old = new Set(points.filter(stays).map(({ path }) => path));
+      const added = [...this.#ids].filter(([path]) => !old.has(path)).map(([path, id]): LoopNewBranch => {
+        // Handlers make nothing of what loops serve.
+        return { path, id, generation: 0, module: "", options: undefined, shared: undefined, loops };
+      });
+      // One after the other, for an id may be another branch's now.
+      await command("prepareBranches", { removed: gone.map(({ path }) => path), added: [], numbers });
+      await command("commitBranches", undefined);
+      await command("dropBranches", gone.map(({ id }) => ({ id })));
+      await command("prepareBranches", { removed: [], added });
+      await command("commitBranches", undefined);
+      await command("dropBranches", []);
+    }
+    join();
   }
 
   /** Loads modules and opens what their loops share. What one throws, all are closed for. */
@@ -118,7 +177,8 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
       undo.defer(releaseIt);
       const id = ids.next().value!;
       const generation = (this.#generations.get(id) ?? -1) + 1;
-      made.push({ id, path, generation, module: href, options, shared, release: releaseIt });
+      const loops = this.#options.loops.length;
+      made.push({ id, path, generation, module: href, options, shared, loops, release: releaseIt });
     }
     undo.move();
     return made;
@@ -126,12 +186,22 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
 
   /** All loops are ready to make the change, or none keeps anything of it. */
   async #prepare(removed: readonly string[], made: readonly MadeBranch[]): Promise<void> {
-    const { loops } = this.#options;
+    const { loops, handlers } = this.#options;
     const added = made.map(({ release: _, ...branch }) => branch);
-    const outcomes = await Promise.allSettled(loops.map((loop) => loop.command("prepareBranches", { removed, added })));
+    const change = { removed, added };
+    // What handlers are told of what comes is where: its module is the loops'.
+    const points = { removed, added: added.map((branch) => ({ ...branch, options: undefined, shared: undefined })) };
+    const [outcomes, inHandlers] = await Promise.all([
+      Promise.allSettled(loops.map((loop) => loop.command("prepareBranches", change))),
+      Promise.allSettled(handlers.map((handler, number) => inTime(number, handler.command("prepareBranches", points)))),
+    ]);
     const at = outcomes.findIndex(({ status }) => status === "rejected");
-    if (at < 0) return;
+    const refused = inHandlers.find(({ status }) => status === "rejected");
+    if (at < 0 && refused === undefined) return;
+    // A handler that is late finds both when it comes round: commands keep their order.
+    for (const handler of handlers) handler.command("abandonBranches", undefined).catch(() => {});
     await Promise.allSettled(loops.map((loop) => loop.command("abandonBranches", undefined)));
+    if (at < 0) throw (refused as PromiseRejectedResult).reason;
     const { reason } = outcomes[at] as PromiseRejectedResult;
     if (outcomes.every(({ status }) => status === "rejected")) throw reason;
     const text = `Cannot change the branches: loop ${at} of ${loops.length} refuses, and the others took it back: ` +
@@ -149,6 +219,7 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
     }));
     if (lazy) ids.forEach((id) => this.#leaving.set(id, Promise.withResolvers()));
     const held = (await this.#command("dropBranches", dropped)).flat();
+    await this.#tellHandlers("dropBranches", ids.map((id) => ({ id })));
     const opened = held.filter(({ id }) => ids.includes(id)).reduce((sum, { opened }) => sum + opened, 0);
     const endings = ids.map((id) => lazy ? this.#leaving.get(id)!.promise : this.#release(id));
     const ended = Promise.all(endings).then(() => {});
@@ -193,7 +264,13 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
     })();
   }
 
-  #idAt(path: string): number {
+  /** The branch that goes from `path`. What a handler serves lives as long as the handler. */
+  #removableAt(path: string): number {
+    const handler = this.#options.points.find((point) => point.path === path)?.handler;
+    if (handler !== undefined) {
+      const text = `Cannot prune or replace "${path}": handler ${handler} serves it, which stays while mounted`;
+      throw new FsError("EBUSY", text);
+    }
     const id = this.#ids.get(path);
     if (id !== undefined) return id;
     throw new FsError("ENOENT", `Cannot prune or replace "${path}": no branch is grafted there`);
@@ -204,5 +281,23 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
     given: LoopCommands[Name]["given"],
   ): Promise<LoopCommands[Name]["answer"][]> {
     return Promise.all(this.#options.loops.map((loop) => loop.command(name, given)));
+  }
+
+  /** Those that have died have no tree that could differ. */
+  async #tellHandlers<Name extends LoopCommandName>(name: Name, given: LoopCommands[Name]["given"]): Promise<void> {
+    await Promise.all(this.#options.handlers.map((handler) => handler.command(name, given)));
+  }
+}
+
+/** What a handler does, unless its thread does not come round to it. @throws {FsError} ETIMEDOUT. */
+async function inTime(handler: number, done: Promise<unknown>): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  const text = `Cannot change the branches: handler ${handler} has been busy for ${PATIENCE_MILLISECONDS / 1000} s; ` +
+    "try again when it answers";
+  const timer = setTimeout(() => late.reject(new FsError("ETIMEDOUT", text)), PATIENCE_MILLISECONDS);
+  try {
+    await Promise.race([done, late.promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }

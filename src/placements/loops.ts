@@ -62,15 +62,16 @@ export async function startLoops(
   });
   const blocks = [...loops.map(({ metrics }) => metrics), ...beside?.metrics ?? []];
   const limits = beside === undefined ? {} : { maxWrite: MAX_FORWARDED_WRITE };
-  const branches = beside === undefined && ready.branches !== undefined
+  const branches = ready.branches !== undefined
     ? underLoops.use(
       new LoopBranches({
         loops,
+        handlers: beside?.pools ?? [],
         notifier: notifications.notifier,
         points: ready.branches,
         releaseFirst: (path) => releaseBranch?.(shared, path),
       }),
     )
-    : { why: beside === undefined ? "its filesystem is no tree of branches" : "it has handlers beside its loops" };
+    : { why: "its filesystem is no tree of branches" };
   return { placement: "loop", servers, readMetrics: () => readMetrics(blocks), ...ready, ...limits, branches };
 }

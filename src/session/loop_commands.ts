@@ -1,6 +1,7 @@
 /**
  * What a loop does when it is called away from its requests: it takes one command, does it with its event loop running,
- * answers, and goes back. Requests that come meanwhile wait, or go to other loops.
+ * answers, and goes back. Requests that come meanwhile wait, or go to other loops. A handler beside loops, whose event loop
+ * always runs, takes the same commands.
  */
 import type { NewBranch } from "../fs/branches.ts";
 import { FsError } from "../fs/errors.ts";
@@ -20,7 +21,8 @@ type Doers = {
 export interface CommandedLoop {
   readonly filesystem: FileSystem;
   readonly loop: number;
-  readonly loops: number;
+  /** For a handler beside loops: its number among those. What is grafted the loops serve, and it only knows where. */
+  readonly handler?: number | undefined;
   post(message: LoopAnswer | LoopUnused): void;
 }
 
@@ -58,13 +60,13 @@ export class LoopCommandTaker {
   }
 
   readonly #doers: Doers = {
-    prepareBranches: async ({ removed, added }) => {
+    prepareBranches: async ({ removed, added, numbers }) => {
       const branches: NewBranch[] = [];
       try {
         for (const branch of added) branches.push(await this.#make(branch));
-        this.#branches.prepare({ removed, added: branches });
+        this.#branches.prepare({ removed, added: branches, numbers });
       } catch (error) {
-        await Promise.all(branches.map(({ filesystem }) => filesystem.destroy?.()));
+        await Promise.all(branches.map(({ filesystem }) => filesystem?.destroy?.()));
         throw error;
       }
     },
@@ -78,11 +80,13 @@ export class LoopCommandTaker {
       );
       return held;
     },
+    numberPlaces: () => this.#branches.numbers,
     countBranches: () => this.#branches.held,
   };
 
-  async #make({ id, path, generation, module, options, shared }: LoopNewBranch): Promise<NewBranch> {
-    const { loop, loops } = this.#loop;
+  async #make({ id, path, generation, module, options, shared, loops }: LoopNewBranch): Promise<NewBranch> {
+    const { loop, handler } = this.#loop;
+    if (handler !== undefined) return { id, path, generation, filesystem: undefined };
     const { default: make } = await import(module) as FileSystemModule;
     const filesystem = make(options, { loop, loops, shared });
     if (loops > 1 && needsCounts(filesystem)) {

@@ -1,12 +1,9 @@
 /** A loop as the mounting side sees it: a worker that gets ready, serves, and ends. */
 import { openLibc } from "../../ffi/library.ts";
-import { FsError } from "../fs/errors.ts";
 import type {
   EndReason,
   FromLoop,
   LogRecord,
-  LoopAnswer,
-  LoopCommand,
   LoopCommandName,
   LoopCommands,
   LoopReady,
@@ -16,6 +13,7 @@ import type {
   ToLoop,
 } from "../messages.ts";
 import { makeMetricsBlock, type MetricsBlock } from "../metrics/metrics.ts";
+import { Commands } from "../threads/commands.ts";
 import { Doorbell } from "./doorbell.ts";
 
 export class LoopWorker implements Disposable {
@@ -24,10 +22,10 @@ export class LoopWorker implements Disposable {
   readonly #ended = Promise.withResolvers<EndReason>();
   #facts: LoopReady | undefined;
   readonly #bell = new Doorbell(openLibc());
-  /** The answer to the command that the loop has, if it has one. */
-  #answer: PromiseWithResolvers<LoopAnswer> | undefined;
-  /** Why it takes no commands any more. */
-  #over: Error | undefined;
+  readonly #commands = new Commands((command) => {
+    this.#worker.postMessage(command);
+    this.#bell.ring();
+  });
 
   /** What the loop counts; readable also after its end. */
   readonly metrics: MetricsBlock = makeMetricsBlock();
@@ -85,21 +83,15 @@ export class LoopWorker implements Disposable {
    *
    * @throws {FsError} or Error, as the loop did; also when the loop ends before it answers.
    */
-  async command<Name extends LoopCommandName>(
+  command<Name extends LoopCommandName>(
     name: Name,
     given: LoopCommands[Name]["given"],
   ): Promise<LoopCommands[Name]["answer"]> {
-    if (this.#over !== undefined) throw this.#over;
-    const { promise } = this.#answer = Promise.withResolvers<LoopAnswer>();
-    this.#worker.postMessage({ kind: "command", name, given } satisfies LoopCommand<Name>);
-    this.#bell.ring();
-    const { answer, thrown } = await promise;
-    if (thrown !== undefined) throw revive(thrown);
-    return answer;
+    return this.#commands.give(name, given);
   }
 
   [Symbol.dispose](): void {
-    this.#refuse(new Error("The loop has ended"));
+    this.#commands.end(new Error("The loop has ended"));
     this.#worker.terminate();
     this.#bell[Symbol.dispose]();
   }
@@ -109,11 +101,11 @@ export class LoopWorker implements Disposable {
       case "ready":
         return this.#ready.resolve(message);
       case "answer":
-        return this.#answer?.resolve(message);
+        return this.#commands.settle(message);
       case "unused":
         return this.onUnused(message.branch);
       case "ended":
-        this.#refuse(new Error(`The loop has ended: ${message.reason}`));
+        this.#commands.end(new Error(`The loop has ended: ${message.reason}`));
         return this.#ended.resolve(message.reason);
       case "log":
         return this.onLog(message);
@@ -125,21 +117,9 @@ export class LoopWorker implements Disposable {
     }
   }
 
-  #refuse(error: Error): void {
-    this.#over = error;
-    this.#answer?.reject(error);
-  }
-
   #fail(error: Error): void {
-    this.#refuse(error);
+    this.#commands.end(error);
     this.#ready.reject(error);
     this.#ended.reject(error);
   }
-}
-
-/** What a loop threw, as an error of this isolate. */
-function revive({ code, message, stack }: NonNullable<LoopAnswer["thrown"]>): Error {
-  const error = code === undefined ? new Error(message) : new FsError(code, message);
-  if (stack !== undefined) error.stack = stack;
-  return error;
 }

@@ -15,6 +15,7 @@ import { Watcher } from "../handler/watcher.ts";
 import type { FromHandler, HandlerServe, HandlerStart, ToHandler } from "../handler/worker_messages.ts";
 import { MetricsRecorder } from "../metrics/metrics.ts";
 import type { Log } from "../protocol/dispatch.ts";
+import { LoopCommandTaker } from "../session/loop_commands.ts";
 import { methodsOf, needsCounts } from "../session/methods.ts";
 
 declare const self: {
@@ -29,6 +30,7 @@ declare const self: {
 
 /** What is served, by how many and how, once `start` has come. */
 let made: { filesystem: FileSystem; limits: Limits; workers: number } | undefined;
+let commands: LoopCommandTaker | undefined;
 /** Set once `serve` has come. */
 let handler: Handler | undefined;
 
@@ -57,6 +59,9 @@ self.onmessage = ({ data }) => {
       return handler?.interrupt(data.uniqueLower, data.uniqueUpper);
     case "notified":
       return notifications.settle(data);
+    case "command":
+      commands!.receive(data);
+      return void commands!.takeOne();
   }
 };
 
@@ -80,6 +85,7 @@ async function prepare(start: HandlerStart): Promise<void> {
     ...handler !== undefined && { handler },
   });
   made = { filesystem, limits, workers };
+  commands = new LoopCommandTaker({ filesystem, loop: worker, handler, post: (message) => self.postMessage(message) });
   const { features = [] } = filesystem;
   const methods = methodsOf(filesystem);
   self.postMessage({ kind: "ready", methods, features, needsCounts: needsCounts(filesystem), thread });

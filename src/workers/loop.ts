@@ -42,7 +42,7 @@ async function prepare({ module, options, loop, loops, shared, restarts }: LoopS
   place = { loop, loops };
   filesystem = make(options, { ...place, shared, ...restarts !== undefined && { restarts } });
   const { features = [] } = filesystem;
-  commands = new LoopCommandTaker({ filesystem, ...place, post: (message) => self.postMessage(message) });
+  commands = new LoopCommandTaker({ filesystem, loop, post: (message) => self.postMessage(message) });
   const methods = methodsOf(filesystem);
   const branches = filesystem.branches?.points;
   self.postMessage({

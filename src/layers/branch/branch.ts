@@ -137,8 +137,9 @@ export class Branch {
 
   /** The kernel lets go of `count` lookups of a node. */
   forget(inner: NodeId, count: number): void {
-    this.known -= count;
+    // First: what another isolate serves is handed on by an exception, and counted there.
     if (inner !== ROOT_NODE && this.#state !== "gone") this.giveBack(inner, count);
+    this.known -= count;
     this.#settle();
   }
 

@@ -1,11 +1,12 @@
 /** Branches that come and go while the tree is served: each change is prepared, committed, and what it removed is dropped. */
 import type { BranchChange, ChangeableBranches, ChangedName, DroppedBranch, HeldBranch } from "../../fs/branches.ts";
-import type { BranchPoint, NewBranch } from "../../fs/branches.ts";
+import type { BranchPoint, NewBranch, PlaceNumbers } from "../../fs/branches.ts";
 import { FsError } from "../../fs/errors.ts";
 import type { ConnectionInfo } from "../../fs/filesystem.ts";
 import { mapNotifier } from "../support/map_notifier.ts";
 import { Branch } from "./branch.ts";
 import { type BranchTable, changedNames, checkBranchPath, makeBranchTable } from "./branch_table.ts";
+import { strangerMethods } from "./elsewhere.ts";
 import { demandingFeatures } from "./features.ts";
 import { MOST_BRANCHES } from "./node_ids.ts";
 import type { Tree } from "./tree.ts";
@@ -21,12 +22,15 @@ export class TreeChanges implements ChangeableBranches {
   readonly #tree: Tree;
   /** The features that the mount was asked for. */
   readonly #features: readonly string[];
+  readonly #handlers: ReadonlyMap<string, number>;
   #connection: ConnectionInfo | undefined;
   #prepared: Prepared | undefined;
 
-  constructor(tree: Tree, features: readonly string[]) {
+  /** `handlers`: which handlers beside the loops serve branches, by their paths. */
+  constructor(tree: Tree, features: readonly string[], handlers: ReadonlyMap<string, number> = new Map()) {
     this.#tree = tree;
     this.#features = features;
+    this.#handlers = handlers;
   }
 
   /** The mount is live. */
@@ -36,7 +40,14 @@ export class TreeChanges implements ChangeableBranches {
   }
 
   get points(): BranchPoint[] {
-    return [...this.#tree.table.branches].map(([id, { path }]) => ({ id, path }));
+    return [...this.#tree.table.branches].map(([id, { path }]) => {
+      const handler = this.#handlers.get(path);
+      return { id, path, ...handler !== undefined && { handler } };
+    });
+  }
+
+  get numbers(): PlaceNumbers {
+    return this.#tree.table.numbers;
   }
 
   get held(): HeldBranch[] {
@@ -56,14 +67,15 @@ export class TreeChanges implements ChangeableBranches {
     return (this.#tree.branch(id)?.generation ?? -1) + 1;
   }
 
-  prepare({ removed, added }: BranchChange): void {
+  prepare({ removed, added, numbers }: BranchChange): void {
     if (this.#prepared !== undefined) {
       throw new Error("Cannot prepare a change of branches: another one is not committed");
     }
     const ids = new Map(this.points.map(({ id, path }) => [path, id]));
     for (const path of removed) this.#remove(ids, path);
     for (const branch of added) this.#add(ids, branch);
-    const table = makeBranchTable(ids, this.#tree.table);
+    const { table: before } = this.#tree;
+    const table = makeBranchTable(ids, numbers === undefined ? before : { ...before, numbers });
     this.#prepared = { table, added: this.#begin(added) };
     this.#tree.otherTable = table;
   }
@@ -87,7 +99,8 @@ export class TreeChanges implements ChangeableBranches {
 
   async drop(branches: readonly DroppedBranch[]): Promise<void> {
     this.#tree.otherTable = undefined;
-    await Promise.all(branches.map(({ id, lazy }) => this.#tree.branch(id)!.leaveWithOthers(lazy)));
+    // A handler that was not there when it was grafted has none of that id.
+    await Promise.all(branches.map(({ id, lazy }) => this.#tree.branch(id)?.leaveWithOthers(lazy)));
   }
 
   /** Drops a branch of a tree that is the only one. Resolves when it is destroyed: with `lazy` when nothing is open. */
@@ -119,7 +132,7 @@ export class TreeChanges implements ChangeableBranches {
     if (existing !== undefined) {
       throw new FsError("EEXIST", `Cannot graft at "${path}": branch ${existing} is there; prune or replace it`);
     }
-    const demanding = demandingFeatures(filesystem, this.#features);
+    const demanding = filesystem === undefined ? [] : demandingFeatures(filesystem, this.#features);
     if (demanding.length > 0) {
       const features = demanding.join(", ");
       throw new FsError("EOPNOTSUPP", `Cannot graft at "${path}": the mount uses ${features}; make the tree "growing"`);
@@ -137,7 +150,8 @@ export class TreeChanges implements ChangeableBranches {
   #begin(added: readonly NewBranch[]): Prepared["added"] {
     using undo = new DisposableStack();
     const begun = added.map(({ id, path, filesystem, generation }) => {
-      const branch = new Branch(id, path, filesystem, generation);
+      const branch = new Branch(id, path, filesystem ?? {}, generation);
+      if (filesystem === undefined) branch.methods = strangerMethods();
       const before = this.#tree.branch(id);
       this.#initializeBranch(branch);
       this.#tree.setBranch(id, branch);

@@ -88,7 +88,7 @@ export interface BranchFileSystem extends FileSystem {}
 export class BranchFileSystem implements FileSystem {
   readonly features: readonly string[];
   /** The branches as they are changed in several loops; {@linkcode graft} and the others do it in one isolate. */
-  readonly branches: ChangeableBranches | undefined;
+  readonly branches: ChangeableBranches;
   readonly #tree: Tree;
   readonly #changes: TreeChanges;
   readonly #growing: boolean;
@@ -99,7 +99,7 @@ export class BranchFileSystem implements FileSystem {
     const numbered = numberBranches(branches);
     for (const { path, filesystem } of branches) refuseTree(path, filesystem);
     const filesystems = branches.map(({ filesystem, handler }) => {
-      return handler === here ? filesystem : standIn(filesystem, handler);
+      return handler === here ? filesystem : standIn(filesystem, handler, here);
     });
     this.#growing = growing;
     this.features = joinFeatures(filesystems, growing);
@@ -109,9 +109,9 @@ export class BranchFileSystem implements FileSystem {
       const id = numbered.get(path)!;
       this.#tree.setBranch(id, new Branch(id, path, filesystems[index]!));
     }
-    this.#changes = new TreeChanges(this.#tree, this.features);
-    // What handlers serve, several isolates have different parts of.
-    this.branches = branches.some(({ handler }) => handler !== undefined) ? undefined : this.#changes;
+    const handlers = new Map(branches.flatMap(({ path, handler }) => handler === undefined ? [] : [[path, handler]]));
+    this.#changes = new TreeChanges(this.#tree, this.features, handlers);
+    this.branches = this.#changes;
     Object.assign(this, this.#operations(filesystems, branchPointErrno));
   }
 
