@@ -73,12 +73,12 @@ function lossOf({ type }: BranchConfig): { loss?: string } {
 function whyFixed(before: ComparedConfig, after: ComparedConfig, path: string, loops: number): FixedDifference[] {
   const key = `branch ${JSON.stringify(path)}`;
   if (path === "/") return [{ key, advice: "the root stays while it is mounted; unmount and mount again" }];
-  const inHandlers = [...before.branches, ...after.branches].some(({ placement }) => placement === "handler");
-  if (inHandlers) {
-    const advice = 'a tree with branches of placement "handler" stays as it is while mounted; unmount and mount again';
+  const branch = byPath(after.branches).get(path);
+  const inHandler = [byPath(before.branches).get(path), branch].some((one) => one?.placement === "handler");
+  if (inHandler) {
+    const advice = 'branches of placement "handler" come and go with the mount; unmount and mount again';
     return [{ key, advice }];
   }
-  const branch = byPath(after.branches).get(path);
   if (branch === undefined || loops === 1 || canBeInAllLoops(branch)) return [];
   const advice = `one loop has to serve type "${branch.type}", and the mount has ${loops}; unmount and mount again`;
   return [{ key, advice }];

@@ -55,14 +55,14 @@ Deno.test("what cannot change while mounted is named, with what to do", async (t
       ['branch "/a"'],
       'one loop has to serve type "memory", and the mount has 2',
     ],
-    "beside handlers": [
-      passthrough("/") + memory("/a", 'placement = "handler"'),
-      passthrough("/"),
+    "a handler that goes": [
+      passthrough("/") + memory("/a", 'placement = "handler"') + passthrough("/b"),
+      passthrough("/") + passthrough("/c"),
       1,
       ['branch "/a"'],
       'placement "handler"',
     ],
-    "a handler": [
+    "a handler that comes": [
       passthrough("/"),
       passthrough("/") + memory("/a", 'placement = "handler"'),
       1,
@@ -91,6 +91,11 @@ Deno.test("what cannot change while mounted is named, with what to do", async (t
       assert(fixed[0]!.advice.includes(advice), fixed[0]!.advice);
     });
   }
+  await t.step("but what is beside a handler can", () => {
+    const before = passthrough("/") + memory("/a", 'placement = "handler"');
+    const { branches, fixed } = compare(before + passthrough("/b"), before + passthrough("/c"), 2);
+    assertEquals([branches.length, fixed], [2, []]);
+  });
   await t.step("but a shorter timeout is no matter where the mount says how long", () => {
     const timeout = '[mount]\nattr_timeout = "2s"\n';
     assertEquals(compare(timeout + root, timeout + root + passthrough("/a", 'cache = "never"')).fixed, []);

@@ -111,6 +111,50 @@ Deno.test("a tree becomes what its configuration says now: shown first, then don
   });
 });
 
+Deno.test("beside a branch in a handler others come and go, and it works on with what it has open", async (t) => {
+  const HANDLER = '[[branch]]\npath = "/apart"\ntype = "memory"\nplacement = "handler"\n';
+  await using place = await openPlace(MOUNT + ROOT + HANDLER + directory("/one", "./one"));
+  await using client = await PosixClient.start();
+  const open = await client.open(`${place.work}/apart/file`, "O_RDWR|O_CREAT", 0o644);
+  const works = async (text: string) => {
+    await client.write(open, text);
+    const { stdout } = await shell("cat apart/file; echo new > apart/new; rm apart/new", { cwd: place.work });
+    assert(stdout.endsWith(text), stdout);
+  };
+  await works("first");
+
+  await t.step("one comes beside it, one within, and one goes", async () => {
+    await place.write(MOUNT + ROOT + HANDLER + directory("/two", "./two") + directory("/apart/way/two", "./two"));
+    const { code, stderr } = await place.reload();
+    assertEquals(code, 0, stderr);
+    assertEquals(
+      await place.find(),
+      [".", "./apart", "./apart/file", "./apart/way", "./apart/way/two", "./apart/way/two/two"].concat(
+        ["./root", "./two", "./two/two"],
+      ),
+    );
+    await works("second");
+  });
+
+  await t.step("what cannot be applied is the handler's branch, and only that", async () => {
+    await place.write(MOUNT + ROOT + HANDLER.replace("[[branch]]", "[[branch]]\nread_only = true"));
+    const { code, stdout } = await place.reload();
+    assertEquals(code, 11);
+    const fixed = stdout.split("\n").filter((line) => line.startsWith("!"));
+    assertEquals(fixed.length, 1, stdout);
+    assert(/^! branch "\/apart": branches of placement "handler" come and go with the mount/.test(fixed[0]!), stdout);
+    await works("third");
+  });
+
+  await t.step("and all that came goes", async () => {
+    await place.write(MOUNT + ROOT + HANDLER);
+    const { code, stderr } = await place.reload();
+    assertEquals(code, 0, stderr);
+    assertEquals(await place.find(), [".", "./apart", "./apart/file", "./root"]);
+    await works("fourth");
+  });
+});
+
 Deno.test("what goes lazily lives until it is closed", async () => {
   await using place = await openPlace(MOUNT + ROOT + directory("/one", "./one", "kernel_passthrough = false"));
   await using client = await PosixClient.start();
