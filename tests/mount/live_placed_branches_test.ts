@@ -71,6 +71,9 @@ Deno.test("branches come and go beside and within branches of handlers, which wo
       n=$((n+1)); echo $n > memory/count && [ "$(cat memory/count dead/plain)" = "$n
 abcd" ] || { echo failed at $n; exit; }
     done; echo fine $((n > 0))`);
+  const looker = sh(`
+    while [ ! -e ${stop} ]; do cat dead/a/one dead/a/two memory/way/to/a/one dead/on/way/a/two; done 2>&1 >/dev/null |
+      sed 's/.*: //' | sort -u`);
   for (let turn = 0; turn < 3; turn++) {
     for (const path of ["/a", "/dead/a", "/memory/way/to/a", "/dead/on/way/a"]) {
       const at = `.${path}`;
@@ -88,6 +91,9 @@ abcd" ] || { echo failed at $n; exit; }
   }
   await Deno.writeTextFile(stop, "");
   assertEquals(await worker, "fine 1\n");
+  for (const said of (await looker).trim().split("\n")) {
+    assert(["No such file or directory", "Stale file handle"].includes(said), said);
+  }
 });
 
 Deno.test("a handler that takes a dead one's place has the tree as it is by then", async () => {
