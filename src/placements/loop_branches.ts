@@ -24,6 +24,7 @@ import type { FileSystemModule } from "../fs/module.ts";
 import type { Notifier } from "../fs/notifier.ts";
 import type { LoopCommandName, LoopCommands, LoopDroppedBranch, LoopNewBranch } from "../messages.ts";
 import type { LoopWorker } from "../session/loop_worker.ts";
+import { catchUpWith } from "./catch_up.ts";
 
 /** How long a handler may take to get ready for a change, which is at once unless its thread is busy. */
 const PATIENCE_MILLISECONDS = 5_000;
@@ -139,26 +140,12 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
     return names;
   }
 
-  /** A handler's tree has the first branches, and is to have the present ones. */
   async #catchUp({ command, join }: CatchUp): Promise<void> {
-    const { points, loops: { length: loops } } = this.#options;
+    const { points: first, loops: { length: loops } } = this.#options;
     const numbers = this.#numbers;
-    if (numbers !== undefined) {
-      const stays = ({ path, id }: BranchPoint) => this.#ids.get(path) === id && this.#generations.get(id) === 0;
-      const gone = points.filter((point) => !stays(point));
-      const old = new Set(points.filter(stays).map(({ path }) => path));
-      const added = [...this.#ids].filter(([path]) => !old.has(path)).map(([path, id]): LoopNewBranch => {
-        // Handlers make nothing of what loops serve.
-        return { path, id, generation: 0, module: "", options: undefined, shared: undefined, loops };
-      });
-      // One after the other, for an id may be another branch's now.
-      await command("prepareBranches", { removed: gone.map(({ path }) => path), added: [], numbers });
-      await command("commitBranches", undefined);
-      await command("dropBranches", gone.map(({ id }) => ({ id })));
-      await command("prepareBranches", { removed: [], added });
-      await command("commitBranches", undefined);
-      await command("dropBranches", []);
-    }
+    const present = { first, ids: this.#ids, generations: this.#generations, loops };
+    // Without numbers nothing has changed yet.
+    if (numbers !== undefined) await catchUpWith({ ...present, numbers }, command);
     join();
   }
 
