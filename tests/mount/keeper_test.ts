@@ -182,8 +182,11 @@ Deno.test("ten deaths of servers leave no descriptor and no process behind", asy
   };
   const children = async () =>
     (await Deno.readTextFile(`/proc/${keeper}/task/${keeper}/children`)).trim().split(" ").length;
-  await killServer(kept);
-  await read(`${kept.path}/5`);
+  // What Deno opens once and keeps is open after the first ones.
+  for (let death = 0; death < 3; death++) {
+    await killServer(kept);
+    await read(`${kept.path}/5`);
+  }
   const before = [descriptors(), await children()];
   for (let death = 0; death < 10; death++) {
     await killServer(kept);
