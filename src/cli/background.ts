@@ -12,7 +12,10 @@ import { Failure } from "./failure.ts";
 /** In the environment of the one that is to serve. */
 const VARIABLE = "TRELLIS_IN_BACKGROUND";
 
-/** Ends what is meant for the caller, on standard output and standard error: the mount is ready. */
+/**
+ * Ends what is meant for the caller, on standard output and standard error: the mount is ready. Comes once more on
+ * standard output when the one that serves has been told to go on, and nothing of it goes to the caller any more.
+ */
 const END = 0;
 
 // fcntl.h, alike on x86_64 and aarch64
@@ -38,7 +41,7 @@ export async function startInBackground(quiet = false): Promise<number> {
   ]);
   if (ends.includes(false)) return await failureOf(child);
   await child.stdin.getWriter().write(new Uint8Array(1));
-  return 0;
+  return await pass(child.stdout, undefined) ? 0 : await failureOf(child);
 }
 
 async function failureOf(child: Deno.ChildProcess): Promise<number> {
@@ -57,7 +60,7 @@ async function pass(
   from: ReadableStream<Uint8Array<ArrayBuffer>>,
   to: typeof Deno.stdout | undefined,
 ): Promise<boolean> {
-  for await (const piece of from) {
+  for await (const piece of from.values({ preventCancel: true })) {
     const end = piece.indexOf(END);
     const text = end < 0 ? piece : piece.subarray(0, end);
     for (let written = 0; to !== undefined && written < text.length;) written += await to.write(text.subarray(written));
@@ -98,18 +101,23 @@ export class Background {
       throw error;
     }
     this.#redirect();
-    Deno.chdir("/");
     return true;
   }
 
   /** Puts the log in the place of the pipes. Deno has duplicates of its own of the standard descriptors. */
   #redirect(): void {
+    const { symbols } = this.#libc;
     const [input, ...outputs] = [0, 1, 2].map((descriptor) => fileOf(descriptor));
+    const caller = symbols.dup(1);
     for (const descriptor of [...Deno.readDirSync("/proc/self/fd")].map(({ name }) => Number(name))) {
+      if (descriptor === caller) continue;
       const file = fileOf(descriptor);
-      if (file === input) this.#libc.symbols.dup2(this.#nothing, descriptor);
-      else if (outputs.includes(file)) this.#libc.symbols.dup2(this.#log, descriptor);
+      if (file === input) symbols.dup2(this.#nothing, descriptor);
+      else if (outputs.includes(file)) symbols.dup2(this.#log, descriptor);
     }
+    Deno.chdir("/");
+    symbols.write(caller, new Uint8Array([END]), 1);
+    symbols.close(caller);
   }
 }
 
