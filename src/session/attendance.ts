@@ -30,8 +30,11 @@ const WORDS = 5;
 
 const ALL = 0;
 
-/** Requests without a break that say that one loop is not enough. One client has two on their way: RELEASE does not wait. */
+/** Requests without a break from which on the loop looks whether others wait behind each. */
 const CROWD = 8;
+
+/** In how many looks in a row others must wait. One client has two on their way now and then: RELEASE does not wait. */
+const LOOKS = 3;
 
 /** Requests that a loop serves beside others before it tries alone. */
 const TRIAL = 128;
@@ -119,7 +122,7 @@ export class Attendant {
     const { words, number } = this.#shared;
     if (Atomics.load(words, ATTENDANT) !== number) return this.#beginBesideOthers();
     Atomics.add(words, BEGUN, 1);
-    if (++this.#withoutBreak > CROWD) this.callAll();
+    if (++this.#withoutBreak > CROWD && this.#isCrowd()) this.callAll();
     else if (Atomics.load(words, TIMED) === 0) this.#setTimer();
   }
 
@@ -144,6 +147,15 @@ export class Attendant {
   /** If this loop attends alone, all do from now on. It may leave then. */
   callAll(): void {
     if (this.#shared !== undefined) this.#callAllInsteadOf(this.#shared.number);
+  }
+
+  /**
+   * Whether requests wait while one is to be served. That the device is never found empty does not say so: a client on
+   * this loop's core takes it as soon as it has its answer, and has asked the next thing before the loop reads again.
+   */
+  #isCrowd(): boolean {
+    if (!this.#device.hasRequest()) this.#withoutBreak = 0;
+    return this.#withoutBreak >= CROWD + LOOKS;
   }
 
   /** Whether the device is to be read again at once. */

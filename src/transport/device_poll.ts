@@ -81,6 +81,11 @@ export class DevicePoll {
     this.#descriptor = descriptor;
   }
 
+  /** Whether the device has a request now. */
+  hasRequest(): boolean {
+    return this.#libc.symbols.epoll_wait(this.#descriptor, this.#eventBytes, 1, 0) > 0 && this.#event[2] === DEVICE;
+  }
+
   /** Blocks the thread until something is there, at most for `milliseconds` (-1: for ever). True when it is to stop. */
   wait(milliseconds: number): boolean {
     return this.#libc.symbols.epoll_wait(this.#descriptor, this.#eventBytes, 1, milliseconds) > 0 &&

@@ -8,8 +8,8 @@ import { DevicePoll, openDevicePoll } from "../../src/transport/device_poll.ts";
 // sys/eventfd.h
 const EFD_NONBLOCK = 0o4000;
 
-/** As many requests without a break as one loop serves alone, and as many as it serves beside others before it tries. */
-const CROWD = 8;
+/** As many requests without a break as call all when others wait, and as many as a loop serves beside others. */
+const CROWD = 11;
 const TRIAL = 128;
 
 interface Loops extends Disposable {
@@ -17,6 +17,8 @@ interface Loops extends Disposable {
   readonly shared: LoopAttendance;
   readonly first: Attendant;
   readonly second: Attendant;
+  /** Lets the device have a request, or none. */
+  setRequest(there: boolean): void;
   /** Whether all were called since this was last asked. */
   called(): boolean;
 }
@@ -35,6 +37,10 @@ function startLoops(): Loops {
     shared,
     first: new Attendant(...parts[0]!),
     second: new Attendant(...parts[1]!),
+    setRequest(there) {
+      if (there) symbols.write(device, new Uint8Array(new BigUint64Array([1n]).buffer), 8);
+      else symbols.read(device, new Uint8Array(8), 8);
+    },
     called: () => symbols.read(shared.rally, new Uint8Array(8), 8) === 8,
     [Symbol.dispose]() {
       attendance[Symbol.dispose]();
@@ -47,14 +53,19 @@ function repeat(count: number, act: () => void): void {
   for (let done = 0; done < count; done++) act();
 }
 
-Deno.test("requests without a break call all loops; with breaks between them they do not", () => {
+Deno.test("requests without a break call all loops when others wait behind them, and only then", () => {
   using loops = startLoops();
+  loops.setRequest(true);
   repeat(3, () => {
-    repeat(CROWD, () => loops.first.begin());
+    repeat(CROWD - 1, () => loops.first.begin());
     loops.first.wait(0);
   });
-  assertEquals(loops.called(), false);
-  repeat(CROWD + 1, () => loops.first.begin());
+  assertEquals(loops.called(), false, "there were breaks");
+  loops.setRequest(false);
+  repeat(10 * CROWD, () => loops.first.begin());
+  assertEquals(loops.called(), false, "nobody waited");
+  loops.setRequest(true);
+  repeat(CROWD, () => loops.first.begin());
   assertEquals(loops.called(), true);
 });
 
@@ -97,9 +108,10 @@ Deno.test("after a number of requests beside others a loop attends alone again",
   assertEquals(loops.called(), true, "the first's call, and only that");
   loops.second.begin();
   // It is the second now, whose crowds call.
-  repeat(CROWD + 1, () => loops.first.begin());
+  loops.setRequest(true);
+  repeat(CROWD, () => loops.first.begin());
   assertEquals(loops.called(), false);
-  repeat(CROWD + 1, () => loops.second.begin());
+  repeat(CROWD, () => loops.second.begin());
   assertEquals(loops.called(), true);
 });
 
