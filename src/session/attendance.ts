@@ -8,7 +8,8 @@
  * have attended to, one of them tries again whether it is enough. `docs/performance.md` has the figures.
  *
  * **Invariant.** While the device may have a request, a loop sleeps on it, will read it, or is watched by the timer: who
- * attends alone sleeps on nothing else, and who goes to rest has found the device empty after it saw whose turn it is.
+ * attends alone sleeps on nothing else, and who goes to rest sets the timer unless the other sleeps, who sets it then when
+ * it wakes up.
  */
 import type { Libc } from "../../ffi/library.ts";
 import { errnoName } from "../fs/errors.ts";
@@ -183,6 +184,7 @@ export class Attendant {
 
   #restAndHeed(milliseconds: number): boolean {
     const { words, rally, timer } = this.#shared!;
+    if (Atomics.load(words, ASLEEP) === 0) this.#setTimer();
     const stop = this.#rest!.wait(milliseconds);
     if (Atomics.load(words, ATTENDANT) === ALL) return stop;
     if (this.#read(timer)) this.#heedTimer();

@@ -77,6 +77,13 @@ Deno.test("one that rests calls all when the timer finds the first at the same r
   assertEquals(loops.called(), true);
 });
 
+Deno.test("one that goes to rest sets the timer, unless the first sleeps and will set it", () => {
+  using loops = startLoops();
+  // The first has begun nothing and does not sleep: it may be held up by what is not counted.
+  loops.second.wait(-1);
+  assertEquals(loops.called(), true);
+});
+
 Deno.test("the timer does not call for a loop that goes on, and is set again for it", () => {
   using loops = startLoops();
   loops.first.begin();
