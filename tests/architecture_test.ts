@@ -92,7 +92,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/session.ts",
     "src/placements",
   ],
-  "src/container": ["ffi"],
+  "src/guards": [],
+  "src/container": ["ffi", "src/guards"],
   "src/config": [
     "src/deps.ts",
     "src/fs",
@@ -110,6 +111,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "ffi",
     "src/deps.ts",
     "src/fs",
+    "src/guards",
     "src/config",
     "src/connection",
     "src/container",

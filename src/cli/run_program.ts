@@ -7,7 +7,7 @@ import { sourcesOf } from "../config/config.ts";
 import type { Config } from "../config/mod.ts";
 import { keepApart, SourceError } from "../config/source.ts";
 import { deviceDescriptor } from "../connection/mountpoint.ts";
-import { UnmountGuard } from "../connection/unmount_guard.ts";
+import { UnmountGuard } from "../guards/unmount_guard.ts";
 import { Command } from "../deps.ts";
 import { addConfigOptions, loadConfiguration } from "./config_options.ts";
 import { Failure } from "./failure.ts";

@@ -2,7 +2,7 @@
 import { access, constants } from "node:fs/promises";
 import { ArgumentPipe } from "./argument_pipe.ts";
 import { forwardSignals } from "./forward_signals.ts";
-import { KillGuard } from "./kill_guard.ts";
+import { KillGuard } from "../guards/kill_guard.ts";
 import { explainForbiddenNamespaces } from "./namespaces.ts";
 import { bubblewrapArguments, type Sandbox } from "./sandbox.ts";
 import { adoptOrphans, SandboxProcesses } from "./sandbox_processes.ts";
