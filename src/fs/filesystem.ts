@@ -115,13 +115,19 @@ export interface Opened {
    * one gets its reads and writes by `read` and `write` (as with `backingMapsOnly`), and a node that was first opened
    * without one has none. While a file is passed through, `directIo`, `keepCache`, `nonSeekable` and `stream` mean nothing.
    *
-   * The kernel writes with the credentials that the thread has when it answers (and opens the file for every mode, whatever
-   * the descriptor's). It does not notice what a mapping changes: give the attributes of a file that may be mapped and
+   * The kernel writes with the credentials that the thread has when it answers, whoever writes (and opens the file for
+   * every mode, whatever the descriptor's): see `backingAsRoot`. It does not notice what a mapping changes: give the attributes of a file that may be mapped and
    * written a `timeout` of 0.
    */
   backing?: number;
   /** Beside `backing`: reads and writes of this open arrive here as with `directIo`, only its mappings are the file's. */
   backingMapsOnly?: boolean;
+  /**
+   * Beside `backing`: the thread has root's credentials when it answers (CAP_FSETID), because whoever opens the file has
+   * them: writes then keep setuid and setgid, and otherwise clear them. Where the file given first says something else, an
+   * open that may write gets its reads and writes as with `backingMapsOnly`.
+   */
+  backingAsRoot?: boolean;
 }
 
 /** A file made and opened by one call. */

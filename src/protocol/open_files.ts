@@ -3,8 +3,11 @@ import type { NodeId, Opened } from "../fs/filesystem.ts";
 
 /** Knows which nodes are open, and the kernel's backing ids of those that are passed through. */
 export interface OpenFiles {
-  /** Counts an open before it is answered, and returns the backing id to answer with; 0 for none. */
-  opened(node: NodeId, opened: Opened): number;
+  /**
+   * Counts an open before it is answered, and returns the backing id to answer with; 0 for none, negated where only
+   * mappings may be the backing file's: it was registered with other rights than this open `mayWrite` with.
+   */
+  opened(node: NodeId, opened: Opened, mayWrite: boolean): number;
   /** Takes that back: the file was released, or the answer did not reach the kernel. */
   released(node: NodeId): void;
 }

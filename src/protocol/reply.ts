@@ -78,11 +78,11 @@ export class ReplyBody {
     return ATTR_OUT.SIZE;
   }
 
-  /** `fuse_open_out`, at the start or, after a create, behind the entry. `backingId` is 0 for none. */
-  putOpened(opened: Opened, backingId: number, at = 0): number {
+  /** `fuse_open_out`, at the start or, after a create, behind the entry. `backing` is as `OpenFiles` says. */
+  putOpened(opened: Opened, backing: number, at = 0): number {
     this.#u64(at + OPEN.fh, opened.handle ?? 0);
-    this.#words[(at + OPEN.open_flags) >> 2] = backingId === 0 ? openFlags(opened) : backedFlags(opened);
-    this.#words[(at + OPEN.backing_id) >> 2] = backingId;
+    this.#words[(at + OPEN.open_flags) >> 2] = backing === 0 ? openFlags(opened) : backedFlags(opened, backing < 0);
+    this.#words[(at + OPEN.backing_id) >> 2] = Math.abs(backing);
     return at + OPEN.SIZE;
   }
 
@@ -263,8 +263,8 @@ function openFlags(opened: Opened): number {
  * The flags of an open whose node has a backing file; the kernel takes no others with it (FOPEN_PASSTHROUGH_MASK in
  * fs/fuse/iomode.c). FOPEN_DIRECT_IO beside it: reads and writes are requests, only mappings are the file's.
  */
-function backedFlags(opened: Opened): number {
-  const direct = opened.backingMapsOnly === true || opened.backing === undefined;
+function backedFlags(opened: Opened, mapsOnly: boolean): number {
+  const direct = mapsOnly || opened.backingMapsOnly === true || opened.backing === undefined;
   return KERNEL.FOPEN_PASSTHROUGH |
     (direct ? KERNEL.FOPEN_DIRECT_IO : 0) |
     (direct && opened.parallelDirectWrites ? KERNEL.FOPEN_PARALLEL_DIRECT_WRITES : 0) |

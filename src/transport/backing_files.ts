@@ -46,18 +46,26 @@ export class BackingFiles implements OpenFiles {
    * Without a lock around the ioctl, so that no thread waits for another's: two that are the first at the same time both
    * make an id, and the slower one takes its own back.
    */
-  opened(node: NodeId, { backing }: Opened): number {
-    const known = this.#nodes.join(node);
-    if (known !== NOT_OPEN) return known;
-    const id = backing === undefined || this.#nodes.overflown ? 0 : this.#register(backing);
-    const agreed = this.#nodes.add(node, id);
-    if (agreed !== id && id !== 0) this.#unregister(id);
-    return agreed;
+  opened(node: NodeId, { backing, backingAsRoot = false }: Opened, mayWrite: boolean): number {
+    const shared = this.#share(node, backing, backingAsRoot);
+    const disagrees = mayWrite && shared !== 0 && backingAsRoot !== shared < 0;
+    return disagrees ? -Math.abs(shared) : Math.abs(shared);
   }
 
   released(node: NodeId): void {
-    const id = this.#nodes.leave(node);
-    if (id !== 0) this.#unregister(id);
+    const shared = this.#nodes.leave(node);
+    if (shared !== 0) this.#unregister(shared);
+  }
+
+  /** Counts an open and returns what all opens of the node share: an id, negated where it was registered as root. */
+  #share(node: NodeId, backing: number | undefined, asRoot: boolean): number {
+    const known = this.#nodes.join(node);
+    if (known !== NOT_OPEN) return known;
+    const id = backing === undefined || this.#nodes.overflown ? 0 : this.#register(backing);
+    const own = asRoot ? -id : id;
+    const shared = this.#nodes.add(node, own);
+    if (shared !== own && id !== 0) this.#unregister(id);
+    return shared;
   }
 
   /**
@@ -75,7 +83,7 @@ export class BackingFiles implements OpenFiles {
   }
 
   #unregister(id: number): void {
-    this.#id[0] = id;
+    this.#id[0] = Math.abs(id);
     this.#libc.symbols.ioctl(this.#device, FUSE_DEV_IOC_BACKING_CLOSE, this.#idBytes);
   }
 }

@@ -39,8 +39,8 @@ const CELL_WORDS = 5;
 /** As many as a process may have descriptors, unless the kernel is told otherwise (fs.nr_open). */
 const MOST_NODES = 1 << 20;
 
-/** What `join` answers for a node that nobody has open. */
-export const NOT_OPEN = -1;
+/** What `join` answers for a node that nobody has open: no id, whatever its sign. */
+export const NOT_OPEN = -0x8000_0000;
 
 /** Memory for {@linkcode OpenNodes}, with room for `nodes` of them. */
 export function makeOpenNodes(nodes = MOST_NODES): Int32Array<SharedArrayBuffer> {

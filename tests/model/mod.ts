@@ -17,11 +17,6 @@ export interface ModelOptions {
   seed?: number;
   /** Whom both sides run as; only root can choose. Default: the caller. */
   user?: User;
-  /**
-   * Whether files lose setuid and setgid where they keep them on the host: by root's writes to a file that got them when
-   * it was open already, where the kernel passes writes through (docs/decisions.md). Then these bits are not compared.
-   */
-  losesPrivileges?: boolean;
 }
 
 /** The first operation whose results differ, with what each side said. */
@@ -45,8 +40,7 @@ export async function checkModel(directory: string, reference: string, options: 
   await using right = new Executor(program, `${reference}/model-${seed}`, options.user);
   await check(directory, reference, { ...options, seed }, async (commands) => {
     // Each sequence begins with an empty directory.
-    const simplify = options.losesPrivileges ? withoutPrivileges : undefined;
-    const difference = await compare(left, right, [RESET, ...commands, TREE], simplify);
+    const difference = await compare(left, right, [RESET, ...commands, TREE]);
     return difference && { ...difference, index: difference.index - 1 };
   });
 }
@@ -92,10 +86,6 @@ async function check(
     `${directory} differs from ${reference} (TRELLIS_SEED=${seed}, sequence ${details.numRuns}, shortened ` +
       `${details.numShrinks} times)\n${(details.errorInstance as Error | null)?.message ?? "Not done after 600 s"}`,
   );
-}
-
-function withoutPrivileges(result: string): string {
-  return result.replace(/\b(f mode=)[0-7](?=[0-7]{3}\b)/g, "$1");
 }
 
 /** Of a directory that is merged from several nobody counts the links: 1 stands for it, as long as it is. */

@@ -363,32 +363,60 @@ const SEMANTICS: Record<string, (sides: Sides) => Promise<void>> = {
     await client.flock(other, "LOCK_EX");
     await client.close(third);
   },
-  "a stranger's write clears setuid, also when it was set behind the mount; root's keeps it": async (sides) => {
-    const { client, shown, source } = sides;
-    const mode = async () => ((await Deno.stat(source)).mode! & 0o7777).toString(8);
-    await using stranger = await PosixClient.start(STRANGER);
-    const file = await stranger.open(shown, "O_WRONLY");
-    await client.fchmod(sides.file, 0o4777);
-    await stranger.pwrite(file, "strange", 0);
-    assertEquals(await mode(), "777");
-    // The kernel knows a mode without setuid and asks nobody.
-    await client.fstat(sides.file);
-    await Deno.chmod(source, 0o4777);
-    await stranger.pwrite(file, "strange", 0);
-    assertEquals(await mode(), "777");
+  "a stranger's write clears setuid and root's keeps it, root opens first": (sides) => checkSetuid(sides, EVERYBODY),
+  "a stranger's write clears setuid and root's keeps it, the stranger opens first": (sides) =>
+    checkSetuid(sides, EVERYBODY.toReversed()),
+  "a stranger to whom root hands an open file clears setuid with its write": async (
+    { client, file, shown, source },
+  ) => {
     await client.chmod(shown, 0o4777);
-    const roots = await client.open(shown, "O_WRONLY");
-    await client.pwrite(roots, "root's", 0);
-    assertEquals(await mode(), "4777");
+    const { uid, gid } = STRANGER;
+    const identity = [`--reuid=${uid}`, `--regid=${gid}`, "--clear-groups"];
+    const pid = await client.spawn("/usr/bin/setpriv", ...identity, "/bin/sh", "-c", `echo strange >&${file}`);
+    assertEquals(await client.waitpid(pid), 0);
+    assertEquals((await Deno.readTextFile(source)).slice(0, 7), "strange");
+    assertEquals((await Deno.stat(source)).mode! & 0o7777, 0o777);
   },
 };
+
+const EVERYBODY = ["root", "stranger"] as const;
+
+/** A file is opened by both in this order, gets setuid while it is open, and is written. */
+async function checkSetuid({ client, ...sides }: Sides, order: readonly (typeof EVERYBODY[number])[]): Promise<void> {
+  const [shown, source] = [`${sides.shown}-program`, `${sides.source}-program`];
+  await Deno.writeTextFile(source, "");
+  await Deno.chmod(source, 0o777);
+  await using stranger = await PosixClient.start(STRANGER);
+  const clients = { root: client, stranger };
+  const files = { root: 0, stranger: 0 };
+  for (const who of order) files[who] = await clients[who].open(shown, "O_WRONLY");
+  const checkWrites = async () => {
+    for (const who of EVERYBODY) {
+      const modeAfterWrite = async () => {
+        await clients[who].pwrite(files[who], who, 0);
+        return (await Deno.stat(source)).mode! & 0o7777;
+      };
+      const expected = who === "root" ? 0o4777 : 0o777;
+      await client.chmod(shown, 0o4777);
+      assertEquals(await modeAfterWrite(), expected, `${who}, set through the mount`);
+      // The kernel knows a mode without setuid and asks nobody.
+      await client.chmod(shown, 0o777);
+      await Deno.chmod(source, 0o4777);
+      assertEquals(await modeAfterWrite(), expected, `${who}, set behind the mount`);
+    }
+  };
+  await checkWrites();
+  await client.chmod(shown, 0o4777);
+  for (const who of EVERYBODY) files[who] = await clients[who].open(shown, "O_WRONLY");
+  await checkWrites();
+}
 
 async function expectCode(code: string, call: Promise<unknown>): Promise<void> {
   const outcome = await call.then(() => "done", (error) => error instanceof PosixError ? error.code : error);
   assertEquals(outcome, code);
 }
 
-for (const options of ["loops=2", "loops=2,cache=never", "loops=2,no_kernel_passthrough"]) {
+for (const options of ["loops=1", "loops=4,cache=never", "loops=2,no_kernel_passthrough"]) {
   privileged(`what programs see of a file is the same (${options})`, async (t) => {
     await using mounted = await mountSource(options);
     for (const [index, [name, check]] of Object.entries(SEMANTICS).entries()) {

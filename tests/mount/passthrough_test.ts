@@ -46,7 +46,7 @@ for (const [name, { parent, options, only }] of Object.entries(AS_ROOT)) {
         "-o",
         `allow_other,${options}`,
       ]);
-      await runSuites(t, mount.mountpoint, { losesPrivileges: true, ...only && { only } });
+      await runSuites(t, mount.mountpoint, only && { only });
     },
   });
 }

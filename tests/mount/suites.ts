@@ -12,14 +12,12 @@ export interface SuiteOptions {
   readonly only?: readonly Suite[];
   /** Whom the suites' processes run as; without one, root. */
   readonly user?: User;
-  /** See `ModelOptions`. */
-  readonly losesPrivileges?: boolean;
   readonly skip?: readonly { test: string; reason: string }[];
 }
 
 /** Runs them in `directory`, which must be writable for the user. */
 export async function runSuites(t: Deno.TestContext, directory: string, options: SuiteOptions = {}): Promise<void> {
-  const { user, skip = [], only, losesPrivileges = false } = options;
+  const { user, skip = [], only } = options;
   const root = user === undefined;
   const as = root ? {} : { user };
   const step = async (name: Suite, run: (t: Deno.TestContext, path: string) => Promise<void>) => {
@@ -35,7 +33,7 @@ export async function runSuites(t: Deno.TestContext, directory: string, options:
   await step("model", async (_t, path) => {
     const reference = await Deno.makeTempDir({ prefix: "trellis-reference-" });
     if (user !== undefined) await Deno.chown(reference, user.uid, user.gid);
-    await checkModel(path, reference, { runs: 150, commandsPerRun: 120, losesPrivileges, ...as });
+    await checkModel(path, reference, { runs: 150, commandsPerRun: 120, ...as });
     await Deno.remove(reference, { recursive: true });
   });
   await step("real project", (t, path) => realProject(t, path, { root, ...as }));

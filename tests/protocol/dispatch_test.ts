@@ -4,6 +4,7 @@ import * as KERNEL from "../../ffi/kernel.ts";
 import { STRUCT } from "../../ffi/structs.ts";
 import { Elsewhere, ERRNO, FsError } from "../../src/fs/errors.ts";
 import type { DirectoryEntry, FileSystem, Opened } from "../../src/fs/filesystem.ts";
+import { O_APPEND, O_RDONLY, O_RDWR, O_WRONLY } from "../../src/fs/flags.ts";
 import type { OpenFiles } from "../../src/protocol/open_files.ts";
 import type { RequestView } from "../../src/protocol/request.ts";
 import { FakeKernel, struct } from "./fake_kernel.ts";
@@ -179,13 +180,13 @@ Deno.test("an answer that comes too late gives back what it handed out", async (
   assertEquals(calls, ["forget 7", "release 7 3", "release 7 4", "forget 7", "forget 8"]);
 });
 
-/** Counts opens, and has a backing id for those that name a descriptor. */
+/** Counts opens, and has a backing id for those that name a descriptor; it was not registered as root. */
 class CountedOpens implements OpenFiles {
   readonly counts = new Map<number, number>();
 
-  opened(node: number, { backing }: Opened): number {
+  opened(node: number, { backing, backingAsRoot }: Opened, mayWrite: boolean): number {
     this.counts.set(node, (this.counts.get(node) ?? 0) + 1);
-    return backing === undefined ? 0 : 33;
+    return backing === undefined ? 0 : backingAsRoot && mayWrite ? -33 : 33;
   }
 
   released(node: number): void {
@@ -195,30 +196,35 @@ class CountedOpens implements OpenFiles {
 
 Deno.test("an open that is passed through has its backing id and no flag that the kernel refuses beside it", async () => {
   const { FOPEN_DIRECT_IO, FOPEN_KEEP_CACHE, FOPEN_NOFLUSH, FOPEN_PARALLEL_DIRECT_WRITES, FOPEN_PASSTHROUGH } = KERNEL;
-  const ways: [opened: Opened, flags: number, id: number][] = [
+  const ways: [how: number, opened: Opened, flags: number, id: number][] = [
     [
+      O_WRONLY,
       { backing: 5, directIo: true, keepCache: true, nonSeekable: true, parallelDirectWrites: true },
       FOPEN_PASSTHROUGH,
       33,
     ],
     [
+      O_RDONLY,
       { backing: 5, backingMapsOnly: true, parallelDirectWrites: true, noFlush: true },
       FOPEN_PASSTHROUGH | FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES | FOPEN_NOFLUSH,
       33,
     ],
-    [{ keepCache: true }, FOPEN_KEEP_CACHE, 0],
+    [O_RDONLY, { backing: 5, backingAsRoot: true }, FOPEN_PASSTHROUGH, 33],
+    [O_WRONLY, { backing: 5, backingAsRoot: true }, FOPEN_PASSTHROUGH | FOPEN_DIRECT_IO, 33],
+    [O_RDWR | O_APPEND, { backing: 5, backingAsRoot: true }, FOPEN_PASSTHROUGH | FOPEN_DIRECT_IO, 33],
+    [O_RDONLY, { keepCache: true }, FOPEN_KEEP_CACHE, 0],
   ];
   const openFiles = new CountedOpens();
   const { flags: flagsAt, id: idAt } = { flags: STRUCT.fuse_open_out.open_flags, id: STRUCT.fuse_open_out.backing_id };
-  for (const [opened, flags, id] of ways) {
+  for (const [how, opened, flags, id] of ways) {
     const kernel = new FakeKernel({ open: () => opened, create: () => ({ entry: file, opened }) }, { openFiles });
-    const { body } = (await kernel.send("OPEN", 7, struct("fuse_open_in", {})))!;
+    const { body } = (await kernel.send("OPEN", 7, struct("fuse_open_in", { flags: how })))!;
     assertEquals([body.getUint32(flagsAt, true), body.getUint32(idAt, true)], [flags, id]);
-    const made = (await kernel.send("CREATE", 1, struct("fuse_create_in", {}), "name"))!.body;
+    const made = (await kernel.send("CREATE", 1, struct("fuse_create_in", { flags: how }), "name"))!.body;
     const at = STRUCT.fuse_entry_out.SIZE;
     assertEquals([made.getUint32(at + flagsAt, true), made.getUint32(at + idAt, true)], [flags, id]);
   }
-  assertEquals(openFiles.counts, new Map([[7, 6]]));
+  assertEquals(openFiles.counts, new Map([[7, 2 * ways.length]]));
 });
 
 Deno.test("each open is counted once and given back once, whatever becomes of it", async () => {

@@ -35,7 +35,7 @@ const KEPT_HERE = O_CREAT | O_EXCL | O_NOCTTY | O_NOFOLLOW | O_DIRECT | O_APPEND
 export class FileOpening {
   readonly #loop: PassthroughLoop;
   readonly #plain: Required<Pick<Opened, "handle" | "directIo" | "keepCache" | "parallelDirectWrites">>;
-  readonly #backed: Required<Pick<Opened, "handle" | "backing" | "backingMapsOnly">> & Opened;
+  readonly #backed: Required<Pick<Opened, "handle" | "backing" | "backingMapsOnly" | "backingAsRoot">> & Opened;
 
   constructor(loop: PassthroughLoop) {
     this.#loop = loop;
@@ -46,7 +46,7 @@ export class FileOpening {
       keepCache: cache === "always",
       parallelDirectWrites: cache === "never",
     };
-    this.#backed = { ...this.#plain, backing: 0, backingMapsOnly: false };
+    this.#backed = { ...this.#plain, backing: 0, backingMapsOnly: false, backingAsRoot: false };
   }
 
   /** A program's flags as the source gets them. */
@@ -68,7 +68,7 @@ export class FileOpening {
     loop.identity.assume(context);
     return this.#register(this.#open(descriptor, flags), flags, context, (opened) => {
       this.#loop.register.kept?.setNode(opened.handle!, loop.table.cellOf(node));
-      if (opened === this.#backed) this.#back(node, flags, false);
+      if (opened === this.#backed) this.#back(node, flags, false, context);
       return opened;
     });
   }
@@ -130,13 +130,14 @@ export class FileOpening {
 
   /**
    * Says which file the kernel may read and write itself: the node's own descriptor, since the handle's would keep its
-   * flock(2) until the last release of the node.
+   * flock(2) until the last release of the node. The kernel keeps the credentials that the thread has from here on.
    */
-  #back(node: NodeId, flags: number, isNew: boolean): void {
+  #back(node: NodeId, flags: number, isNew: boolean, context: RequestContext): void {
     const { descriptors, identity } = this.#loop;
     if ((flags & O_ACCMODE) === O_RDWR) this.#loop.noteMappable(node, isNew);
     this.#backed.backing = descriptors.use(node);
-    identity.assumeNoRoot();
+    this.#backed.backingAsRoot = context.uid === 0;
+    identity.assume(context);
   }
 
   /** Notes an open file and makes the answer of how the kernel is to treat it. When that fails, it is closed. */
@@ -181,7 +182,7 @@ export class FileOpening {
       const entry = this.#loop.enterOpened(opened.handle!, parent, name);
       this.#loop.register.kept?.setNode(opened.handle!, this.#loop.table.cellOf(entry.node));
       if (opened === this.#backed) {
-        this.#back(entry.node, flags, true);
+        this.#back(entry.node, flags, true, context);
         entry.attributes = this.#loop.attributesOf(this.#loop.table.cellOf(entry.node));
       }
       return { entry, opened };

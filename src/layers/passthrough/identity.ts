@@ -26,9 +26,6 @@ import { AT_FDCWD, StringBuffer, type SystemCalls } from "./system_calls.ts";
  */
 const GROUPS_LIFETIME = 100;
 
-/** The user that owns nothing (the kernel's overflowuid). */
-const NOBODY = 65534;
-
 /** Private umask and working directory for the thread (linux/sched.h). */
 const CLONE_FS = 0x200;
 
@@ -89,17 +86,6 @@ export class Identity {
   /** From here on this thread acts as the server. */
   assumeServer(): void {
     if (THREAD.uid !== 0) this.#setUser(0);
-  }
-
-  /**
-   * From here on this thread acts as somebody who is not root and so lacks CAP_FSETID: as the last caller, or as nobody.
-   * For what the kernel keeps the credentials of.
-   */
-  assumeNoRoot(): void {
-    if (!this.#privileged || THREAD.uid !== 0) return;
-    this.#setUser(NOBODY);
-    // The gid and groups are not nobody's.
-    THREAD.groupsUntil = 0;
   }
 
   /** Does something as the server in the middle of what is done as a caller. */

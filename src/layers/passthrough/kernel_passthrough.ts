@@ -8,9 +8,10 @@
  * - Writing to a file that has setuid or setgid: root's writes keep the bits, everybody else's clear them, and backing
  *   files know neither.
  *
- * **Rights.** The kernel writes with the credentials of the thread that registered the backing file, whoever writes. They
- * must lack CAP_FSETID: then the source clears setuid and setgid itself, also when somebody has set them behind the
- * mount on a file that a stranger has open. So this thread acts as no root when an open is answered.
+ * **Rights.** The kernel writes with the credentials of the thread that registered the backing file, whoever writes. As
+ * the source clears setuid and setgid where they lack CAP_FSETID, this thread acts as the caller when an open is answered,
+ * and says whether that is root: an open that may write and disagrees with the first one's is the server's too
+ * (`backingAsRoot`).
  */
 import { O_ACCMODE, O_DIRECT, O_RDONLY, S_ISGID, S_ISUID } from "../../fs/flags.ts";
 import { isLocal } from "./local_filesystems.ts";

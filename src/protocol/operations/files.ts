@@ -4,10 +4,10 @@ import { STRUCT } from "../../../ffi/structs.ts";
 import { Elsewhere, Later } from "../../fs/errors.ts";
 import type { Created, Opened } from "../../fs/filesystem.ts";
 import type { RequestView } from "../request.ts";
-import { created, nothing, type Operation, type ReplyHost } from "./row.ts";
+import { created, mayWrite, nothing, type Operation, type ReplyHost } from "./row.ts";
 
-function putOpened(opened: Opened, host: ReplyHost, { node }: RequestView): number {
-  return host.body.putOpened(opened, host.openFiles.opened(node, opened));
+function putOpened(opened: Opened, host: ReplyHost, request: RequestView): number {
+  return host.body.putOpened(opened, host.openFiles.opened(request.node, opened, mayWrite(request)));
 }
 
 export const open: Operation<Opened> = {

@@ -1,6 +1,8 @@
 /** What a row of the table of operations is, and the parts that many rows share. */
+import { STRUCT } from "../../../ffi/structs.ts";
 import type { Entry } from "../../fs/attributes.ts";
 import type { Awaitable, Created, FileSystem, NodeId } from "../../fs/filesystem.ts";
+import { O_ACCMODE, O_RDONLY } from "../../fs/flags.ts";
 import type { HeaderContext } from "../context.ts";
 import type { OpenFiles } from "../open_files.ts";
 import type { ReplyBody } from "../reply.ts";
@@ -64,11 +66,16 @@ export const entry = {
   refused: (result: Entry, host: ReplyHost): void => host.uncount(result.node),
 };
 
+/** Whether an open, or a create, asks for more than reading; both structs begin with their flags. */
+export function mayWrite(request: RequestView): boolean {
+  return (request.u32(STRUCT.fuse_open_in.flags) & O_ACCMODE) !== O_RDONLY;
+}
+
 export const created = {
-  reply(result: Created, host: ReplyHost): number {
+  reply(result: Created, host: ReplyHost, request: RequestView): number {
     const { entry, opened } = result;
     const end = host.body.putEntry(entry);
-    const length = host.body.putOpened(opened, host.openFiles.opened(entry.node, opened), end);
+    const length = host.body.putOpened(opened, host.openFiles.opened(entry.node, opened, mayWrite(request)), end);
     host.count(entry);
     return length;
   },
