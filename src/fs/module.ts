@@ -25,8 +25,8 @@ export interface KeptState {
   /** How many servers there were before this one. */
   readonly restarts: number;
   /**
-   * By loop, the request (`RequestContext.unique`) that the server before was at work on when it ended, and had not
-   * answered: it comes again.
+   * By loop, the request (`RequestContext.unique`) that the last server which served was at work on when it ended, and had
+   * not answered: it comes again. A server whose `prepare` has returned has settled them; the next one hears of others.
    */
   readonly interrupted: readonly (number | undefined)[];
   /** Memory that holds what the server before left in it; zeros in the first. To be asked for once. In bytes. */

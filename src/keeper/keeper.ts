@@ -18,7 +18,7 @@ import type { Metrics } from "../metrics/metrics.ts";
 import type { ReplyDefaults } from "../protocol/reply.ts";
 import { RestartBudget } from "../threads/restart_budget.ts";
 import { FramedProcess, ProcessLost } from "./framed_process.ts";
-import { readSlots, sendLastAnswers } from "./recovery.ts";
+import { clearSlots, readSlots, sendLastAnswers } from "./recovery.ts";
 import { HangWatch } from "./hang_watch.ts";
 import { KeeperError, type KeptMount, type ServerState } from "./kept_mount.ts";
 import { ProcessFailure } from "./failure.ts";
@@ -268,6 +268,8 @@ export class Keeper implements KeptMount {
       this.#offer = offer;
       this.#agreement = agreement;
     }
+    // What was interrupted is settled. A loop that this server leaves at rest would name it again to the next one.
+    clearSlots(this.#kept.journal);
     const { minor, maxWrite } = this.#agreement;
     await this.#server.ask({ kind: "serve", minor, maxWrite, features: [...this.#agreement.features] }, "serving");
   }

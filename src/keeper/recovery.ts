@@ -10,6 +10,11 @@ export function readSlots(journal: number, loops: number): JournalSlot[] {
   return Array.from({ length: loops }, (_, loop) => readJournal(bytes, loop));
 }
 
+/** Empties the journal, while no server has mapped it. */
+export function clearSlots(journal: number): void {
+  openFiles().ftruncate(journal, 0n);
+}
+
 /**
  * Sends the last answer of each loop on the loop's own device. Who had it does not wait any more (`ENOENT`), and the kernel
  * numbers requests without ever using a number again.

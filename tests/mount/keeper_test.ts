@@ -82,6 +82,23 @@ Deno.test("a client that waits while the server is killed gets its answer from t
   assert(kept.log.some((line) => line.includes(`pid ${first}`)), kept.log.join("\n"));
 });
 
+Deno.test("what was under way is told to the next server alone, also when a loop has nothing to do in that one", async () => {
+  await using kept = await keepTemporarily({ loops: 2, rests: true });
+  const told = async (restarts: number): Promise<(number | null)[]> =>
+    JSON.parse(await Deno.readTextFile(`${kept.folder}/interrupted-${restarts}`));
+  const asked = `${kept.folder}/asked-${kept.keeper.server.pid}`;
+  const clients = ["stuck-one", "stuck-two"].map((name) => read(`${kept.path}/${name}`));
+  const arrived = () => Deno.readTextFile(asked).then((text) => text.split("\n").length > clients.length, () => false);
+  await waitFor("both requests to arrive", arrived);
+  await killServer(kept);
+  assert((await told(1)).every((unique) => unique !== null));
+  await Deno.writeTextFile(`${kept.folder}/release`, "");
+  await Promise.all(clients);
+  await killServer(kept);
+  assertEquals(await told(2), [null, null]);
+  await Deno.writeTextFile(`${kept.folder}/wake`, "");
+});
+
 Deno.test("a file that is open goes on being read over the deaths of servers", async () => {
   await using kept = await keepTemporarily({ restarts: 100 });
   const client = new Deno.Command("sh", {

@@ -1,8 +1,9 @@
 /**
- * A filesystem without state: `/N` is file number N, which holds its number. What is named "stuck" keeps its loop until
- * the file `release` is in the folder that the options name.
+ * A filesystem without state: `/N` is file number N, which holds its number. What begins with "stuck" keeps its loop
+ * until the file `release` is in the folder that the options name.
  */
 import type { FileSystem, NodeId } from "../../src/fs/filesystem.ts";
+import type { KeptState, LoopHost } from "../../src/fs/module.ts";
 import { O_DIRECT } from "../../src/fs/flags.ts";
 
 export interface KeptOptions {
@@ -11,11 +12,22 @@ export interface KeptOptions {
   readonly mayBreak?: boolean;
   /** The first server is killed before it serves. */
   readonly dies?: boolean;
+  /** The first server has all its loops serve, each later one the first of them alone, until the file `wake` is there. */
+  readonly rests?: boolean;
 }
 
 const STUCK = 1_000_000;
 
-export default function makeFileSystem({ folder, mayBreak = false, dies = false }: KeptOptions): FileSystem {
+/** What a server was told of those before it is in the file `interrupted-N` then, after N servers. */
+export function prepare({ folder }: KeptOptions, _loops: number, kept?: KeptState): void {
+  if (kept === undefined) return;
+  Deno.writeTextFileSync(`${folder}/interrupted-${kept.restarts}`, JSON.stringify(kept.interrupted));
+}
+
+export default function makeFileSystem(
+  { folder, mayBreak = false, dies = false, rests = false }: KeptOptions,
+  { loop, restarts = 0 }: LoopHost,
+): FileSystem {
   if (mayBreak && exists(`${folder}/broken`)) throw new Error("broken by intent");
   if (dies && !exists(`${folder}/died`)) {
     Deno.writeTextFileSync(`${folder}/died`, "");
@@ -27,14 +39,20 @@ export default function makeFileSystem({ folder, mayBreak = false, dies = false 
     mode: node === 1 ? 0o40755 : 0o100644,
     size: node === 1 ? 0 : text(node).length,
   });
+  const waitForFile = (name: string) => {
+    while (!exists(`${folder}/${name}`)) Atomics.wait(sleep, 0, 0, 10);
+  };
   return {
+    initialize() {
+      if (rests && loop > 0 && restarts > 0) waitForFile("wake");
+    },
     getAttributes: attributes,
     lookup(_parent, name) {
-      if (name === "stuck") {
-        Deno.writeTextFileSync(`${folder}/asked-${Deno.pid}`, "");
-        while (!exists(`${folder}/release`)) Atomics.wait(sleep, 0, 0, 10);
+      if (name.startsWith("stuck")) {
+        Deno.writeTextFileSync(`${folder}/asked-${Deno.pid}`, `${name}\n`, { append: true });
+        waitForFile("release");
       }
-      const node = name === "stuck" ? STUCK : Number(name);
+      const node = name.startsWith("stuck") ? STUCK : Number(name);
       return Number.isInteger(node) && node > 1 ? { node, attributes: attributes(node) } : undefined;
     },
     open: (_node, flags) => ({ handle: flags & O_DIRECT, directIo: true }),

@@ -15,6 +15,8 @@ export const APPENDED_FILE = 3;
 export const DIRECTORY = 4;
 export const LOCK_OWNER = 5;
 export const FIXTURE = 6;
+/** No file: a number whose release was done and comes again; until then it must not be anybody else's. */
+export const PARKED = 7;
 
 /** What a handle may be. */
 export const FILE_KINDS: ReadonlySet<number> = new Set([FILE, APPENDED_FILE, DIRECTORY]);
@@ -56,6 +58,7 @@ export class DescriptorRegister {
 
   /** Closes a handle that `open`, `create` or `openDirectory` gave out. */
   closeHandle(handle: number, context?: RequestContext): void {
+    if (this.kindOf(handle) === PARKED) return this.close(handle);
     if (!FILE_KINDS.has(this.kindOf(handle))) throw new FsError("EBADF", `Handle ${handle} is not open`);
     this.kept?.release(handle, context?.unique ?? 0);
     this.close(handle);

@@ -58,6 +58,10 @@ export function recordWords({ buffer, at }: KeptFilesMemory, loop: number): Int3
   return new Int32Array(buffer, at + loop * RECORD_WORDS * 4, RECORD_WORDS);
 }
 
+function intentsOf(memory: KeptFilesMemory, loop: number): Float64Array {
+  return new Float64Array(memory.buffer, recordWords(memory, loop).byteOffset + INTENTS * 4, MOST_INTENTS * 2);
+}
+
 /** Whether the record says that the request did something, and with which descriptor; -1 when not. */
 export function recordedFor(record: Int32Array, at: number, unique: number): number {
   const same = record[at + 1]! === (unique | 0) && record[at + 2]! === Math.floor(unique / TWO_32);
@@ -80,6 +84,8 @@ export class KeptFiles {
   readonly #slots: Int32Array;
   readonly #record: Int32Array;
   readonly #intents: Float64Array;
+  /** Those of all loops: which of them gets a request that comes again is the kernel's choice. */
+  readonly #allIntents: readonly Float64Array[];
 
   constructor(memory: KeptFilesMemory, calls: SystemCalls, loop: number) {
     this.#base = memory.base;
@@ -87,7 +93,8 @@ export class KeptFiles {
     this.#calls = calls;
     this.#slots = slotWords(memory);
     this.#record = recordWords(memory, loop);
-    this.#intents = new Float64Array(memory.buffer, this.#record.byteOffset + INTENTS * 4, MOST_INTENTS * 2);
+    this.#allIntents = Array.from({ length: memory.loops }, (_, loop) => intentsOf(memory, loop));
+    this.#intents = this.#allIntents[loop]!;
   }
 
   /**
@@ -142,8 +149,8 @@ export class KeptFiles {
 
   /** What {@linkcode intend} was told for this request; undefined when it came to nothing. */
   intended(request: number): number | undefined {
-    for (let at = 0; at < this.#intents.length; at += 2) {
-      if (this.#intents[at] === request) return this.#intents[at + 1];
+    for (const intents of this.#allIntents) {
+      for (let at = 0; at < intents.length; at += 2) if (intents[at] === request) return intents[at + 1];
     }
     return undefined;
   }

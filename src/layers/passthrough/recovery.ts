@@ -10,7 +10,7 @@ import { FsError } from "../../fs/errors.ts";
 import { O_CLOEXEC, O_PATH } from "../../fs/flags.ts";
 import type { KeptState } from "../../fs/module.ts";
 import { DescriptorReader, DescriptorStore } from "../../kept/descriptor_store.ts";
-import { type DescriptorRegister, FILE_KINDS, FIXTURE, LOCK_OWNER, NODE } from "./descriptor_register.ts";
+import { type DescriptorRegister, FILE_KINDS, LOCK_OWNER, NODE, PARKED } from "./descriptor_register.ts";
 import {
   type KeptFilesMemory,
   kindOf,
@@ -75,40 +75,36 @@ export interface Recovery {
 export function takeBackFiles(recovery: Recovery): void {
   const { calls, register, kept } = recovery;
   const slots = slotWords(kept);
-  const released = settleInterrupted(recovery, slots);
+  settleInterrupted(recovery, slots);
   const owned = lockOwnerDescriptors(recovery.table);
   for (const [slot, word] of slots.entries()) {
     if (kindOf(word) === LOCK_OWNER && !owned.has(kept.base + slot)) slots[slot] = 0;
   }
-  new DescriptorStore(kept.descriptors).dropOthers((slot) => slots[slot] !== 0);
+  new DescriptorStore(kept.descriptors).dropOthers((slot) => isFile(slots[slot]!));
   using reader = new DescriptorReader(kept.descriptors);
   for (const [slot, word] of slots.entries()) {
     if (word === 0) continue;
-    const descriptor = moveTo(calls, reader.take(slot), kept.base + slot);
-    register.add(descriptor, kindOf(word));
+    const taken = isFile(word) ? reader.take(slot) : duplicate(calls, recovery.proc);
+    const descriptor = register.add(moveTo(calls, taken, kept.base + slot), kindOf(word));
     if (FILE_KINDS.has(kindOf(word)) && nodeOf(word) !== 0) reopenNode(recovery, nodeOf(word), descriptor);
-  }
-  // Their release comes again: until then the numbers must not be anybody else's.
-  for (const descriptor of released) {
-    if (slots[descriptor - kept.base] === 0) {
-      register.add(moveTo(calls, duplicate(calls, recovery.proc), descriptor), FIXTURE);
-    }
   }
 }
 
-/** Takes back what requests opened that come again. Returns what those had released. */
-function settleInterrupted({ kept, interrupted }: Recovery, slots: Int32Array): number[] {
-  const released: number[] = [];
+function isFile(word: number): boolean {
+  return word !== 0 && kindOf(word) !== PARKED;
+}
+
+/** Takes back what requests opened that come again, and parks what they have released: also over further deaths. */
+function settleInterrupted({ kept, interrupted }: Recovery, slots: Int32Array): void {
   for (const [loop, unique] of interrupted.entries()) {
     if (unique === undefined || loop >= kept.loops) continue;
     const record = recordWords(kept, loop);
     const opened = recordedFor(record, OPENED, unique);
     // A lock owner's is its chain's: see below.
     if (opened >= 0 && FILE_KINDS.has(kindOf(slots[opened - kept.base]!))) slots[opened - kept.base] = 0;
-    const last = recordedFor(record, RELEASED, unique);
-    if (last >= 0) released.push(last);
+    const released = recordedFor(record, RELEASED, unique);
+    if (released >= 0 && slots[released - kept.base] === 0) slots[released - kept.base] = PARKED;
   }
-  return released;
 }
 
 function lockOwnerDescriptors({ cells, words }: NodeTable): Set<number> {
