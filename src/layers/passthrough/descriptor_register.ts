@@ -58,8 +58,8 @@ export class DescriptorRegister {
 
   /** Closes a handle that `open`, `create` or `openDirectory` gave out. */
   closeHandle(handle: number, context?: RequestContext): void {
-    if (this.kindOf(handle) === PARKED) return this.close(handle);
-    if (!FILE_KINDS.has(this.kindOf(handle))) throw new FsError("EBADF", `Handle ${handle} is not open`);
+    const kind = this.kindOf(handle);
+    if (!FILE_KINDS.has(kind) && kind !== PARKED) throw new FsError("EBADF", `Handle ${handle} is not open`);
     this.kept?.release(handle, context?.unique ?? 0);
     this.close(handle);
   }

@@ -1,0 +1,231 @@
+/**
+ * A passthrough server that dies at each system call of a request, and the next ones, which get the request again: what the
+ * caller gets and what is there is as if nobody had died. The servers live in this thread one after the other, over the
+ * same kept memory and files. `TRELLIS_CRASHES=all` has the second death at each point too.
+ */
+import { openLibc } from "../../ffi/library.ts";
+import { NotifyHandler } from "../../src/channels/notify_handler.ts";
+import { describeThrown, FsError } from "../../src/fs/errors.ts";
+import { O_RDWR } from "../../src/fs/flags.ts";
+import type { KeptDescriptors, KeptState } from "../../src/fs/module.ts";
+import { createDescriptorStore, DescriptorReader } from "../../src/kept/descriptor_store.ts";
+import { slotWords } from "../../src/layers/passthrough/kept_files.ts";
+import makeFileSystem, { prepare } from "../../src/layers/passthrough/module.ts";
+import type { PassthroughFileSystem } from "../../src/layers/passthrough/passthrough_file_system.ts";
+import type { Source } from "../../src/layers/passthrough/source.ts";
+import { assert, assertEquals } from "../deps.ts";
+import { CrashingCalls } from "../support/crashing_calls.ts";
+import { find, type Held, nextContext, readHandle, type Scenario, SCENARIOS } from "./passthrough_crash_scenarios.ts";
+
+const LOOPS = 2;
+const SLOTS = 64;
+/** More than any request, or a server's beginning, has. */
+const MOST_POINTS = 10_000;
+const { notifier } = new NotifyHandler();
+
+/** At which points servers die: of the request, of the next server's beginning, of the request when it comes again. */
+interface Deaths {
+  readonly request: number;
+  readonly beginning?: number;
+  readonly again?: number;
+}
+
+/** What came of it. `died` says which of the deaths there were. */
+interface Outcome {
+  readonly died: Readonly<Record<keyof Deaths, boolean>>;
+  readonly seen: unknown;
+}
+
+/** Servers over one directory, one after the other; with what outlives them. */
+class Servers implements Disposable {
+  readonly directory: string;
+  readonly #store: KeptDescriptors;
+  readonly #calls: CrashingCalls;
+  #memory: SharedArrayBuffer | undefined;
+  /** The memory as it was when the server died. */
+  #left: SharedArrayBuffer | undefined;
+  /** What was open before the server. */
+  #open = new Set<number>();
+  #restarts = -1;
+  #source: Source | undefined;
+  loops: PassthroughFileSystem[] = [];
+
+  constructor(calls: CrashingCalls, scenario: Scenario) {
+    this.#calls = calls;
+    this.directory = Deno.makeTempDirSync({ prefix: "trellis-crash-" });
+    const write = (name: string) => Deno.writeTextFileSync(`${this.directory}/${name}`, `content of ${name}`);
+    Deno.mkdirSync(`${this.directory}/directory`);
+    for (const name of ["file", "other", "bystander", "directory/inner", "directory/second"]) write(name);
+    scenario.source?.(this.directory);
+    this.#store = { ...createDescriptorStore()!, slots: SLOTS };
+  }
+
+  /** The server before is dead; `interrupted` by loop. */
+  start(interrupted: KeptState["interrupted"]): void {
+    this.#restarts++;
+    this.#open = openNumbers();
+    const options = { source: this.directory, maxNodes: 256 };
+    const memory = (bytes: number) => this.#memory ??= new SharedArrayBuffer(bytes);
+    const kept = { restarts: this.#restarts, interrupted, descriptors: this.#store, memory };
+    const shared = this.#source = prepare(options, LOOPS, kept);
+    this.loops = Array.from({ length: LOOPS }, (_, loop) => {
+      const filesystem = makeFileSystem(options, { loop, loops: LOOPS, shared });
+      filesystem.initialize({ minor: 45, features: new Set(["dont-mask"]), maxWrite: 1 << 20, notifier });
+      return filesystem;
+    });
+  }
+
+  /** Does what a server does, which dies at `point`, if that is one: then false. */
+  survives(point: number | undefined, act: () => void): boolean {
+    const died = point === undefined
+      ? (act(), false)
+      : this.#calls.crashAt(point, act, () => this.#left = this.#memory?.slice());
+    if (died) this.end();
+    return !died;
+  }
+
+  end(): void {
+    for (const number of openNumbers()) if (!this.#open.has(number)) openLibc().symbols.close(number);
+    if (this.#left !== undefined) new Uint8Array(this.#memory!).set(new Uint8Array(this.#left));
+    this.#left = undefined;
+  }
+
+  /** How many files are kept, as the words say, and as there are. */
+  countFiles(): [named: number, kept: number] {
+    const named = slotWords(this.#source!.kept!).filter((word) => word !== 0).length;
+    using reader = new DescriptorReader(this.#store);
+    const taken = Array.from({ length: SLOTS }, (_, slot) => reader.take(slot)).filter((number) => number >= 0);
+    for (const number of taken) openLibc().symbols.close(number);
+    return [named, taken.length];
+  }
+
+  [Symbol.dispose](): void {
+    this.end();
+    openLibc().symbols.close(this.#store.ring);
+    Deno.removeSync(this.directory, { recursive: true });
+  }
+}
+
+function openNumbers(): Set<number> {
+  return new Set([...Deno.readDirSync("/proc/self/fd")].map(({ name }) => Number(name)));
+}
+
+/** The request is the first loop's; when it comes again the other one's. Meanwhile somebody else opens a file. */
+function play(calls: CrashingCalls, scenario: Scenario, deaths?: Deaths): Outcome {
+  using servers = new Servers(calls, scenario);
+  const died = { request: false, beginning: false, again: false };
+  servers.start([]);
+  const held = scenario.hold?.(servers.loops[0]!) ?? {};
+  const { unique } = nextContext();
+  const ask = (loop: number, point: number | undefined, resent = false) => {
+    let answer: unknown;
+    const context = { ...nextContext(), unique, resent };
+    const answered = servers.survives(point, () => answer = answerOf(scenario, servers.loops[loop]!, held, context));
+    return answered ? { answer } : undefined;
+  };
+  const bystanders: Held[] = [];
+  let given = ask(0, deaths?.request);
+  if (given === undefined) {
+    died.request = true;
+    died.beginning = !servers.survives(deaths!.beginning, () => servers.start([unique, undefined]));
+    if (died.beginning) servers.start([unique, undefined]);
+    bystanders.push(openBystander(servers.loops[1]!));
+    given = ask(1, deaths!.again, true);
+  }
+  if (given === undefined) {
+    died.again = true;
+    servers.start([undefined, unique]);
+    bystanders.push(openBystander(servers.loops[1]!));
+    given = ask(0, undefined, true)!;
+  }
+  for (const { node, handle } of bystanders) {
+    assertEquals(readHandle(servers.loops[0]!, node!, handle!), "content of bystander");
+    servers.loops[0]!.release(node!, handle!, 0, nextContext());
+  }
+  const looked = scenario.look?.(servers.loops[0]!, held, given.answer);
+  const seen = [describe(given.answer), looked, describeTree(servers.directory), servers.countFiles()];
+  return { died, seen };
+}
+
+function answerOf(
+  scenario: Scenario,
+  filesystem: PassthroughFileSystem,
+  held: Held,
+  context: Parameters<Scenario["act"]>[2],
+): unknown {
+  try {
+    // The filesystem uses its objects again.
+    return structuredClone(scenario.act(filesystem, held, context));
+  } catch (error) {
+    if (error instanceof FsError) return error.code;
+    throw error;
+  }
+}
+
+function openBystander(filesystem: PassthroughFileSystem): Held {
+  const node = find(filesystem, "bystander");
+  return { node, handle: filesystem.open(node, O_RDWR, nextContext()).handle! };
+}
+
+/** What the caller gets, but for numbers and times. */
+function describe(answer: unknown): unknown {
+  if (typeof answer !== "object" || answer === null || Array.isArray(answer)) return answer;
+  const { entry, attributes, opened, handle, mode, size, links } = answer as Record<string, unknown>;
+  if (mode !== undefined) return { mode, size, links };
+  return {
+    entry: describe(entry),
+    attributes: describe(attributes),
+    opened: opened !== undefined || handle !== undefined,
+  };
+}
+
+function describeTree(directory: string): unknown[] {
+  const names = [...Deno.readDirSync(directory)].map(({ name }) => name).sort();
+  return names.map((name) => {
+    const path = `${directory}/${name}`;
+    const { mode, nlink, gid, isFile, isDirectory, isSymlink } = Deno.lstatSync(path);
+    const content = isDirectory ? describeTree(path) : isSymlink ? Deno.readLinkSync(path) : undefined;
+    return { name, mode, nlink, gid, content: isFile ? Deno.readTextFileSync(path) : content };
+  });
+}
+
+const why = createStore() ? undefined : "this kernel keeps no open files (io_uring of Linux 6.8)";
+
+function createStore(): boolean {
+  const store = createDescriptorStore();
+  if (store !== undefined) openLibc().symbols.close(store.ring);
+  return store !== undefined;
+}
+
+const ALL = Deno.env.get("TRELLIS_CRASHES") === "all";
+
+Deno.test({
+  name: `servers that die at any point of a request${why === undefined ? "" : ` (skipped: ${why})`}`,
+  ignore: why !== undefined,
+  async fn(t) {
+    using calls = new CrashingCalls();
+    for (const scenario of SCENARIOS) await t.step(scenario.name, () => dieEverywhere(calls, scenario));
+  },
+});
+
+function dieEverywhere(calls: CrashingCalls, scenario: Scenario): void {
+  const { seen: expected } = play(calls, scenario);
+  const check = (deaths: Deaths): Outcome["died"] => {
+    try {
+      const { died, seen } = play(calls, scenario, deaths);
+      assertEquals(seen, expected);
+      return died;
+    } catch (error) {
+      throw new Error(`Wrong after deaths at ${JSON.stringify(deaths)}: ${describeThrown(error)}`, { cause: error });
+    }
+  };
+  for (let request = 0; check({ request }).request; request++) {
+    assert(request < MOST_POINTS);
+    if (!ALL) {
+      check(request % 2 === 0 ? { request, again: request } : { request, beginning: request * 3 });
+      continue;
+    }
+    for (let again = 0; check({ request, again }).again; again++);
+    for (let beginning = 0; check({ request, beginning }).beginning; beginning++);
+  }
+}
