@@ -78,7 +78,7 @@ async function serve(
   const placed = await place(filesystem, limits, notifications, log, resources);
   const { placement, servers, methods, features, readMetrics } = placed;
   const wanted = wantedFeatures(new Set(methods), features);
-  const handsOn = placed.open !== undefined;
+  const { handsOn = false } = placed;
   askForTransport(wanted, path, { asked: options.transport ?? "auto", placement, servers: servers.length, handsOn });
 
   const connection = resources.use(Connection.mount(path, libfuseOptions(options)));

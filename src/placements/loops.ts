@@ -61,7 +61,7 @@ export async function startLoops(
     return beside === undefined ? end : beside.serveBeside(loop, settings, end);
   });
   const blocks = [...loops.map(({ metrics }) => metrics), ...beside?.metrics ?? []];
-  const limits = beside === undefined ? {} : { maxWrite: MAX_FORWARDED_WRITE };
+  const limits = beside === undefined ? {} : { maxWrite: MAX_FORWARDED_WRITE, handsOn: true };
   const branches = ready.branches !== undefined
     ? underLoops.use(
       new LoopBranches({

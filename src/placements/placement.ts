@@ -14,6 +14,8 @@ export interface Servers extends Pick<LoopReady, "methods" | "features"> {
   readonly readMetrics: () => Metrics;
   /** How the branches of its tree are changed, or why they are not. */
   readonly branches: LiveBranches | { readonly why: string };
+  /** Whether they hand requests on to others, which answer on the device. */
+  readonly handsOn?: boolean;
   /** The longest write that they take, when that is not as long as can be. In bytes. */
   readonly maxWrite?: number;
   /** Told where further descriptors of the connection come from; whoever asks for one closes it. */

@@ -6,6 +6,7 @@ import { type Mounted, mountTemporarily, waitFor } from "../support/mounted.ts";
 import { NO_ORDINARY_USER } from "../support/ordinary_user.ts";
 import type { LimitOptions } from "../../src/handler/limits.ts";
 import type { PlacedOptions } from "./placed_module.ts";
+import { NO_URING, withUring } from "../support/uring.ts";
 import { WORD } from "./pool_module.ts";
 import { runSuites } from "./suites.ts";
 
@@ -110,6 +111,20 @@ Deno.test("branches of loops and of handlers are one tree", async () => {
   );
   await sh(`sync -f $T/file; stat -f $T/memory $T; rm -r $T/memory/*`);
   assertEquals(placed.log, []);
+});
+
+Deno.test({
+  name: "loops with handlers beside them take the device, where every core could have a ring" +
+    (NO_URING === undefined ? "" : ` (skipped: ${NO_URING})`),
+  ignore: NO_URING !== undefined,
+  fn: async () => {
+    const options = { source: "/tmp", control: new Int32Array(new SharedArrayBuffer(64)) };
+    const placement = { module: MODULE, loops: navigator.hardwareConcurrency, handlers: [{}, {}], options };
+    await using mounted = await withUring(() => mountTemporarily(placement));
+    assertEquals(mounted.session.transport, "device");
+    await Deno.writeTextFile(`${mounted.path}/memory/a`, "b");
+    assertEquals(await Deno.readTextFile(`${mounted.path}/memory/a`), "b");
+  },
 });
 
 Deno.test("a branch that never answers, and one whose thread hangs, hold up nobody else", async (t) => {
