@@ -146,6 +146,21 @@ export function errnoName(errno: number): ErrnoName | undefined {
   return names.get(errno);
 }
 
+const stacks: { stackTraceLimit: number | undefined } = Error;
+
+/**
+ * What is thrown as an ordinary answer, and so has no stack, which saves a quarter of what it costs (1 µs of 4). A limit
+ * of 0 saves nothing: then there is a stack, without calls.
+ */
+class Answer extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    const limit = stacks.stackTraceLimit;
+    stacks.stackTraceLimit = undefined;
+    super(message, options);
+    stacks.stackTraceLimit = limit;
+  }
+}
+
 /**
  * What a filesystem throws to refuse an operation. The caller gets `code` as its errno; the message is for people.
  *
@@ -155,17 +170,13 @@ export function errnoName(errno: number): ErrnoName | undefined {
  * console.assert(refusal.errno === 30);
  * ```
  */
-export class FsError extends Error {
+export class FsError extends Answer {
   override readonly name = "FsError";
   /** The errno's name. */
   readonly code: ErrnoName;
 
   constructor(code: ErrnoName, message: string = code, options?: ErrorOptions) {
-    // A refusal is an ordinary answer and collecting a stack costs more than all else in it (about 2 µs).
-    const limit = Error.stackTraceLimit;
-    Error.stackTraceLimit = 0;
     super(message, options);
-    Error.stackTraceLimit = limit;
     this.code = code;
   }
 
@@ -218,7 +229,7 @@ export function errnoNameOf(thrown: unknown): ErrnoName | undefined {
 /** What was thrown, for a log: the stack of an error, other things as text, nothing for nothing. */
 export function describeThrown(thrown: unknown): string {
   if (thrown === undefined) return "";
-  return thrown instanceof Error ? thrown.stack ?? thrown.message : String(thrown);
+  return thrown instanceof Error ? thrown.stack ?? String(thrown) : String(thrown);
 }
 
 /**
@@ -226,16 +237,13 @@ export function describeThrown(thrown: unknown): string {
  * is kept and the method called again after `milliseconds`, then after ever longer times up to a fiftieth of a second,
  * until it answers; a caller that is interrupted meanwhile gets `EINTR`. Methods that may be async have no need of it.
  */
-export class Later extends Error {
+export class Later extends Answer {
   override readonly name = "Later";
   /** Until the method is called again for the first time. */
   readonly milliseconds: number;
 
   constructor(milliseconds: number) {
-    const limit = Error.stackTraceLimit;
-    Error.stackTraceLimit = 0;
     super(`Ask again in ${milliseconds} ms`);
-    Error.stackTraceLimit = limit;
     this.milliseconds = milliseconds;
   }
 }
@@ -245,16 +253,13 @@ export class Later extends Error {
  * is handed on as it came, and nothing else happens to it in the loop. Forgets are handed on one node at a time. Make one
  * for each handler, and throw it again and again.
  */
-export class Elsewhere extends Error {
+export class Elsewhere extends Answer {
   override readonly name = "Elsewhere";
   /** The handler's number, from 0. */
   readonly handler: number;
 
   constructor(handler: number) {
-    const limit = Error.stackTraceLimit;
-    Error.stackTraceLimit = 0;
     super(`Handler ${handler} answers this`);
-    Error.stackTraceLimit = limit;
     this.handler = handler;
   }
 }
