@@ -10,6 +10,7 @@ import {
   type SocketFile,
   socketName,
 } from "../control/socket_files.ts";
+import { Failure } from "./failure.ts";
 import { isFuse } from "./findings.ts";
 
 /**
@@ -57,11 +58,16 @@ export async function examineMounts(mountpoint?: string): Promise<MountStatus[]>
   return await Promise.all([...served, ...others]);
 }
 
-/** The control socket of the mount at `mountpoint`; undefined when no server of this user has one for it. */
-export async function findControlSocket(mountpoint: string): Promise<string | undefined> {
+/** The control socket of the mount at `mountpoint`. @throws {Failure} when there is none for `command`. */
+export async function findControlSocket(mountpoint: string, command: string): Promise<string> {
   await removeDeadSockets();
   const [table, sockets] = await Promise.all([readMountTable(), findSockets()]);
-  return sockets.find((socket) => entryOf(table, socket, mountpoint)?.mountpoint === mountpoint)?.path;
+  const found = sockets.find((socket) => entryOf(table, socket, mountpoint)?.mountpoint === mountpoint);
+  if (found !== undefined) return found.path;
+  if (!table.some((entry) => entry.mountpoint === mountpoint)) {
+    throw new Failure("NOT_MOUNTED", `Cannot ${command} ${mountpoint}: nothing is mounted there`);
+  }
+  throw new Failure("NO_ANSWER", `Cannot ${command} ${mountpoint}: no server of this user has a control socket for it`);
 }
 
 /** Where `path` means: without symbolic links, and without looking at what is mounted there. */

@@ -1,7 +1,6 @@
 /** `reload`: has the server of a mount read its configuration again and change the tree to be as it says. */
 import { resolve } from "node:path";
 import { CONFIG_NAME } from "../config/template.ts";
-import { findMount } from "../connection/mount_table.ts";
 import { ask } from "../control/client.ts";
 import { ControlError, type KeyDifference, readReloadReport, RELOAD_DEADLINE } from "../control/messages.ts";
 import type { ReloadReport } from "../control/messages.ts";
@@ -43,7 +42,7 @@ interface ReloadOptions {
 async function reload(path: string | undefined, options: ReloadOptions): Promise<void> {
   const { dryRun = false, lazy = false, json = false } = options;
   const { mountpoint, file } = await findTree(path, options.config);
-  const socket = await findSocket(mountpoint);
+  const socket = await findControlSocket(mountpoint, "reload");
   const report = await askToReload(socket, mountpoint, { file, dryRun, lazy });
   console.log(json ? JSON.stringify(report, null, 2) : describe(report, dryRun));
   refuse(report);
@@ -68,15 +67,6 @@ async function findTree(
     throw new Failure("USAGE", `Cannot reload ${file}: it has no mount.point; name the mountpoint instead`);
   }
   return { mountpoint: await locateMountpoint(point), file: resolve(file) };
-}
-
-async function findSocket(mountpoint: string): Promise<string> {
-  const socket = await findControlSocket(mountpoint);
-  if (socket !== undefined) return socket;
-  if (await findMount(mountpoint) === undefined) {
-    throw new Failure("NOT_MOUNTED", `Cannot reload ${mountpoint}: nothing is mounted there`);
-  }
-  throw new Failure("NO_ANSWER", `Cannot reload ${mountpoint}: no server of this user has a control socket for it`);
 }
 
 async function askToReload(

@@ -1,10 +1,9 @@
 /** `restart`: another server for a mount that a keeper holds, of another release say, while programs use the mount. */
 import { ask } from "../control/client.ts";
 import { ControlError, RESTART_DEADLINE, type ServerReport } from "../control/messages.ts";
-import { findSockets, socketName } from "../control/socket_files.ts";
 import { Command } from "../deps.ts";
 import { Failure } from "./failure.ts";
-import { locateMountpoint } from "./mount_status.ts";
+import { findControlSocket, locateMountpoint } from "./mount_status.ts";
 
 /** The command. */
 export function restartCommand(): Command {
@@ -20,17 +19,9 @@ export function restartCommand(): Command {
 
 async function restart(path: string): Promise<void> {
   const mountpoint = await locateMountpoint(path);
-  const socket = (await findSockets()).find((socket) =>
-    socket.path.endsWith(`/${socketName(socket.connection, mountpoint)}`)
-  );
-  if (socket === undefined) {
-    throw new Failure(
-      "NOT_MOUNTED",
-      `Cannot restart the server of ${path}: no mount of Trellis there has a control socket`,
-    );
-  }
+  const socket = await findControlSocket(mountpoint, "restart the server of");
   try {
-    const { pid, restarts } = await ask(socket.path, "restart", RESTART_DEADLINE) as ServerReport;
+    const { pid, restarts } = await ask(socket, "restart", RESTART_DEADLINE) as ServerReport;
     console.log(`Server ${pid} serves ${mountpoint} (restart ${restarts})`);
   } catch (error) {
     if (!(error instanceof ControlError)) throw error;

@@ -1,4 +1,5 @@
 /** `mount -o process=separate`, `restart` and `status` of it, as a user runs them. */
+import { socketName } from "../../../src/control/socket_files.ts";
 import { assert, assertEquals } from "../../deps.ts";
 import { isMounted, MountProcess, runCli, temporaryFolder } from "../../support/cli_process.ts";
 import { waitFor } from "../../support/mounted.ts";
@@ -32,9 +33,18 @@ Deno.test("a kept mount: its server is named, replaced on request, and may die t
 
 Deno.test("a mount that its own process serves has no server to replace", async () => {
   await using folder = await temporaryFolder();
-  await using mount = await MountProcess.start(`${folder.path}/mnt`);
-  const { code, stderr } = await runCli(["restart", mount.mountpoint]);
-  assertEquals(code, 5);
+  const invocation = { env: { TRELLIS_RUNTIME_DIR: `${folder.path}/sockets` } };
+  const point = `${folder.path}/mnt`;
+  await using mount = await MountProcess.start(point, [], invocation);
+  {
+    // As a server leaves it that is killed: of a mount that was there before.
+    using _ = Deno.listen({ transport: "unix", path: `${folder.path}/socket` });
+    await Deno.rename(`${folder.path}/socket`, `${folder.path}/sockets/${socketName(1, point)}`);
+  }
+  const { code, stderr } = await runCli(["restart", mount.mountpoint], invocation);
+  assertEquals(code, 5, stderr);
   assert(stderr.includes("without -o process=separate"), stderr);
-  assertEquals((await runCli(["restart", folder.path])).code, 6);
+  assertEquals((await runCli(["restart", folder.path], invocation)).code, 6);
+  const others = { env: { TRELLIS_RUNTIME_DIR: `${folder.path}/others` } };
+  assertEquals((await runCli(["restart", mount.mountpoint], others)).code, 10);
 });
