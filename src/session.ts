@@ -8,12 +8,10 @@ import type { Metrics } from "./metrics/metrics.ts";
 import type { Transport } from "./transport/choice.ts";
 import { Attendance } from "./session/attendance.ts";
 import { openDevicePoll } from "./transport/device_poll.ts";
+import { openEventfd, signalEventfd } from "./transport/eventfd.ts";
 
 /** How long files that are still open after an unmount keep the session alive. */
 const GRACE_MILLISECONDS = 1_000;
-
-// sys/eventfd.h
-const EFD_CLOEXEC = 0o2000000;
 
 /** Serves one descriptor of a connection until the end, and says why it ended. */
 export type Server = (settings: ServeSettings) => Promise<EndReason>;
@@ -88,8 +86,7 @@ export class Session implements AsyncDisposable {
     this.minor = settings.minor;
     this.#connection = connection;
     this.#branches = branches;
-    this.#stop = openLibc().symbols.eventfd(0, EFD_CLOEXEC);
-    if (this.#stop < 0) throw new Error("Cannot make an eventfd for the session: too many open files");
+    this.#stop = openEventfd(openLibc());
     this.#resources.defer(() => void openLibc().symbols.close(this.#stop));
     const devices = servers.map((_, index) => index === 0 ? connection.device : connection.clone());
     const polls = devices.map((device) => openDevicePoll(openLibc(), device, this.#stop));
@@ -177,7 +174,7 @@ export class Session implements AsyncDisposable {
   }
 
   #stopServers(): void {
-    openLibc().symbols.write(this.#stop, new Uint8Array(new BigUint64Array([1n]).buffer), 8);
+    signalEventfd(openLibc(), this.#stop);
   }
 
   async #finish(ends: readonly Promise<EndReason>[]): Promise<void> {

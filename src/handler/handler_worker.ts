@@ -11,6 +11,7 @@ import { type MetricsBlock, MetricsRecorder } from "../metrics/metrics.ts";
 import { WITHOUT_ANSWER } from "../protocol/operations.ts";
 import { openDevicePoll } from "../transport/device_poll.ts";
 import { readBufferSize } from "../transport/device_reader.ts";
+import { openEventfd, signalEventfd } from "../transport/eventfd.ts";
 import { DeviceReply } from "../transport/device_reply.ts";
 import { Commands } from "../threads/commands.ts";
 import { type ForwardedSource, forwardingLoop } from "../transport/forwarding.ts";
@@ -30,8 +31,7 @@ const DYING_MILLISECONDS = 250;
 /** How long a worker that takes a dead one's place may take to get ready. */
 const STARTING_MILLISECONDS = 10_000;
 
-// sys/eventfd.h, fcntl.h
-const EFD_CLOEXEC = 0o2000000;
+// fcntl.h
 const O_RDWR_CLOEXEC = 0o2000002;
 const F_DUPFD_CLOEXEC = 1030;
 
@@ -115,7 +115,7 @@ export class HandlerWorker {
   }
 
   #serve(settings: ServeSettings, stops: readonly number[], forwarded?: ForwardedSource): Promise<EndReason> {
-    const stop = this.#keep(this.#libc.symbols.eventfd(0, EFD_CLOEXEC));
+    const stop = this.#keep(openEventfd(this.#libc));
     const poll = this.#keep(openDevicePoll(this.#libc, this.#read, stop, ...stops));
     const device = this.#devices[0]!;
     const buffer = new SharedArrayBuffer((readBufferSize(settings.maxWrite) + 7) & ~7);
@@ -183,7 +183,7 @@ export class HandlerWorker {
     this.#worker.terminate();
     const gone = await this.#waitForThread();
     if (this.#memory !== undefined) this.#answerAll(this.#memory, reply);
-    this.#libc.symbols.write(this.#stop, new Uint8Array(new BigUint64Array([1n]).buffer), 8);
+    signalEventfd(this.#libc, this.#stop);
     if (gone) this.#close();
     else this.#disarm();
   }

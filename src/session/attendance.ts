@@ -15,6 +15,7 @@ import type { Libc } from "../../ffi/library.ts";
 import { errnoName } from "../fs/errors.ts";
 import type { LoopAttendance } from "../messages.ts";
 import { DevicePoll, openRestPoll } from "../transport/device_poll.ts";
+import { openEventfd, signalEventfd } from "../transport/eventfd.ts";
 
 // Words of the memory that all loops of a session share.
 /** The number of the loop that attends alone, from 1; 0: all do. */
@@ -53,8 +54,7 @@ const SPINS = 150;
 /** Spins in vain, as where the client's core is taken, are followed by twice as many sleeps without, at most these. */
 const MOST_SLEEPS = 16;
 
-// sys/eventfd.h, sys/timerfd.h, time.h
-const EFD_CLOEXEC_NONBLOCK = 0o2004000;
+// sys/timerfd.h, time.h
 const TFD_CLOEXEC_NONBLOCK = 0o2004000;
 const CLOCK_MONOTONIC = 1;
 
@@ -69,8 +69,9 @@ export class Attendance implements Disposable {
   /** @throws when the process has no descriptor left. */
   constructor(libc: Libc) {
     this.#libc = libc;
-    this.#rally = this.#check(libc.symbols.eventfd(0, EFD_CLOEXEC_NONBLOCK));
-    this.#timer = this.#check(libc.symbols.timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC_NONBLOCK));
+    this.#rally = openEventfd(libc);
+    this.#timer = libc.symbols.timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC_NONBLOCK);
+    if (this.#timer < 0) throw new Error(`Cannot let loops rest: ${errnoName(libc.errno[0]!)}`);
     this.#words[ATTENDANT] = 1;
   }
 
@@ -83,11 +84,6 @@ export class Attendance implements Disposable {
 
   [Symbol.dispose](): void {
     for (const descriptor of [...this.#rests, this.#timer, this.#rally]) this.#libc.symbols.close(descriptor);
-  }
-
-  #check(descriptor: number): number {
-    if (descriptor >= 0) return descriptor;
-    throw new Error(`Cannot let loops rest: ${errnoName(this.#libc.errno[0]!)}`);
   }
 }
 
@@ -226,7 +222,7 @@ export class Attendant {
   }
 
   #call(): void {
-    this.#libc.symbols.write(this.#shared!.rally, ONE, ONE.length);
+    signalEventfd(this.#libc, this.#shared!.rally);
   }
 
   /** Whether there was something to read from an eventfd or timerfd; there is not any more. */
@@ -237,6 +233,3 @@ export class Attendant {
 
 /** `struct itimerspec` of `PATIENCE`, without a second time. */
 const ONCE = new Uint8Array(new BigInt64Array([0n, 0n, 0n, BigInt(PATIENCE * 1_000_000)]).buffer);
-
-/** What an eventfd is written. */
-const ONE = new Uint8Array(new BigUint64Array([1n]).buffer);

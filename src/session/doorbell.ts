@@ -4,11 +4,8 @@
  * eventfd in its epoll descriptor wakes it if it sleeps.
  */
 import type { Libc } from "../../ffi/library.ts";
-import { errnoName } from "../fs/errors.ts";
 import { addCall } from "../transport/device_poll.ts";
-
-// sys/eventfd.h
-const EFD_CLOEXEC = 0o2000000;
+import { openEventfd, signalEventfd } from "../transport/eventfd.ts";
 
 /** The word that a loop looks at: whether it is called. */
 export type Call = Int32Array<SharedArrayBuffer>;
@@ -33,8 +30,7 @@ export class Doorbell implements Disposable {
   /** @throws when the process has no descriptor left. */
   constructor(libc: Libc) {
     this.#libc = libc;
-    this.#eventfd = libc.symbols.eventfd(0, EFD_CLOEXEC);
-    if (this.#eventfd < 0) throw new Error(`Cannot make a bell for a loop: ${errnoName(libc.errno[0]!)}`);
+    this.#eventfd = openEventfd(libc);
   }
 
   /** Wakes whoever waits on `poll` when it rings. */
@@ -45,7 +41,7 @@ export class Doorbell implements Disposable {
   ring(): void {
     // In this order: a loop that reads the word too early has not slept yet, and then does not.
     Atomics.store(this.call, 0, 1);
-    this.#libc.symbols.write(this.#eventfd, new Uint8Array(new BigUint64Array([1n]).buffer), 8);
+    signalEventfd(this.#libc, this.#eventfd);
   }
 
   [Symbol.dispose](): void {

@@ -4,9 +4,7 @@ import { type Libc, openLibc } from "../../ffi/library.ts";
 import { Attendance, Attendant } from "../../src/session/attendance.ts";
 import type { LoopAttendance } from "../../src/messages.ts";
 import { DevicePoll, openDevicePoll } from "../../src/transport/device_poll.ts";
-
-// sys/eventfd.h
-const EFD_NONBLOCK = 0o4000;
+import { openEventfd, signalEventfd } from "../../src/transport/eventfd.ts";
 
 /** As many requests without a break as call all when others wait, and as many as a loop serves beside others. */
 const CROWD = 11;
@@ -27,7 +25,7 @@ interface Loops extends Disposable {
 function startLoops(): Loops {
   const libc = openLibc();
   const { symbols } = libc;
-  const [device, stop] = [symbols.eventfd(0, EFD_NONBLOCK), symbols.eventfd(0, EFD_NONBLOCK)];
+  const [device, stop] = [openEventfd(libc), openEventfd(libc)];
   const attendance = new Attendance(libc);
   const polls = [0, 1].map(() => openDevicePoll(libc, device, stop));
   const parts = polls.map((poll) => [libc, new DevicePoll(libc, poll), attendance.add(stop)] as const);
@@ -38,7 +36,7 @@ function startLoops(): Loops {
     first: new Attendant(...parts[0]!),
     second: new Attendant(...parts[1]!),
     setRequest(there) {
-      if (there) symbols.write(device, new Uint8Array(new BigUint64Array([1n]).buffer), 8);
+      if (there) signalEventfd(libc, device);
       else symbols.read(device, new Uint8Array(8), 8);
     },
     called: () => symbols.read(shared.rally, new Uint8Array(8), 8) === 8,
