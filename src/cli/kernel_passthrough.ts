@@ -1,7 +1,7 @@
 /** Whether the kernel reads and writes the files of a mount's source by itself here, and why not. */
 import { statfs } from "node:fs/promises";
 import type { BackingOutcome } from "../connection/probe.ts";
-import { errnoName } from "../fs/errors.ts";
+import { ERRNO, errnoName } from "../fs/errors.ts";
 import { isLocal, localFilesystems } from "../layers/passthrough/local_filesystems.ts";
 import { Failure } from "./failure.ts";
 
@@ -15,7 +15,7 @@ export interface KernelPassthroughFindings {
   readonly source: string | undefined;
 }
 
-const EPERM = 1;
+const { EPERM } = ERRNO;
 
 /** Judges by what the kernel answered (`undefined`: it does not offer it) and by the filesystem of `source`. */
 export async function examineKernelPassthrough(

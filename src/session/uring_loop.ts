@@ -5,7 +5,7 @@
  */
 import { openLibcUring } from "../../ffi/library.ts";
 import { IORING_OP_POLL_ADD, URING_STRUCT } from "../../ffi/io_uring.ts";
-import { errnoName } from "../fs/errors.ts";
+import { ERRNO, errnoName } from "../fs/errors.ts";
 import type { EndReason, LoopStart } from "../messages.ts";
 import { WITHOUT_ANSWER } from "../protocol/operations.ts";
 import type { RequestView } from "../protocol/request.ts";
@@ -30,10 +30,8 @@ const WATCH = -1;
 // poll.h
 const POLLIN = 1;
 
-// asm-generic/errno.h: what an entry is told at the end of a connection (fuse_uring_cmd, fuse_uring_entry_teardown).
-const ENOTCONN = 107;
-const ECONNABORTED = 103;
-const ECANCELED = 125;
+// What an entry is told at the end of a connection (fuse_uring_cmd, fuse_uring_entry_teardown).
+const { ENOTCONN, ECONNABORTED, ECANCELED } = ERRNO;
 const ENDED = new Set([-ENOTCONN, -ECONNABORTED, -ECANCELED]);
 
 /**

@@ -10,13 +10,13 @@
 import { FUSE_DEV_IOC_BACKING_CLOSE, FUSE_DEV_IOC_BACKING_OPEN } from "../../ffi/kernel.ts";
 import type { Libc } from "../../ffi/library.ts";
 import { STRUCT } from "../../ffi/structs.ts";
+import { ERRNO } from "../fs/errors.ts";
 import type { NodeId, Opened } from "../fs/filesystem.ts";
 import type { ServeSettings } from "../messages.ts";
 import type { OpenFiles } from "../protocol/open_files.ts";
 import { NOT_OPEN, OpenNodes } from "./open_nodes.ts";
 
-// asm-generic/errno-base.h
-const EPERM = 1;
+const { EPERM } = ERRNO;
 
 /** One thread's way to the kernel's backing files of a connection. */
 export class BackingFiles implements OpenFiles {

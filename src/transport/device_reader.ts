@@ -3,7 +3,7 @@
  */
 import type { Libc } from "../../ffi/library.ts";
 import { STRUCT } from "../../ffi/structs.ts";
-import { errnoName } from "../fs/errors.ts";
+import { ERRNO, errnoName } from "../fs/errors.ts";
 import type { EndReason } from "../messages.ts";
 import { RequestView } from "../protocol/request.ts";
 
@@ -14,12 +14,7 @@ import { RequestView } from "../protocol/request.ts";
  */
 export const SPINS = 50;
 
-// asm-generic/errno.h
-const ENOENT = 2;
-const EINTR = 4;
-const EAGAIN = 11;
-const ENODEV = 19;
-const ECONNABORTED = 103;
+const { ENOENT, EINTR, EAGAIN, ENODEV, ECONNABORTED } = ERRNO;
 
 /** What a reader reads. */
 export interface DeviceReaderOptions {

@@ -5,10 +5,12 @@
  */
 import { STRUCT } from "../../ffi/structs.ts";
 import type { Libc } from "../../ffi/library.ts";
-import { errnoName } from "../fs/errors.ts";
+import { ERRNO, errnoName } from "../fs/errors.ts";
 import type { RequestView } from "../protocol/request.ts";
 
 const OUT = STRUCT.fuse_out_header;
+
+const { ENOENT, ENODEV, ECONNABORTED } = ERRNO;
 
 /** Room for a header and the longest body: a read of `maxWrite` bytes, or a directory of as many. */
 function replyCapacity(maxWrite: number): number {
@@ -52,7 +54,3 @@ export class DeviceReply {
     throw new Error(`Cannot answer request ${uniqueUpper}:${uniqueLower}: the kernel says ${errnoName(errno)}`);
   }
 }
-
-const ENOENT = 2;
-const ENODEV = 19;
-const ECONNABORTED = 103;

@@ -8,7 +8,7 @@
  */
 import type { Libc } from "../../ffi/library.ts";
 import { STRUCT } from "../../ffi/structs.ts";
-import { errnoName } from "../fs/errors.ts";
+import { ERRNO, errnoName } from "../fs/errors.ts";
 import type { EndReason } from "../messages.ts";
 import { RequestView } from "../protocol/request.ts";
 import { readBufferSize } from "./device_reader.ts";
@@ -24,11 +24,7 @@ const AF_UNIX = 1;
 const SOCK_SEQPACKET_NONBLOCK_CLOEXEC = 5 | 0o4000 | 0o2000000;
 const MSG_NOSIGNAL = 0x4000;
 
-// asm-generic/errno.h
-const EINTR = 4;
-const EAGAIN = 11;
-const ENOMEM = 12;
-const ENOBUFS = 105;
+const { EINTR, EAGAIN, ENOMEM, ENOBUFS } = ERRNO;
 
 /** The two ends of the way to one handler. When the sending end is closed, and all was read, the receiver's end has come. */
 export interface ForwardingSocket {

@@ -6,7 +6,7 @@
 import * as IO_URING from "../../ffi/io_uring.ts";
 import type { Libc, LibcUring } from "../../ffi/library.ts";
 import { addressOf, isMapFailed, memoryAt } from "../../ffi/memory.ts";
-import { errnoName } from "../fs/errors.ts";
+import { ERRNO, errnoName } from "../fs/errors.ts";
 
 const {
   io_uring_params: PARAMS,
@@ -30,9 +30,7 @@ const SETUP = IO_URING.IORING_SETUP_SQE128 | IO_URING.IORING_SETUP_SUBMIT_ALL | 
 const PROT_READ_WRITE = 3;
 const MAP_SHARED_POPULATE = 0x8001;
 
-// asm-generic/errno.h
-const EINTR = 4;
-const ETIME = 62;
+const { EINTR, ETIME } = ERRNO;
 
 interface Mapping {
   readonly pointer: Deno.PointerObject;
