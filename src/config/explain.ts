@@ -114,7 +114,7 @@ function valueAt(value: unknown, path: KeyPath): Record<string, unknown> {
 }
 
 /** What a key is when nobody says anything, as a file would say it. */
-export function defaultOf(schema: z.core.$ZodType): unknown {
+function defaultOf(schema: z.core.$ZodType): unknown {
   return schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault ? schema.def.defaultValue : undefined;
 }
 

@@ -21,7 +21,7 @@ export interface Expansion {
 }
 
 /** Expands `${VAR}`; `$$` is a dollar sign. */
-export function expandVariables(text: string, environment: Readonly<Record<string, string>>): Expansion {
+function expandVariables(text: string, environment: Readonly<Record<string, string>>): Expansion {
   const problems: string[] = [];
   const expanded = text.replace(/\$\$|\$\{([^}]*)\}|\$/g, (found, name?: string) => {
     if (found === "$$") return "$";
@@ -38,7 +38,7 @@ export function expandVariables(text: string, environment: Readonly<Record<strin
 }
 
 /** Expands `~` at the beginning, and `${VAR}`. */
-export function expandPath(text: string, environment: Readonly<Record<string, string>>): Expansion {
+function expandPath(text: string, environment: Readonly<Record<string, string>>): Expansion {
   if (!text.startsWith("~")) return expandVariables(text, environment);
   const { text: rest, problems } = expandVariables(text.slice(1), environment);
   if (rest !== "" && !rest.startsWith("/")) {

@@ -3,7 +3,7 @@ import { encodeFrame, FrameDecoder, FrameError } from "./frames.ts";
 import { type CommandName, type Commands, ControlError, readResult, type Request, VERSION } from "./messages.ts";
 
 /** How long a server may take to answer, in milliseconds. */
-export const ANSWER_DEADLINE = 2_000;
+const ANSWER_DEADLINE = 2_000;
 
 /**
  * The result of a command.

@@ -31,7 +31,7 @@ export function connectionNumber(device: string): number {
 }
 
 /** The folders that may hold this user's sockets, the best first. `TRELLIS_RUNTIME_DIR` names another in their place. */
-export function runtimeFolders(): string[] {
+function runtimeFolders(): string[] {
   const uid = Deno.uid();
   const named = Deno.env.get("TRELLIS_RUNTIME_DIR");
   if (named) return [named];

@@ -6,7 +6,7 @@ import { encodeName } from "../../fs/names.ts";
 export const NAME_MAX = 255;
 
 /** The longest symbolic link target: `PATH_MAX` without the closing zero. */
-export const TARGET_MAX = 4095;
+const TARGET_MAX = 4095;
 
 /** How many bytes one UTF-16 unit of a name takes at most. */
 const UNIT_MAX = 3;

@@ -85,7 +85,7 @@ export class UnionNode {
 const TWO_40 = 2 ** 40;
 
 /** A number that files of different branches do not share, as far as theirs are below 2^40. */
-export function inodeNumber(member: number, inode: number): number {
+function inodeNumber(member: number, inode: number): number {
   return member * TWO_40 + inode % TWO_40;
 }
 
