@@ -6,7 +6,7 @@ import { addSetOption } from "./config_options.ts";
 import { Failure } from "./failure.ts";
 import { type MountAt, planConfiguration } from "./mount_configuration.ts";
 import { describeMountOptions, parseMountOptions } from "./mount_options.ts";
-import { Mountpoint } from "./mountpoint.ts";
+import { Mountpoint, refuseEmptyPath } from "./mountpoint.ts";
 import { planMemory, planPassthrough } from "./mount_plan.ts";
 import { NotifySocket } from "./notify_socket.ts";
 import { awaitSignal } from "./signals.ts";
@@ -63,7 +63,7 @@ async function plan(
   if (options.set.length > 0) throw new Failure("USAGE", "Cannot use --set without a configuration: it changes one");
   // Commander fills arguments from the left; here it is the last one that must be there.
   const [source, mountpoint] = second === undefined ? [undefined, first] : [first, second];
-  if (mountpoint === "") throw new Failure("USAGE", "Cannot mount on an empty path: name a folder");
+  refuseEmptyPath(mountpoint, "mount on");
   const parsed = parseMountOptions(options.options, source === undefined ? "memory" : "passthrough");
   const plan = source === undefined
     ? planMemory(parsed)

@@ -6,6 +6,7 @@ import type { MountTargets } from "../layers/branch/mod.ts";
 import { loadConfiguration } from "./config_options.ts";
 import { Failure } from "./failure.ts";
 import type { MountPlan } from "./mount_plan.ts";
+import { refuseEmptyPath } from "./mountpoint.ts";
 
 /** A plan and its mountpoint. */
 export interface MountAt {
@@ -24,7 +25,7 @@ export async function planConfiguration(
   set: readonly string[],
 ): Promise<MountAt> {
   if (file === undefined) await expectConfiguration();
-  if (mountpoint === "") throw new Failure("USAGE", "Cannot mount on an empty path: name a folder");
+  refuseEmptyPath(mountpoint, "mount on");
   const point = mountpoint === undefined ? [] : [`mount.point=${asSetting(resolve(mountpoint))}`];
   const flags = [...set, ...point];
   const config = await loadConfiguration(file ?? CONFIG_NAME, flags);

@@ -88,6 +88,11 @@ export class Mountpoint implements AsyncDisposable {
   }
 }
 
+/** What a variable that is not set names: `resolve` takes it for the current folder. @throws {Failure} */
+export function refuseEmptyPath(path: string | undefined, attempt: string): void {
+  if (path === "") throw new Failure("USAGE", `Cannot ${attempt} an empty path: name a folder`);
+}
+
 async function holdsFiles(folder: string): Promise<boolean> {
   try {
     for await (const _ of Deno.readDir(folder)) return true;

@@ -9,6 +9,7 @@ import { loadConfiguration } from "./config_options.ts";
 import type { FailureKind } from "./exit_codes.ts";
 import { Failure } from "./failure.ts";
 import { findControlSocket, locateMountpoint } from "./mount_status.ts";
+import { refuseEmptyPath } from "./mountpoint.ts";
 
 /** The command. */
 export function reloadCommand(): Command {
@@ -53,7 +54,7 @@ async function findTree(
   path: string | undefined,
   config: string | undefined,
 ): Promise<{ mountpoint: string; file?: string }> {
-  if (path === "") throw new Failure("USAGE", "Cannot reload the mount at an empty path: name a folder");
+  refuseEmptyPath(path, "reload the mount at");
   if (path !== undefined && config !== undefined) {
     throw new Failure(
       "USAGE",

@@ -4,6 +4,7 @@ import { ControlError, RESTART_DEADLINE, type ServerReport } from "../control/me
 import { Command } from "../deps.ts";
 import { Failure } from "./failure.ts";
 import { findControlSocket, locateMountpoint } from "./mount_status.ts";
+import { refuseEmptyPath } from "./mountpoint.ts";
 
 /** The command. */
 export function restartCommand(): Command {
@@ -18,6 +19,7 @@ export function restartCommand(): Command {
 }
 
 async function restart(path: string): Promise<void> {
+  refuseEmptyPath(path, "restart the server of the mount at");
   const mountpoint = await locateMountpoint(path);
   const socket = await findControlSocket(mountpoint, "restart the server of");
   try {

@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError } from "../deps.ts";
 import { Failure } from "./failure.ts";
 import { examineMounts, locateMountpoint, type MountStatus } from "./mount_status.ts";
+import { refuseEmptyPath } from "./mountpoint.ts";
 import { awaitSignal } from "./signals.ts";
 import { describeMounts } from "./status_table.ts";
 
@@ -41,7 +42,7 @@ function readSeconds(text: string): number {
 }
 
 async function status(path: string | undefined, { json = false, watch }: StatusOptions): Promise<void> {
-  if (path === "") throw new Failure("USAGE", "Cannot show the mount at an empty path: name a folder");
+  refuseEmptyPath(path, "show the mount at");
   const mountpoint = path === undefined ? undefined : await locateMountpoint(path);
   if (watch !== undefined) return await watchMounts(mountpoint, json, watch === true ? EVERY_SECONDS : watch);
   const mounts = await examineMounts(mountpoint);

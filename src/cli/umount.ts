@@ -5,6 +5,7 @@ import { unmount, UnmountError, unmountLazily } from "../connection/unmount.ts";
 import { Command } from "../deps.ts";
 import { Failure } from "./failure.ts";
 import { isFuse } from "./findings.ts";
+import { refuseEmptyPath } from "./mountpoint.ts";
 
 /** The command. */
 export function umountCommand(): Command {
@@ -17,6 +18,7 @@ export function umountCommand(): Command {
 }
 
 async function endMount(path: string, lazy: boolean): Promise<void> {
+  refuseEmptyPath(path, "unmount");
   const mount = await locate(path);
   if (mount === undefined) throw new Failure("NOT_MOUNTED", `Cannot unmount ${path}: nothing is mounted there`);
   if (!isFuse(mount)) {

@@ -65,6 +65,7 @@ Deno.test("wrong arguments end with exit code 2, a message that names them, and 
     [["mount", "-osize=", mountpoint], "needs a value"],
     [["mount", ""], "empty"],
     [["umount"], "'mountpoint'"],
+    [["umount", ""], "empty path"],
     [["umount", "--frobnicate", mountpoint], "'--frobnicate'"],
     [["list", "/mnt"], "too many arguments"],
     [["status", ""], "empty"],
@@ -73,6 +74,7 @@ Deno.test("wrong arguments end with exit code 2, a message that names them, and 
     [["doctor", "now"], "too many arguments"],
     [["explain"], "'path'"],
     [["reload", ""], "empty path"],
+    [["restart", ""], "empty path"],
     [["reload", "/m", "-c", "t.toml"], "name one of them"],
     [["check", "a", "b"], "too many arguments"],
   ];
