@@ -25,6 +25,7 @@ const PURE = [
   "tests/container/sandbox_test.ts",
   "tests/fs/attributes_test.ts",
   "tests/fs/names_test.ts",
+  "tests/guards",
   "tests/handler",
   "tests/keeper",
   "tests/layers/branch",

@@ -33,8 +33,15 @@ export class Guard implements AsyncDisposable {
 
   /** Calls it off; by then all has to be cleared up. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.tell("done");
-    await this.#writer.close();
+    // Awaited here: a process with nothing else to do would end before.
+    this.#watcher.ref();
+    try {
+      await this.tell("done");
+      await this.#writer.close();
+    } catch (error) {
+      // Somebody has killed the watcher.
+      if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+    }
     await this.#watcher.status;
   }
 }
