@@ -6,15 +6,26 @@
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
 
+/** The longest name (linux/limits.h: NAME_MAX). Targets of symbolic links are longer. */
+const NAME_MAX = 255;
+
+/**
+ * By length: the codes of a name, which `fromCharCode` makes a string of at once. Between bytes and bytes a name of 18
+ * characters took 90 ns so, 270 when they were added one by one, and 300 with a TextDecoder.
+ */
+const codes: (number[] | undefined)[] = [];
+
 /** The string of `bytes[start, end)`. */
 export function decodeName(bytes: Uint8Array, start = 0, end = bytes.length): string {
-  let name = "";
-  for (let at = start; at < end; at++) {
-    const byte = bytes[at]!;
+  const length = end - start;
+  if (length > NAME_MAX) return decodeWide(bytes.slice(start, end));
+  const units = codes[length] ??= new Array(length).fill(0);
+  for (let at = 0; at < length; at++) {
+    const byte = bytes[start + at]!;
     if (byte >= 0x80) return decodeWide(bytes.slice(start, end));
-    name += String.fromCharCode(byte);
+    units[at] = byte;
   }
-  return name;
+  return String.fromCharCode.apply(undefined, units);
 }
 
 function decodeWide(bytes: Uint8Array): string {
