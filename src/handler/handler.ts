@@ -13,7 +13,7 @@ import type { EndReason, ServeSettings } from "../messages.ts";
 import type { MetricsRecorder } from "../metrics/metrics.ts";
 import { HeaderContext } from "../protocol/context.ts";
 import { type Answer, Dispatcher, type Log } from "../protocol/dispatch.ts";
-import { WITHOUT_ANSWER } from "../protocol/operations.ts";
+import { wantsAnswer } from "../protocol/operations.ts";
 import { ReplyBody } from "../protocol/reply.ts";
 import { RequestView } from "../protocol/request.ts";
 import { traceAnswers } from "../protocol/trace.ts";
@@ -166,7 +166,7 @@ export class Handler {
     const { opcode } = read;
     if (opcode === OPCODE.INTERRUPT) return this.#interrupt(read);
     // These have no answer and are done when this returns.
-    if (WITHOUT_ANSWER.has(opcode)) return this.#dispatch(new Flight(read));
+    if (!wantsAnswer(opcode)) return this.#dispatch(new Flight(read));
     // The method may take its time, and the reader's buffer is needed for the next request.
     const request = RequestView.over(read.payload.slice(0, (read.length + 7) & ~7) as Uint8Array<ArrayBuffer>);
     request.device = read.device;

@@ -8,7 +8,7 @@ import { cString } from "../../ffi/memory.ts";
 import { ERRNO } from "../fs/errors.ts";
 import type { EndReason, LoopCommandName, LoopCommands, ServeSettings } from "../messages.ts";
 import { type MetricsBlock, MetricsRecorder } from "../metrics/metrics.ts";
-import { WITHOUT_ANSWER } from "../protocol/operations.ts";
+import { wantsAnswer } from "../protocol/operations.ts";
 import { openDevicePoll } from "../transport/device_poll.ts";
 import { readBufferSize } from "../transport/device_reader.ts";
 import { openEventfd, signalEventfd } from "../transport/eventfd.ts";
@@ -205,7 +205,7 @@ export class HandlerWorker {
       metrics.end(opcode, answered ? -ERRNO.ETIMEDOUT : -ERRNO.EIO, now - begin);
     }
     // A NOTIFY_REPLY's `unique` is even another request's number.
-    if (last.opcode !== 0 && last.opcode !== OPCODE.INTERRUPT && !WITHOUT_ANSWER.has(last.opcode)) {
+    if (last.opcode !== 0 && last.opcode !== OPCODE.INTERRUPT && wantsAnswer(last.opcode)) {
       const device = this.#devices[this.#forwarded ? forwardingLoop(buffer) : 0]!;
       const waited = reply.sendFor(device, last.uniqueLower, last.uniqueUpper, -ERRNO.EIO);
       if (waited && this.#forwarded) metrics.end(last.opcode, -ERRNO.EIO, 0);

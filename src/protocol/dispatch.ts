@@ -59,6 +59,8 @@ export class Dispatcher implements ReplyHost {
   readonly #forgetBatches = new ForgetBatches();
   readonly #retrieved: DispatcherOptions["retrieved"];
   readonly #rows: (Operation | undefined)[] = [];
+  /** By opcode, whether the filesystem has none of the row's methods. */
+  readonly #lacking: boolean[] = [];
   readonly #setxattrSize: number;
   readonly #mustAnswerAtOnce: boolean;
   /** Absent when nobody wants to know, or when the filesystem counts by itself. */
@@ -76,7 +78,10 @@ export class Dispatcher implements ReplyHost {
     this.#retrieved = options.retrieved;
     this.#setxattrSize = options.extendedSetxattr ? STRUCT.fuse_setxattr_in.SIZE : SHORT_SETXATTR;
     this.#mustAnswerAtOnce = options.mustAnswerAtOnce;
-    for (const [opcode, row] of OPERATIONS) this.#rows[opcode] = row;
+    for (const [opcode, row] of OPERATIONS) {
+      this.#rows[opcode] = row;
+      this.#lacking[opcode] = this.#lacks(row);
+    }
     const { forget, forgetLookups } = options.filesystem;
     this.#counts = forget !== undefined && forgetLookups === undefined ? new LookupCounts() : undefined;
   }
@@ -89,7 +94,7 @@ export class Dispatcher implements ReplyHost {
     const opcode = request.opcode;
     const row = this.#rows[opcode];
     if (row === undefined) return this.#other(opcode, request);
-    if (this.#lacks(row)) {
+    if (this.#lacking[opcode]) {
       this.#answer(request, row.missing === undefined ? -ERRNO.ENOSYS : row.missing(this, request));
       return;
     }

@@ -65,5 +65,7 @@ export const OPERATIONS: ReadonlyMap<number, Operation<any>> = new Map<number, O
   [OPCODE.SYNCFS, syncfs],
 ]);
 
-/** What the kernel tells and expects no answer to. */
-export const WITHOUT_ANSWER: ReadonlySet<number> = new Set([OPCODE.FORGET, OPCODE.BATCH_FORGET, OPCODE.NOTIFY_REPLY]);
+/** Whether the kernel waits for an answer; else it only tells something. */
+export function wantsAnswer(opcode: number): boolean {
+  return opcode !== OPCODE.FORGET && opcode !== OPCODE.BATCH_FORGET && opcode !== OPCODE.NOTIFY_REPLY;
+}

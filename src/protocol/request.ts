@@ -18,7 +18,7 @@ export class RequestView {
   readonly argumentsAt: number;
   /** The descriptor that the request was read from: the kernel takes the answer on no other. */
   device = -1;
-  /** When it came, by `performance.now()`, for who measures how long its answer takes. */
+  /** When it came, in milliseconds by the clock of who measures how long its answer takes. */
   begun = 0;
   /** Where names and data begin and end, in `payload`. */
   payloadAt = 0;

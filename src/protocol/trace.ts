@@ -9,8 +9,10 @@ const NAMES = new Map<number, string>(Object.entries(OPCODE).map(([name, opcode]
 /** Gives back an `answer` that tells `trace` of each request as it is answered. */
 export function traceAnswers(answer: Answer, trace: (line: string) => void): Answer {
   return (request, length) => {
+    // The answer may overwrite the request.
+    const asked = describe(request);
     const taken = answer(request, length);
-    trace(`${describe(request)} -> ${length < 0 ? errnoName(-length) : `${length} bytes`}${taken ? "" : ", too late"}`);
+    trace(`${asked} -> ${length < 0 ? errnoName(-length) : `${length} bytes`}${taken ? "" : ", too late"}`);
     return taken;
   };
 }

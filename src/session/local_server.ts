@@ -8,12 +8,13 @@ import type { ServeSettings } from "../messages.ts";
 import type { MetricsRecorder } from "../metrics/metrics.ts";
 import { HeaderContext } from "../protocol/context.ts";
 import { type Answer, Dispatcher, type Log } from "../protocol/dispatch.ts";
-import { WITHOUT_ANSWER } from "../protocol/operations.ts";
+import { wantsAnswer } from "../protocol/operations.ts";
 import { ReplyBody } from "../protocol/reply.ts";
 import type { RequestView } from "../protocol/request.ts";
 import { traceAnswers } from "../protocol/trace.ts";
 import { BackingFiles } from "../transport/backing_files.ts";
 import type { RequestForwarder } from "../transport/forwarding.ts";
+import { Clock } from "./clock.ts";
 import { WaitingRequests } from "./waiting_requests.ts";
 
 /** The way of a transport's answers to the kernel. */
@@ -48,6 +49,7 @@ export class LocalServer {
   readonly #context: HeaderContext;
   readonly #reply: Reply;
   readonly #metrics: MetricsRecorder;
+  readonly #clock: Clock;
   readonly #forwarder: RequestForwarder | undefined;
   readonly #journal: Journal | undefined;
 
@@ -56,6 +58,7 @@ export class LocalServer {
     const body = this.body = new ReplyBody(reply.body, defaults);
     this.#reply = reply;
     this.#metrics = metrics;
+    this.#clock = new Clock(libc);
     this.#forwarder = forwarder;
     this.#journal = journal;
     const never = new AbortController().signal;
@@ -81,8 +84,8 @@ export class LocalServer {
     const { opcode } = request;
     // What is being served is answered in a moment; only what waits, here or elsewhere, can be interrupted.
     if (opcode === OPCODE.INTERRUPT) this.waiting.interrupt(request.u32(STRUCT.fuse_interrupt_in.unique));
-    if (!WITHOUT_ANSWER.has(opcode) && opcode !== OPCODE.INTERRUPT) {
-      request.begun = performance.now();
+    if (wantsAnswer(opcode) && opcode !== OPCODE.INTERRUPT) {
+      request.begun = this.#clock.now();
       this.#metrics.begin(opcode);
     }
     this.serveAgain(request);
@@ -116,11 +119,13 @@ export class LocalServer {
 
   #send(request: RequestView, length: number): boolean {
     this.#journal?.answer(request.uniqueLower, request.uniqueUpper, length, this.body.bytes);
+    // The answer may overwrite the request.
+    const { opcode, begun } = request;
     try {
       return this.#reply.send(request, length);
     } finally {
       // Counted only now: the caller goes on meanwhile.
-      this.#metrics.end(request.opcode, length, performance.now() - request.begun);
+      this.#metrics.end(opcode, length, this.#clock.now() - begun);
     }
   }
 }

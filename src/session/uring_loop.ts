@@ -7,7 +7,7 @@ import { openLibcUring } from "../../ffi/library.ts";
 import { IORING_OP_POLL_ADD, URING_STRUCT } from "../../ffi/io_uring.ts";
 import { ERRNO, errnoName } from "../fs/errors.ts";
 import type { EndReason, LoopStart } from "../messages.ts";
-import { WITHOUT_ANSWER } from "../protocol/operations.ts";
+import { wantsAnswer } from "../protocol/operations.ts";
 import type { RequestView } from "../protocol/request.ts";
 import { allowedCores, possibleCores, runOn } from "../transport/cores.ts";
 import { DevicePoll } from "../transport/device_poll.ts";
@@ -57,7 +57,7 @@ export function makeUringLoop(options: LoopOptions, { loop, loops }: Pick<LoopSt
   using undo = new DisposableStack();
   const ring = undo.use(new Uring(libc, uring, RING_ENTRIES));
   const entries = new UringEntries({ libc, uring, ring, share, device, payloadSize });
-  const reply = new UringReply(new DeviceReply(libc, payloadSize));
+  const reply = new UringReply(entries, new DeviceReply(libc, payloadSize));
   const reader = new DeviceReader({ libc, ...settings });
   const poll = new DevicePoll(libc, pollDescriptor);
   const server = new LocalServer({ ...options, reply });
@@ -80,7 +80,11 @@ class UringLoop implements Loop {
   readonly #parts: UringLoopParts;
   /** When the device is to be watched again; 0 while it is. */
   #watchAt = performance.now();
-  readonly #serveAgain = (request: RequestView) => this.#dispatch(request, true);
+  readonly #serveAgain = (request: RequestView) => {
+    if (request instanceof UringEntry) return this.#serveEntry(request, true);
+    this.#buildOnDevice();
+    this.#parts.server.serveAgain(request);
+  };
 
   constructor(parts: UringLoopParts) {
     this.#parts = parts;
@@ -90,7 +94,6 @@ class UringLoop implements Loop {
     const { call, ring, entries, server: { waiting } } = this.#parts;
     for (;;) {
       if (waiting.size > 0) waiting.serveDue(this.#serveAgain);
-      this.#commit();
       if (takeCall(call)) {
         // Answers do not wait for what it is called for.
         ring.submit();
@@ -104,7 +107,7 @@ class UringLoop implements Loop {
         } else if (ring.result < 0) {
           return this.#end(ring.result);
         } else {
-          this.#dispatch(entries.at(ring.userData), false);
+          this.#serveEntry(entries.at(ring.userData), false);
         }
       }
     }
@@ -137,36 +140,33 @@ class UringLoop implements Loop {
 
   /** Serves what the device has, and says when that is the end. */
   #readDevice(): EndReason | undefined {
-    const { reader, poll, server, reply } = this.#parts;
+    const { reader, poll, server } = this.#parts;
     this.#watchAt = performance.now() + DEVICE_PAUSE;
     if (poll.wait(0)) return "stopped";
     for (;;) {
       const found = reader.read();
       if (found === "empty") return undefined;
       if (found !== "request") return found;
-      server.body.moveTo(reply.body, reply.bodyWords);
+      this.#buildOnDevice();
       server.serve(reader.request);
     }
   }
 
-  #dispatch(request: RequestView, again: boolean): void {
-    const { server, entries, reply } = this.#parts;
-    const entry = request instanceof UringEntry ? request : undefined;
-    const { body, bodyWords } = entry ?? reply;
-    entry?.rewind();
-    server.body.moveTo(body, bodyWords);
-    if (again) server.serveAgain(request);
-    else server.serve(request);
-    if (entry === undefined || entry.answer !== undefined) return;
-    if (WITHOUT_ANSWER.has(entry.opcode)) reply.answered.push(entry);
-    else entries.hold(entry);
+  #serveEntry(entry: UringEntry, again: boolean): void {
+    const { server, entries } = this.#parts;
+    entry.rewind();
+    server.body.moveTo(entry.body, entry.bodyWords);
+    if (again) server.serveAgain(entry);
+    else server.serve(entry);
+    if (!entry.pending) return;
+    if (wantsAnswer(entry.opcode)) entries.hold(entry);
+    else entries.commit(entry, 0);
   }
 
-  #commit(): void {
-    const { answered } = this.#parts.reply;
-    if (answered.length === 0) return;
-    for (const entry of answered) this.#parts.entries.commit(entry);
-    answered.length = 0;
+  /** The next answer goes to the device. */
+  #buildOnDevice(): void {
+    const { server, reply } = this.#parts;
+    server.body.moveTo(reply.body, reply.bodyWords);
   }
 
   /** An entry has failed: why the connection has ended, which only the device says. */

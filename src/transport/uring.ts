@@ -1,7 +1,8 @@
 /**
  * One io_uring: entries for submission are written into memory that the kernel reads, completions are read from memory
  * that it writes, and one system call hands over the ones and waits for the others (io_uring(7)). Only the thread that
- * made it may use it.
+ * made it may use it, and the kernel itself looks at that memory only while that thread is in the system call
+ * (IORING_SETUP_DEFER_TASKRUN, and no IORING_SETUP_SQPOLL): so both are read and written without Atomics.
  */
 import * as IO_URING from "../../ffi/io_uring.ts";
 import type { Libc, LibcUring } from "../../ffi/library.ts";
@@ -107,8 +108,10 @@ export class Uring implements Disposable {
     const at = (this.#tail & this.#submissionMask) * SQE_WORDS;
     this.#tail = (this.#tail + 1) | 0;
     this.#pending++;
-    this.submissions.fill(0, at, at + SQE_WORDS);
-    this.submissions[at + (SQE.user_data >> 2)] = userData;
+    const words = this.submissions;
+    // A loop: `fill` took twice as long, and this is done for each request.
+    for (let word = at; word < at + SQE_WORDS; word++) words[word] = 0;
+    words[at + (SQE.user_data >> 2)] = userData;
     return at;
   }
 
@@ -136,12 +139,11 @@ export class Uring implements Disposable {
   takeCompletion(): boolean {
     const ring = this.#ring;
     const head = ring[this.#completionHead]!;
-    // The kernel writes a completion before it moves the tail.
-    if (head === Atomics.load(ring, this.#completionTail)) return false;
+    if (head === ring[this.#completionTail]) return false;
     const at = this.#completions + (head & this.#completionMask) * (CQE.SIZE / 4);
     this.userData = ring[at + (CQE.user_data >> 2)]!;
     this.result = ring[at + (CQE.res >> 2)]!;
-    Atomics.store(ring, this.#completionHead, (head + 1) | 0);
+    ring[this.#completionHead] = (head + 1) | 0;
     return true;
   }
 
@@ -153,7 +155,7 @@ export class Uring implements Disposable {
   }
 
   #enter(atLeast: number, flags: number): void {
-    Atomics.store(this.#ring, this.#submissionTail, this.#tail);
+    this.#ring[this.#submissionTail] = this.#tail;
     const { symbols, errno } = this.#uring;
     const argument = this.#argumentBytes;
     const taken = symbols.io_uring_enter(

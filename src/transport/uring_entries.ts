@@ -44,10 +44,10 @@ export class UringEntries {
     return this.#entries[index]!;
   }
 
-  /** Gives an answer to the kernel, and the entry for another request. */
-  commit(entry: UringEntry): void {
+  /** Gives an answer to the kernel with the next submission, and the entry for another request. */
+  commit(entry: UringEntry, length: number): void {
     if (entry.held) this.#count(entry.queue, 1);
-    entry.commit(this.#options.ring);
+    entry.commit(this.#options.ring, length);
   }
 
   /** Keeps the entry's request, which is to be served again, for as long as it is not committed. */

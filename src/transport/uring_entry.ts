@@ -34,8 +34,8 @@ export class UringEntry extends RequestView {
   /** The room for the body of the answer. Names and data of the request lie there until then. */
   readonly body: Uint8Array<ArrayBuffer>;
   readonly bodyWords: Uint32Array;
-  /** The answer, once there is one: the length of its body, or a negative errno. */
-  answer: number | undefined;
+  /** Whether a request lies here that was not answered. */
+  pending = false;
   /** Whether it keeps its request, to be served again: see `UringQueues.hold`. */
   held = false;
   readonly #index: number;
@@ -61,6 +61,7 @@ export class UringEntry extends RequestView {
 
   /** Says that a request lies here, or is read from its beginning again. */
   rewind(): void {
+    this.pending = true;
     this.payloadAt = 0;
     this.payloadEnd = this.words[PAYLOAD_SIZE]!;
   }
@@ -74,15 +75,17 @@ export class UringEntry extends RequestView {
     ring.submissions[at + (SQE.len >> 2)] = 2;
   }
 
-  /** Gives the answer to the kernel, and with it the entry for the next request. */
-  commit(ring: Uring): void {
-    const length = this.answer ?? 0;
+  /**
+   * Gives the answer to the kernel with the next submission, `length` bytes of the body or a negative errno, and with it
+   * the entry for the next request.
+   */
+  commit(ring: Uring, length: number): void {
     const words = this.words;
     // `fuse_out_header` replaces `fuse_in_header`, whose `unique` has the same place.
     words[OUT.len >> 2] = OUT.SIZE + Math.max(length, 0);
     words[OUT.error >> 2] = Math.min(length, 0);
     words[PAYLOAD_SIZE] = Math.max(length, 0);
-    this.answer = undefined;
+    this.pending = false;
     this.held = false;
     const at = this.#submit(ring, FUSE_IO_URING_CMD_COMMIT_AND_FETCH);
     ring.submissions[at + ((SQE.cmd + COMMAND.commit_id) >> 2)] = words[COMMIT_ID]!;

@@ -49,12 +49,11 @@ Deno.test("an answer keeps the request's number, says its size, and is committed
     const one = entry();
     const { ring, bytes } = fakeRing();
     arrive(one, "name\0");
-    one.answer = answer;
-    one.commit(ring);
+    one.commit(ring, answer);
     const header = new DataView(one.words.buffer);
     assertEquals([header.getInt32(4, true), header.getBigUint64(8, true)], [error, 0x1_0000_0002n]);
     assertEquals([header.getUint32(0, true), header.getUint32(272, true)], [16 + size, size]);
     assertEquals([bytes.getUint32(8, true), bytes.getBigUint64(56, true)], [2, 0x1_0000_0002n]);
-    assertEquals([bytes.getUint16(64, true), one.answer], [3, undefined]);
+    assertEquals([bytes.getUint16(64, true), one.pending], [3, false]);
   }
 });
