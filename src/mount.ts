@@ -3,7 +3,7 @@ import { NotifyHandler } from "./channels/notify_handler.ts";
 import { Connection, MountError } from "./connection/connection.ts";
 import { type Feature, wantedFeatures } from "./connection/features.ts";
 import { prepareMountpoint } from "./connection/mountpoint.ts";
-import { openControl } from "./control/open_control.ts";
+import { openControl, preloadControl } from "./control/open_control.ts";
 import type { FileSystem } from "./fs/filesystem.ts";
 import { type Bounds, completeLimits, type Deadlines, type LimitOptions, type Limits } from "./handler/limits.ts";
 import {
@@ -14,10 +14,9 @@ import {
   replyDefaults,
 } from "./mount_options.ts";
 import type { Metrics, OperationMetrics } from "./metrics/metrics.ts";
-import { type LoopPlacement, startLoops } from "./placements/loops.ts";
-import { serveObject } from "./placements/object.ts";
+import type { LoopPlacement } from "./placements/loops.ts";
 import type { Logger, Servers } from "./placements/placement.ts";
-import { type HandlerPlacement, startWorkers } from "./placements/workers.ts";
+import type { HandlerPlacement } from "./placements/workers.ts";
 import { Session } from "./session.ts";
 import { makeInterrupts } from "./session/waiting_requests.ts";
 import type { KeptMount } from "./keeper/kept_mount.ts";
@@ -72,6 +71,9 @@ async function serve(
   const { debug = false, log = logToStandardError } = options;
   const limits = limitsFor(filesystem, options);
   const path = await prepareMountpoint(mountpoint);
+  const withControl = options.control !== undefined && options.control !== false;
+  // What listens is loaded while threads start.
+  if (withControl) preloadControl();
   await using resources = new AsyncDisposableStack();
   // Disposed of after the connection: what it waits for in the kernel ends with the servers' descriptors.
   const notifications = resources.use(new NotifyHandler(log));
@@ -91,7 +93,7 @@ async function serve(
   const settings = { ...agreement, ...shared, defaults: replyDefaults(options), debug };
   notifications.open(() => connection.attach());
   placed.open?.(() => connection.attach());
-  if (options.control !== undefined && options.control !== false) {
+  if (withControl) {
     const facts = {
       placement,
       transport,
@@ -119,17 +121,24 @@ async function serve(
   return session;
 }
 
-/** Starts what serves, where the filesystem is to be placed. @throws what its module throws. */
-function place(
+/** Loads and starts what serves, where the filesystem is to be placed. @throws what its module throws. */
+async function place(
   filesystem: FileSystem | ModulePlacement,
   limits: Limits,
   notifications: NotifyHandler,
   log: Logger,
   resources: AsyncDisposableStack,
-): Servers | Promise<Servers> {
-  if (!("module" in filesystem)) return serveObject(filesystem, notifications, limits, log, resources);
-  if (filesystem.placement === "handler") return startWorkers(filesystem, notifications, limits, log, resources);
-  return startLoops(filesystem, notifications, log, resources);
+): Promise<Servers> {
+  if (!("module" in filesystem)) {
+    const { serveObject } = await import("./placements/object.ts");
+    return serveObject(filesystem, notifications, limits, log, resources);
+  }
+  if (filesystem.placement === "handler") {
+    const { startWorkers } = await import("./placements/workers.ts");
+    return await startWorkers(filesystem, notifications, limits, log, resources);
+  }
+  const { startLoops } = await import("./placements/loops.ts");
+  return await startLoops(filesystem, notifications, log, resources);
 }
 
 /** Puts io_uring's flag among the wanted features, or takes it away: no filesystem can ask for it by itself. */

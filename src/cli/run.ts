@@ -1,25 +1,36 @@
 /** The tool's front: reads the command line, runs the command, prints errors and decides the exit code. */
 import settings from "../../deno.json" with { type: "json" };
 import { Command, CommanderError } from "../deps.ts";
-import { checkCommand } from "./check.ts";
-import { doctorCommand } from "./doctor.ts";
 import { describeExitCodes, EXIT_CODES } from "./exit_codes.ts";
-import { explainCommand } from "./explain.ts";
 import { Failure } from "./failure.ts";
-import { initCommand } from "./init.ts";
-import { listCommand } from "./list.ts";
-import { mountCommand } from "./mount.ts";
-import { systemMountCommand } from "./system_mount.ts";
-import { reloadCommand } from "./reload.ts";
-import { restartCommand } from "./restart.ts";
-import { runCommand } from "./run_program.ts";
-import { statusCommand } from "./status.ts";
-import { umountCommand } from "./umount.ts";
+
+/** Makes a command. `ended` is told the exit status of what was run, or goes on in the background. */
+type MakeCommand = (ended: (status: number) => void) => Command;
+
+/** By name. Each is loaded only when it is the one to be run: loading is most of what a command takes to begin. */
+const COMMANDS: Readonly<Record<string, () => Promise<MakeCommand>>> = {
+  mount: async () => (await import("./mount.ts")).mountCommand,
+  run: async () => (await import("./run_program.ts")).runCommand,
+  umount: async () => (await import("./umount.ts")).umountCommand,
+  restart: async () => (await import("./restart.ts")).restartCommand,
+  list: async () => (await import("./list.ts")).listCommand,
+  status: async () => (await import("./status.ts")).statusCommand,
+  doctor: async () => (await import("./doctor.ts")).doctorCommand,
+  init: async () => (await import("./init.ts")).initCommand,
+  check: async () => (await import("./check.ts")).checkCommand,
+  explain: async () => (await import("./explain.ts")).explainCommand,
+  reload: async () => (await import("./reload.ts")).reloadCommand,
+};
+
+/** Nobody calls these by hand: see docs/systemd.md. */
+const HIDDEN: typeof COMMANDS = {
+  "system-mount": async () => (await import("./system_mount.ts")).systemMountCommand,
+};
 
 /** Runs the tool with `args`, those after the program's name, and returns its exit code. */
 export async function run(args: readonly string[]): Promise<number> {
   let status: number = EXIT_CODES.OK;
-  const program = makeProgram((ended) => status = ended);
+  const program = await makeProgram(args.find((arg) => !arg.startsWith("-")), (ended) => status = ended);
   try {
     await program.parseAsync(args, { from: "user" });
     return status;
@@ -31,8 +42,8 @@ export async function run(args: readonly string[]): Promise<number> {
   }
 }
 
-/** `ended` is told the exit status of what was run, or goes on in the background. */
-function makeProgram(ended: (status: number) => void): Command {
+/** The program with the command `wanted`; with all of them when there is none of that name. */
+async function makeProgram(wanted: string | undefined, ended: (status: number) => void): Promise<Command> {
   const program = new Command("trellis")
     .description("Filesystems in TypeScript, mounted with FUSE.")
     .version(settings.version, "-V, --version", "print the version")
@@ -41,22 +52,12 @@ function makeProgram(ended: (status: number) => void): Command {
     .addHelpText("after", describeExitCodes())
     .showHelpAfterError("(--help lists what there is)")
     .exitOverride();
-  const commands = [
-    mountCommand(ended),
-    runCommand(ended),
-    umountCommand(),
-    restartCommand(),
-    listCommand(),
-    statusCommand(),
-    doctorCommand(),
-    initCommand(),
-    checkCommand(),
-    explainCommand(),
-    reloadCommand(),
-  ];
-  for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
-  // Nobody calls it by hand: see docs/systemd.md.
-  program.addCommand(systemMountCommand(ended).copyInheritedSettings(program), { hidden: true });
+  const all = Object.entries({ ...COMMANDS, ...HIDDEN });
+  const one = all.filter(([name]) => name === wanted);
+  for (const [name, load] of one.length > 0 ? one : all) {
+    const command = (await load())(ended);
+    program.addCommand(command.copyInheritedSettings(program), { hidden: name in HIDDEN });
+  }
   return program;
 }
 

@@ -3,7 +3,6 @@ import { LibraryError } from "../../ffi/library.ts";
 import { MountError } from "../connection/connection.ts";
 import { deviceDescriptor, MountpointError } from "../connection/mountpoint.ts";
 import { FsError } from "../fs/errors.ts";
-import { keep } from "../keep.ts";
 import { KeeperError } from "../keeper/kept_mount.ts";
 import { keepable } from "../kept_mount_options.ts";
 import { type KeptMount, mount, type Session } from "../mount.ts";
@@ -56,6 +55,7 @@ async function startServed(plan: MountPlan, mountpoint: string, debug: boolean):
 async function startKept({ name, placement, settings }: MountPlan, mountpoint: string, debug: boolean) {
   const { transport = "auto", control: _, ...options } = settings;
   if (transport === "uring") throw new MountError("Cannot keep a mount over io_uring: use transport=device");
+  const { keep } = await import("../keep.ts");
   const general = { filesystemName: name, subtype: "trellis", control: true, ...debug && { debug } };
   return await keep(keepable(placement), mountpoint, { ...general, ...options });
 }

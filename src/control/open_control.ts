@@ -21,6 +21,17 @@ export interface ControlledMount {
 
 type Description = Omit<StatusReport, "mountpoint" | "pid" | "uptimeSeconds">;
 
+/** Loaded only where it is used: it brings in Node's sockets, which a mount without it need not wait for. */
+function loadListen() {
+  return import("./listen.ts");
+}
+
+/** Begins to load what `openControl` needs. */
+export function preloadControl(): void {
+  // Who opens hears what fails.
+  loadListen().catch(() => {});
+}
+
 /** Answers on the mount's control socket for as long as `resources` live. What fails is a log line. */
 export async function openControl(
   { mountpoint, mountedDevice, describe, restart, reload }: ControlledMount,
@@ -31,8 +42,7 @@ export async function openControl(
   const uptimeSeconds = () => (performance.now() - begun) / 1000;
   const status = async () => ({ mountpoint, pid: Deno.pid, uptimeSeconds: uptimeSeconds(), ...await describe() });
   try {
-    // Loaded only here: it brings in Node's sockets, which a mount without it need not wait for.
-    const { listenForMount } = await import("./listen.ts");
+    const { listenForMount } = await loadListen();
     const commands = {
       status,
       ...restart && { restart },

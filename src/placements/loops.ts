@@ -7,7 +7,7 @@ import type { Server } from "../session.ts";
 import { LoopWorker } from "../session/loop_worker.ts";
 import { MAX_FORWARDED_WRITE } from "../transport/forwarding.ts";
 import { LoopBranches } from "./loop_branches.ts";
-import { HandlersBesideLoops } from "./handlers_beside_loops.ts";
+import type { HandlersBesideLoops, HandlersOptions } from "./handlers_beside_loops.ts";
 import { checkCount, checkCounts, type Logger, type Servers } from "./placement.ts";
 
 /** A filesystem that every loop loads for itself (placement "loop"); see {@linkcode FileSystemModule}. */
@@ -44,7 +44,7 @@ export async function startLoops(
   const href = String(module);
   const beside = handlers.length === 0
     ? undefined
-    : resources.use(new HandlersBesideLoops({ module: href, options, handlers, loops: count, notifications, log }));
+    : resources.use(await startBeside({ module: href, options, handlers, loops: count, notifications, log }));
   const all = count + handlers.length;
   const { prepare, release, releaseBranch } = await import(href) as FileSystemModule;
   const shared = await prepare?.(options, all, kept);
@@ -74,4 +74,10 @@ export async function startLoops(
     )
     : { why: "its filesystem is no tree of branches" };
   return { placement: "loop", servers, readMetrics: () => readMetrics(blocks), ...ready, ...limits, branches };
+}
+
+/** Few mounts have handlers beside their loops: only those load them. */
+async function startBeside(options: HandlersOptions): Promise<HandlersBesideLoops> {
+  const { HandlersBesideLoops } = await import("./handlers_beside_loops.ts");
+  return new HandlersBesideLoops(options);
 }
