@@ -24,6 +24,7 @@ export const IORING_ENTER_GETEVENTS = 1 << 0;
 export const IORING_ENTER_EXT_ARG = 1 << 3;
 
 export const IORING_OP_POLL_ADD = 6;
+export const IORING_OP_TIMEOUT = 11;
 export const IORING_OP_URING_CMD = 46;
 export const IOSQE_FIXED_FILE = 1 << 0;
 

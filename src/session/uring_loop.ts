@@ -4,7 +4,8 @@
  * end of the mount come from the device, which the ring watches.
  */
 import { openLibcUring } from "../../ffi/library.ts";
-import { IORING_OP_POLL_ADD, URING_STRUCT } from "../../ffi/io_uring.ts";
+import { IORING_OP_POLL_ADD, IORING_OP_TIMEOUT, URING_STRUCT } from "../../ffi/io_uring.ts";
+import { addressOf } from "../../ffi/memory.ts";
 import { ERRNO, errnoName } from "../fs/errors.ts";
 import type { EndReason, LoopStart } from "../messages.ts";
 import { wantsAnswer } from "../protocol/operations.ts";
@@ -24,8 +25,9 @@ import type { Loop, LoopOptions } from "./loop.ts";
 
 const SQE = URING_STRUCT.io_uring_sqe;
 
-/** What the completion of the watch over the device carries; entries count from 0. */
+/** What the completions of the watch over the device, and of the pause before it, carry; entries count from 0. */
 const WATCH = -1;
+const PAUSE = -2;
 
 // poll.h
 const POLLIN = 1;
@@ -39,6 +41,9 @@ const ENDED = new Set([-ENOTCONN, -ECONNABORTED, -ECANCELED]);
  * when they are let gather.
  */
 const DEVICE_PAUSE = 2;
+
+/** `struct __kernel_timespec` of it. */
+const PAUSE_TIME = new BigUint64Array([0n, BigInt(DEVICE_PAUSE * 1_000_000)]);
 
 /** A loop's submissions: more at a time are handed over in several calls. */
 const RING_ENTRIES = 64;
@@ -78,8 +83,8 @@ interface UringLoopParts {
 
 class UringLoop implements Loop {
   readonly #parts: UringLoopParts;
-  /** When the device is to be watched again; 0 while it is. */
-  #watchAt = performance.now();
+  /** Whether the device is watched, or will be after a pause. */
+  #watching = false;
   readonly #serveAgain = (request: RequestView) => {
     if (request instanceof UringEntry) return this.#serveEntry(request, true);
     this.#buildOnDevice();
@@ -92,6 +97,7 @@ class UringLoop implements Loop {
 
   run(): EndReason | "called" {
     const { call, ring, entries, server: { waiting } } = this.#parts;
+    if (!this.#watching) this.#watch();
     for (;;) {
       if (waiting.size > 0) waiting.serveDue(this.#serveAgain);
       if (takeCall(call)) {
@@ -99,11 +105,13 @@ class UringLoop implements Loop {
         ring.submit();
         return "called";
       }
-      ring.submitAndWait(this.#untilNext());
+      ring.submitAndWait(waiting.untilNext());
       while (ring.takeCompletion()) {
         if (ring.userData === WATCH) {
           const reason = this.#readDevice();
           if (reason !== undefined) return reason;
+        } else if (ring.userData === PAUSE) {
+          this.#watch();
         } else if (ring.result < 0) {
           return this.#end(ring.result);
         } else {
@@ -117,31 +125,30 @@ class UringLoop implements Loop {
     this.#parts.ring[Symbol.dispose]();
   }
 
-  /** Milliseconds until there is something to do by itself; -1 when there is nothing. */
-  #untilNext(): number {
-    const retry = this.#parts.server.waiting.untilNext();
-    if (this.#watchAt === 0) return retry;
-    const left = this.#watchAt - performance.now();
-    if (left <= 0) {
-      this.#watch();
-      return retry;
-    }
-    return retry < 0 ? left : Math.min(retry, left);
-  }
-
   #watch(): void {
     const { ring, pollDescriptor } = this.#parts;
     const at = ring.next(WATCH);
     ring.submissions[at] = IORING_OP_POLL_ADD;
     ring.submissions[at + (SQE.fd >> 2)] = pollDescriptor;
     ring.submissions[at + (SQE.poll32_events >> 2)] = POLLIN;
-    this.#watchAt = 0;
+    this.#watching = true;
+  }
+
+  /** Leaves the device alone for a while. A timer of the ring's: a limit of each wait would be set for each request. */
+  #pause(): void {
+    const { ring } = this.#parts;
+    const at = ring.next(PAUSE);
+    const address = addressOf(PAUSE_TIME);
+    ring.submissions[at] = IORING_OP_TIMEOUT;
+    ring.submissions[at + (SQE.addr >> 2)] = Number(address & 0xffff_ffffn);
+    ring.submissions[at + (SQE.addr >> 2) + 1] = Number(address >> 32n);
+    ring.submissions[at + (SQE.len >> 2)] = 1;
   }
 
   /** Serves what the device has, and says when that is the end. */
   #readDevice(): EndReason | undefined {
     const { reader, poll, server } = this.#parts;
-    this.#watchAt = performance.now() + DEVICE_PAUSE;
+    this.#pause();
     if (poll.wait(0)) return "stopped";
     for (;;) {
       const found = reader.read();
