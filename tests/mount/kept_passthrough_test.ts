@@ -1,63 +1,15 @@
-/**
- * A directory shown by servers that are killed: what is open, locked and under way outlives them. `TRELLIS_KILLS` says how
- * many are killed at random moments (default 30).
- */
-import { type KeptMount, mount } from "../../src/mount.ts";
-import { createDescriptorStore } from "../../src/kept/descriptor_store.ts";
-import { openLibc } from "../../ffi/library.ts";
+/** A directory shown by servers that are killed: what is open, locked and under way outlives them. */
+import { mount } from "../../src/mount.ts";
 import { assert, assertEquals, assertRejects } from "../deps.ts";
 import { checkModel } from "../model/mod.ts";
 import { MountProcess } from "../support/cli_process.ts";
-import { compile, run } from "../support/command.ts";
+import { run } from "../support/command.ts";
+import { keepSource, type KeptSource, NO_STORE, testKept } from "../support/kept_source.ts";
 import { waitFor } from "../support/mounted.ts";
 import { NO_ORDINARY_USER, prepareOrdinaryUser } from "../support/ordinary_user.ts";
-import { killDuring, killServer, percentile, serversOf } from "../support/server_killer.ts";
+import { killServer, serversOf } from "../support/server_killer.ts";
 
-const MODULE = new URL("../../src/layers/passthrough/module.ts", import.meta.url);
-
-/** The first number of a kept file's descriptor in a server. */
-const KEPT_BASE = 1 << 16;
-
-const NO_STORE = whyNoStore();
-
-/** Why nothing can be kept here; undefined when it can. */
-function whyNoStore(): string | undefined {
-  const store = createDescriptorStore();
-  if (store === undefined) return "this kernel keeps no open files (io_uring of Linux 6.8)";
-  openLibc().symbols.close(store.ring);
-}
-
-function test(name: string, fn: () => Promise<void>, why = NO_STORE): void {
-  Deno.test({ name: why === undefined ? name : `${name} (skipped: ${why})`, ignore: why !== undefined, fn });
-}
-
-interface Kept extends AsyncDisposable {
-  readonly path: string;
-  readonly source: string;
-  readonly kept: KeptMount;
-  readonly log: string[];
-}
-
-async function keepSource(options: Record<string, unknown> = {}): Promise<Kept> {
-  const [path, source] = [await Deno.makeTempDir(), await Deno.makeTempDir()];
-  const log: string[] = [];
-  const kept = await mount({ module: MODULE, options: { source, ...options }, loops: 2 }, path, {
-    process: "separate",
-    restarts: 10_000,
-    defaultPermissions: true,
-    log: (message, detail) => log.push(`${message} ${detail}`),
-  });
-  return {
-    ...{ path, source, kept, log },
-    async [Symbol.asyncDispose]() {
-      await kept.unmount();
-      await Deno.remove(path);
-      await Deno.remove(source, { recursive: true });
-    },
-  };
-}
-
-async function replaceServer({ kept }: Kept): Promise<void> {
+async function replaceServer({ kept }: KeptSource): Promise<void> {
   const { restarts } = kept.server;
   killServer(kept.keeper);
   await waitFor("another server", () => kept.server.restarts > restarts);
@@ -72,7 +24,7 @@ async function readAll(file: Deno.FsFile): Promise<string> {
   return new TextDecoder().decode(buffer.subarray(0, length ?? 0));
 }
 
-test("files that are open outlive the server: with a name, without one, moved, and locked", async () => {
+testKept("files that are open outlive the server: with a name, without one, moved, and locked", async () => {
   await using mounted = await keepSource();
   const { path, source } = mounted;
   await Deno.mkdir(`${path}/one`);
@@ -101,7 +53,7 @@ test("files that are open outlive the server: with a name, without one, moved, a
   assertEquals(code, 1, "the lock was lost with a server");
 });
 
-test("a directory goes on being listed where its reader was", async () => {
+testKept("a directory goes on being listed where its reader was", async () => {
   await using mounted = await keepSource();
   const names = Array.from({ length: 500 }, (_, index) => `file-${index}-${"x".repeat(100)}`);
   for (const name of names) await Deno.writeTextFile(`${mounted.source}/${name}`, "");
@@ -113,7 +65,7 @@ test("a directory goes on being listed where its reader was", async () => {
   assertEquals(found.sort(), names.sort());
 });
 
-test("a server is replaced on request, and no operation fails", async () => {
+testKept("a server is replaced on request, and no operation fails", async () => {
   await using mounted = await keepSource();
   const { path, kept } = mounted;
   let goesOn = true;
@@ -134,7 +86,7 @@ test("a server is replaced on request, and no operation fails", async () => {
   assertEquals(kept.server.restarts, 3);
 });
 
-test("another directory at the source's path is not taken for the source", async () => {
+testKept("another directory at the source's path is not taken for the source", async () => {
   await using mounted = await keepSource();
   await Deno.writeTextFile(`${mounted.source}/kept`, "");
   await Deno.rename(mounted.source, `${mounted.source}-moved`);
@@ -149,7 +101,7 @@ test("another directory at the source's path is not taken for the source", async
   assertEquals((await Deno.stat(`${mounted.path}/kept`)).size, 0);
 });
 
-test("memory is empty after its server, and works", async () => {
+testKept("memory is empty after its server, and works", async () => {
   const path = await Deno.makeTempDir();
   const module = new URL("../../src/layers/memory/module.ts", import.meta.url);
   {
@@ -167,46 +119,7 @@ test("memory is empty after its server, and works", async () => {
   await Deno.remove(path);
 });
 
-test("servers killed at random moments, under many processes: nothing is lost, wrong or left behind", async () => {
-  const kills = Number(Deno.env.get("TRELLIS_KILLS") ?? 30);
-  await using mounted = await keepSource();
-  const { path, kept } = mounted;
-  const reference = await Deno.makeTempDir();
-  await using mixed = await compile([new URL("../torture/mixed.c", import.meta.url)]);
-  await using fsx = await compile([new URL("../torture/fsx.c", import.meta.url)]);
-  const seed = (): string => String(crypto.getRandomValues(new Uint32Array(1))[0]);
-  const within = { deadline: 1200 };
-  const works = [
-    () => checkModel(path, reference, { runs: 2, commandsPerRun: 100 }),
-    () => checkModel(path, reference, { runs: 2, commandsPerRun: 100 }),
-    async () => {
-      const tree = await Deno.makeTempDir({ dir: path });
-      await run([mixed.path, tree, "8", "100", seed()], within);
-      await Deno.remove(tree);
-    },
-    async () => {
-      const random = seed();
-      await run([fsx.path, `${path}/fsx-${random}`, "500", random], within);
-    },
-  ];
-  const { keeper } = kept;
-  const { count, pauses } = await killDuring(works, { mountpoint: path, keeper, kills, longest: 300 });
-  const [median, worst] = [percentile(pauses, 50), percentile(pauses, 99)].map(Math.round);
-  console.log(`${count} servers killed: pauses of ${median} ms in the median, ${worst} ms at the 99th percentile`);
-  const left = await Array.fromAsync(Deno.readDir(mounted.source), ({ name }) => name);
-  assertEquals(left, []);
-  await waitFor("all files to be closed", () => keptFiles(kept) === 0);
-  assertEquals(serversOf(keeper).length, 1);
-  await Deno.remove(reference);
-});
-
-/** How many files a server keeps open. */
-function keptFiles({ keeper }: KeptMount): number {
-  const numbers = serversOf(keeper).flatMap((server) => [...Deno.readDirSync(`/proc/${server}/fd`)]);
-  return numbers.filter(({ name }) => Number(name) >= KEPT_BASE).length;
-}
-
-test("files are found again by their names where an ordinary user serves", async () => {
+testKept("files are found again by their names where an ordinary user serves", async () => {
   await using user = await prepareOrdinaryUser();
   const [source, path, reference] = ["source", "mnt", "reference"].map((name) => `${user.folder}/${name}`) as [
     string,

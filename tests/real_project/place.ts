@@ -11,6 +11,8 @@ export interface PlaceOptions {
   root: boolean;
   /** Whom every command runs as. Default: the caller. */
   user?: User | undefined;
+  /** After how many seconds a command counts as hung. Default 180. */
+  deadline?: number;
 }
 
 /** A directory under test, with one beside it that is known to be right. */
@@ -19,12 +21,14 @@ export class Place {
   readonly host: string;
   readonly root: boolean;
   readonly #user: User | undefined;
+  readonly #deadline: number;
 
-  constructor({ directory, host, root, user }: PlaceOptions) {
+  constructor({ directory, host, root, user, deadline = 180 }: PlaceOptions) {
     this.directory = directory;
     this.host = host;
     this.root = root;
     this.#user = user;
+    this.#deadline = deadline;
   }
 
   /** Where git finds {@linkcode Place.run}'s configuration. */
@@ -44,6 +48,11 @@ export class Place {
 
   #complete(options: CommandOptions): CommandOptions {
     const env = { GIT_CONFIG_GLOBAL: this.gitConfiguration, GIT_CONFIG_NOSYSTEM: "1", HOME: this.host };
-    return { deadline: 180, ...options, env: { ...env, ...options.env }, ...(this.#user && { user: this.#user }) };
+    return {
+      deadline: this.#deadline,
+      ...options,
+      env: { ...env, ...options.env },
+      ...(this.#user && { user: this.#user }),
+    };
   }
 }

@@ -1,10 +1,10 @@
-/** Kills the servers of a kept mount at random moments, and measures how long the mount pauses. */
+/** Ends the servers of a kept mount at random moments, and measures how long the mount pauses. */
 import { statfs } from "node:fs/promises";
 
 /** What came of it. */
 export interface Kills {
   readonly count: number;
-  /** From each kill to the next answer of the mount, in milliseconds, the shortest first. */
+  /** From each end to the next answer of the mount, in milliseconds, the shortest first. */
   readonly pauses: readonly number[];
 }
 
@@ -24,20 +24,32 @@ export function serversOf(keeper: number): number[] {
 /** One kind of work in the mount: done again and again, at least once. */
 export type Work = () => Promise<unknown>;
 
-/** Which mount, and how its servers are killed. */
+/**
+ * How servers end: killed as they serve; killed as they begin, often several one after the other; or stopped (SIGSTOP) as
+ * they serve, so that the keeper has to see that they hang.
+ */
+export type Way = "killed" | "killed in the handshake" | "stopped";
+
+/** Which mount, and how its servers end. */
 export interface KillOptions {
   readonly mountpoint: string;
   readonly keeper: number;
   readonly kills: number;
   /** Milliseconds that a server lives for at most, from its first answer on. */
   readonly longest: number;
+  /** Default "killed". */
+  readonly way?: Way;
 }
 
+/** How long a server takes to begin, in milliseconds, or a little less. */
+const HANDSHAKE = 300;
+
 /**
- * Kills while all of `works` go on side by side, and returns when each has ended after the last kill. One server in eight is
- * killed before it answers. @throws what a work throws.
+ * Ends servers while all of `works` go on side by side, and returns when each has ended after the last of them. Where they
+ * are killed, one in eight is before it answers. @throws what a work throws.
  */
 export async function killDuring(works: readonly Work[], options: KillOptions): Promise<Kills> {
+  const { mountpoint, keeper, kills, longest, way = "killed" } = options;
   let goesOn = true;
   const repeat = async (work: Work) => {
     try {
@@ -50,17 +62,12 @@ export async function killDuring(works: readonly Work[], options: KillOptions): 
   const working = Promise.allSettled(works.map(repeat));
   const pauses: number[] = [];
   let count = 0;
-  for (; goesOn && count < options.kills; count++) {
-    await pause(Math.random() * options.longest);
+  while (goesOn && count < kills) {
+    await pause(Math.random() * longest);
     const begun = performance.now();
-    killServer(options.keeper);
-    if (Math.random() < 1 / 8) {
-      await pause(Math.random() * 300);
-      killServer(options.keeper);
-      count++;
-    }
+    count += await endServers(keeper, way);
     // Never answered from a cache.
-    await statfs(options.mountpoint);
+    await statfs(mountpoint);
     pauses.push(performance.now() - begun);
   }
   goesOn = false;
@@ -69,11 +76,27 @@ export async function killDuring(works: readonly Work[], options: KillOptions): 
   return { count, pauses: pauses.sort((one, other) => one - other) };
 }
 
+/** Ends the server that serves, and those after it that are not to serve. Returns how many those were. */
+async function endServers(keeper: number, way: Way): Promise<number> {
+  endServer(keeper, way === "stopped" ? "SIGSTOP" : "SIGKILL");
+  let count = 1;
+  const again = { "killed": 1 / 8, "killed in the handshake": 3 / 4, "stopped": 0 }[way];
+  for (; Math.random() < again; count++) {
+    await pause(Math.random() * HANDSHAKE);
+    endServer(keeper, "SIGKILL");
+  }
+  return count;
+}
+
 /** Kills what serves now, if something does. */
 export function killServer(keeper: number): void {
+  endServer(keeper, "SIGKILL");
+}
+
+function endServer(keeper: number, signal: Deno.Signal): void {
   for (const pid of serversOf(keeper)) {
     try {
-      Deno.kill(pid, "SIGKILL");
+      Deno.kill(pid, signal);
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }

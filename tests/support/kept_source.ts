@@ -1,0 +1,64 @@
+/** A directory shown by servers that end, on a new temporary directory. */
+import { openLibc } from "../../ffi/library.ts";
+import { createDescriptorStore } from "../../src/kept/descriptor_store.ts";
+import { type KeptMount, mount } from "../../src/mount.ts";
+import { serversOf } from "./server_killer.ts";
+
+const MODULE = new URL("../../src/layers/passthrough/module.ts", import.meta.url);
+
+/** The first number of a kept file's descriptor in a server. */
+const KEPT_BASE = 1 << 16;
+
+/** Why nothing can be kept here; undefined when it can. */
+export const NO_STORE: string | undefined = whyNoStore();
+
+function whyNoStore(): string | undefined {
+  const store = createDescriptorStore();
+  if (store === undefined) return "this kernel keeps no open files (io_uring of Linux 6.8)";
+  openLibc().symbols.close(store.ring);
+}
+
+/** A test of what is kept, where anything can be. */
+export function testKept(name: string, fn: () => Promise<void>, why: string | undefined = NO_STORE): void {
+  Deno.test({ name: why === undefined ? name : `${name} (skipped: ${why})`, ignore: why !== undefined, fn });
+}
+
+export interface KeptSource extends AsyncDisposable {
+  readonly path: string;
+  readonly source: string;
+  readonly kept: KeptMount;
+  readonly log: string[];
+}
+
+/** What is unlike usual. */
+export interface KeptSourceOptions {
+  /** A module that takes the options of the passthrough layer. */
+  readonly module?: URL;
+  readonly hangTimeout?: number;
+}
+
+export async function keepSource({ module = MODULE, hangTimeout = 120 }: KeptSourceOptions = {}): Promise<KeptSource> {
+  const [path, source] = [await Deno.makeTempDir(), await Deno.makeTempDir()];
+  const log: string[] = [];
+  const kept = await mount({ module, options: { source }, loops: 2 }, path, {
+    process: "separate",
+    restarts: 10_000,
+    hangTimeout,
+    defaultPermissions: true,
+    log: (message, detail) => log.push(`${message} ${detail}`),
+  });
+  return {
+    ...{ path, source, kept, log },
+    async [Symbol.asyncDispose]() {
+      await kept.unmount();
+      await Deno.remove(path);
+      await Deno.remove(source, { recursive: true });
+    },
+  };
+}
+
+/** How many files a server keeps open. */
+export function keptFiles({ keeper }: KeptMount): number {
+  const numbers = serversOf(keeper).flatMap((server) => [...Deno.readDirSync(`/proc/${server}/fd`)]);
+  return numbers.filter(({ name }) => Number(name) >= KEPT_BASE).length;
+}
