@@ -49,15 +49,6 @@ async function killServer({ keeper }: Kept): Promise<void> {
   await waitFor("another server", () => keeper.server.restarts > restarts);
 }
 
-/** What may be closed meanwhile is as good as closed. */
-function linkOf(path: string): string {
-  try {
-    return Deno.readLinkSync(path);
-  } catch {
-    return "/closed";
-  }
-}
-
 async function read(path: string): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command("cat", { args: [path], stderr: "piped" }).output();
   if (!success) throw new Error(new TextDecoder().decode(stderr));
@@ -187,30 +178,6 @@ Deno.test("a kept mount that somebody else unmounts finishes by itself", async (
   const { success } = await new Deno.Command("fusermount3", { args: ["-u", kept.path] }).output();
   assert(success);
   await kept.keeper.finished;
-});
-
-Deno.test("ten deaths of servers leave no descriptor and no process behind", async () => {
-  await using kept = await keepTemporarily({ loops: 2, restarts: 1_000 });
-  const { keeper } = kept.keeper;
-  // But for files of Deno's own caches, which it opens when it likes.
-  const descriptors = () => {
-    const links = [...Deno.readDirSync(`/proc/${keeper}/fd`)].map(({ name }) => linkOf(`/proc/${keeper}/fd/${name}`));
-    return links.filter((link) => !link.startsWith("/") || /^\/(dev\/fuse|memfd)/.test(link)).length;
-  };
-  const children = async () =>
-    (await Deno.readTextFile(`/proc/${keeper}/task/${keeper}/children`)).trim().split(" ").length;
-  // What Deno opens once and keeps is open after the first ones.
-  for (let death = 0; death < 3; death++) {
-    await killServer(kept);
-    await read(`${kept.path}/5`);
-  }
-  const before = [descriptors(), await children()];
-  for (let death = 0; death < 10; death++) {
-    await killServer(kept);
-    assertEquals(await read(`${kept.path}/5`), "5\n");
-  }
-  await waitFor("the descriptors to be closed", () => descriptors() <= before[0]!);
-  assertEquals(await children(), before[1]);
 });
 
 Deno.test("the keeper's process killed, the mount goes, and the next one needs no manual step", async () => {

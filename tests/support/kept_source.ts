@@ -6,7 +6,7 @@ import { serversOf } from "./server_killer.ts";
 
 const MODULE = new URL("../../src/layers/passthrough/module.ts", import.meta.url);
 
-/** The first number of a kept file's descriptor in a server. */
+/** Kept files' descriptors have numbers from here on, or from half of the limit of open files on. */
 const KEPT_BASE = 1 << 16;
 
 /** Why nothing can be kept here; undefined when it can. */
@@ -59,6 +59,9 @@ export async function keepSource({ module = MODULE, hangTimeout = 120 }: KeptSou
 
 /** How many files a server keeps open. */
 export function keptFiles({ keeper }: KeptMount): number {
-  const numbers = serversOf(keeper).flatMap((server) => [...Deno.readDirSync(`/proc/${server}/fd`)]);
-  return numbers.filter(({ name }) => Number(name) >= KEPT_BASE).length;
+  return serversOf(keeper).map((server) => {
+    const limit = Number(/^Max open files\s+(\d+)/m.exec(Deno.readTextFileSync(`/proc/${server}/limits`))![1]);
+    const base = Math.min(KEPT_BASE, limit >> 1);
+    return [...Deno.readDirSync(`/proc/${server}/fd`)].filter(({ name }) => Number(name) >= base).length;
+  }).reduce((sum, count) => sum + count, 0);
 }

@@ -69,6 +69,7 @@ export async function killDuring(works: readonly Work[], options: KillOptions): 
     // Never answered from a cache.
     await statfs(mountpoint);
     pauses.push(performance.now() - begun);
+    if (pauses.length % 100 === 0) console.log(`${count} servers ended`);
   }
   goesOn = false;
   const failed = (await working).find(({ status }) => status === "rejected");
