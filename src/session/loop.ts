@@ -23,10 +23,10 @@ export type LoopOptions = Omit<LocalServerOptions, "reply"> & {
 
 /** A loop over the device. */
 export function makeDeviceLoop(options: LoopOptions): Loop {
-  const { libc, settings, call } = options;
+  const { libc, settings, call, journal } = options;
   const parts: LoopParts = {
     call,
-    reader: new DeviceReader({ libc, ...settings }),
+    reader: new DeviceReader({ libc, ...settings, present: journal !== undefined }),
     attendant: new Attendant(libc, new DevicePoll(libc, settings.poll), settings.attendance),
     server: new LocalServer({ ...options, reply: new DeviceReply(libc, settings.maxWrite) }),
   };

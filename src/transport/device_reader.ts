@@ -24,6 +24,12 @@ export interface DeviceReaderOptions {
   readonly maxWrite: number;
   /** Memory of `readBufferSize` bytes to read into, where somebody else is to see it; otherwise the reader has its own. */
   readonly buffer?: SharedArrayBuffer | undefined;
+  /**
+   * Whether this process may be killed and the mount go on: then all pages of the buffer are there from the start. Into one
+   * that is missing the kernel copies nothing for who is being killed, and the request fails with EIO instead of coming
+   * again (fuse_copy_fill in fs/fuse/dev.c; __get_user_pages with a fatal signal in mm/gup.c).
+   */
+  readonly present?: boolean;
 }
 
 /** The kernel wants room for the longest write and its header, or read fails with EINVAL (fuse_dev_do_read). */
@@ -38,11 +44,12 @@ export class DeviceReader {
   readonly #device: number;
   readonly #buffer: Uint8Array<ArrayBuffer>;
 
-  constructor({ libc, device, maxWrite, buffer }: DeviceReaderOptions) {
+  constructor({ libc, device, maxWrite, buffer, present = false }: DeviceReaderOptions) {
     this.#libc = libc;
     this.#device = device;
     // Shared memory serves as well: C sees an address, and who keeps a request copies it.
     this.#buffer = new Uint8Array((buffer ?? new ArrayBuffer(readBufferSize(maxWrite))) as ArrayBuffer);
+    if (present) this.#buffer.fill(0);
     this.request = RequestView.over(this.#buffer);
     this.request.device = device;
   }
