@@ -19,6 +19,8 @@ import { find, type Held, nextContext, readHandle, type Scenario, SCENARIOS } fr
 
 const LOOPS = 2;
 const SLOTS = 64;
+/** A node id is a place, of so many, and how often that was used. */
+const CELLS = 2 ** 24;
 /** More than any request, or a server's beginning, has. */
 const MOST_POINTS = 10_000;
 const { notifier } = new NotifyHandler();
@@ -50,13 +52,13 @@ class Servers implements Disposable {
   #source: Source | undefined;
   loops: PassthroughFileSystem[] = [];
 
-  constructor(calls: CrashingCalls, scenario: Scenario) {
+  constructor(calls: CrashingCalls, scenario?: Scenario) {
     this.#calls = calls;
     this.directory = Deno.makeTempDirSync({ prefix: "trellis-crash-" });
     const write = (name: string) => Deno.writeTextFileSync(`${this.directory}/${name}`, `content of ${name}`);
     Deno.mkdirSync(`${this.directory}/directory`);
     for (const name of ["file", "other", "bystander", "directory/inner", "directory/second"]) write(name);
-    scenario.source?.(this.directory);
+    scenario?.source?.(this.directory);
     this.#store = { ...createDescriptorStore()!, slots: SLOTS };
   }
 
@@ -205,6 +207,28 @@ Deno.test({
   async fn(t) {
     using calls = new CrashingCalls();
     for (const scenario of SCENARIOS) await t.step(scenario.name, () => dieEverywhere(calls, scenario));
+  },
+});
+
+Deno.test({
+  name: "an open file whose node is gone is not taken for the file that has the node's place",
+  ignore: why !== undefined,
+  fn() {
+    using calls = new CrashingCalls();
+    using servers = new Servers(calls);
+    servers.start([]);
+    const [filesystem] = servers.loops as [PassthroughFileSystem];
+    const node = find(filesystem, "file");
+    filesystem.open(node, O_RDWR, nextContext());
+    // As after an answer that nobody waited for, and that was not taken back.
+    filesystem.forgetLookups(node, 1);
+    // It takes what the file's handle was in, and gives it back last.
+    filesystem.forgetLookups(find(filesystem, "bystander"), 1);
+    const other = find(filesystem, "other");
+    assertEquals(other % CELLS, node % CELLS);
+    servers.end();
+    servers.start([]);
+    assertEquals(servers.loops[0]!.getAttributes(other, undefined).size, "content of other".length);
   },
 });
 

@@ -24,7 +24,8 @@ import {
 import { LOCK_OWNER_DESCRIPTOR, LOCK_OWNER_NEXT } from "./lock_operations.ts";
 import { EVICTED, HIGH_WATER, NODES, OPEN_NODES } from "./node_memory.ts";
 import { FD, GENERATION, LIVE, LOCK_OWNERS, type NodeTable, PLACE, ROOT, STATE } from "./node_table.ts";
-import { StringBuffer, type SystemCalls } from "./system_calls.ts";
+import { FileStatus, STATX_MASK } from "./file_status.ts";
+import { AT_EMPTY_PATH, EMPTY, StringBuffer, type SystemCalls } from "./system_calls.ts";
 
 // fcntl.h
 const F_SETFD = 2;
@@ -119,9 +120,13 @@ function lockOwnerDescriptors({ cells, words }: NodeTable): Set<number> {
   return owned;
 }
 
+/** A file that nobody will close may have outlived its node: then the cell is another's. */
 function reopenNode({ calls, register, table, proc }: Recovery, cell: number, descriptor: number): void {
   const at = table.cells.at(cell);
   if ((table.words[at + STATE]! & LIVE) === 0 || table.words[at + FD] !== 0) return;
+  const status = new FileStatus();
+  const known = calls.files.statx(descriptor, EMPTY, AT_EMPTY_PATH, STATX_MASK, status.buffer) >= 0;
+  if (!known || !table.matches(cell, status.readKey())) return;
   const found = calls.files.openat(proc, new StringBuffer(16).putNumber(descriptor), O_PATH | O_CLOEXEC, 0);
   if (found >= 0) table.reopen(cell, register.add(found, NODE));
 }
