@@ -7,15 +7,12 @@ import type { JournalSlot } from "../kept/journal.ts";
 
 export class HangWatch {
   readonly #limit: number;
-  /** What the server before left: such a slot says nothing of this one. */
-  readonly #before: readonly number[];
   readonly #loops: { count: number; since: number }[];
   #idleSince: number;
 
-  /** `limit` in milliseconds; `slots` as they are before the server serves, at the time `now`. */
+  /** `limit` in milliseconds; `slots` as they are at the time `now`, with nothing in them but what this server did. */
   constructor(limit: number, slots: readonly JournalSlot[], now: number) {
     this.#limit = limit;
-    this.#before = slots.map(({ count }) => count);
     this.#loops = slots.map(({ count }) => ({ count, since: now }));
     this.#idleSince = now;
   }
@@ -29,7 +26,7 @@ export class HangWatch {
       if (count !== known.count || begun === undefined) {
         taken ||= count !== known.count;
         this.#loops[loop] = { count, since: now };
-      } else if (count !== this.#before[loop] && now - known.since >= this.#limit) {
+      } else if (now - known.since >= this.#limit) {
         stuck ??= `loop ${loop} has been at one request for ${seconds(now - known.since)} s`;
       }
     }
