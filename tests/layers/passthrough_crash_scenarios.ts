@@ -222,6 +222,21 @@ export const SCENARIOS: Scenario[] = [
     look: (fs, { node }) => fs.listExtendedAttributes(node!, nextContext()),
   },
   {
+    name: "setxattr that would create what is there",
+    hold(fs) {
+      const node = find(fs, "file");
+      fs.setExtendedAttribute(node, "user.a", text.encode("1"), 0, nextContext());
+      return { node };
+    },
+    act: (fs, { node }, context) => fs.setExtendedAttribute(node!, "user.a", text.encode("2"), XATTR_CREATE, context),
+    look: (fs, { node }) => fs.getExtendedAttribute(node!, "user.a", nextContext())?.slice(),
+  },
+  {
+    name: "removexattr of what is not there",
+    hold: holdNode,
+    act: (fs, { node }, context) => fs.removeExtendedAttribute(node!, "user.a", context),
+  },
+  {
     name: "removexattr",
     hold(fs) {
       const node = find(fs, "file");

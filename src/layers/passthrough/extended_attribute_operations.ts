@@ -11,8 +11,11 @@ import { EEXIST, ENODATA, ProcPath, StringBuffer } from "./system_calls.ts";
 const MOST = 65_536;
 const NAME_MOST = 256;
 
+/** sys/xattr.h */
+const XATTR_CREATE = 1;
+
 export function extendedAttributeOperations(loop: PassthroughLoop) {
-  const { calls, descriptors, identity } = loop;
+  const { calls, descriptors, identity, register } = loop;
   const { files } = calls;
   const path = new ProcPath();
   const nameBuffer = new StringBuffer(NAME_MOST);
@@ -22,6 +25,20 @@ export function extendedAttributeOperations(loop: PassthroughLoop) {
     const descriptor = descriptors.use(node);
     identity.assume(context);
     return path.of(descriptor);
+  }
+
+  /**
+   * Whether the attribute was there before this request, which may come again after it was done: unlike with names, the
+   * kernel has not looked beforehand. It holds the inode's lock, so that nobody else of the mount changes it meanwhile.
+   */
+  function existed(file: Uint8Array<ArrayBuffer>, { unique, resent }: RequestContext): boolean {
+    const { kept } = register;
+    if (kept === undefined) return false;
+    const before = resent ? kept.intended(unique) : undefined;
+    if (before !== undefined) return before === 1;
+    const exists = identity.asServer(() => files.getxattr(file, nameBuffer.bytes, value, 0) >= 0);
+    kept.intend(unique, exists ? 1 : 0);
+    return exists;
   }
 
   return {
@@ -34,9 +51,11 @@ export function extendedAttributeOperations(loop: PassthroughLoop) {
     ): void {
       const file = prepare(node, context);
       const bytes = data as Uint8Array<ArrayBuffer>;
-      const result = files.setxattr(file, nameBuffer.put(name), bytes, bytes.length, flags);
+      nameBuffer.put(name);
+      const isNew = (flags & XATTR_CREATE) !== 0 && !existed(file, context);
+      const result = files.setxattr(file, nameBuffer.bytes, bytes, bytes.length, flags);
       // What comes again may have been done.
-      if (result < 0 && !(context.resent && calls.errno === EEXIST)) {
+      if (result < 0 && !(context.resent && isNew && calls.errno === EEXIST)) {
         throw calls.failure(`set the extended attribute "${name}"`);
       }
     },
@@ -64,8 +83,10 @@ export function extendedAttributeOperations(loop: PassthroughLoop) {
 
     removeExtendedAttribute(node: NodeId, name: string, context: RequestContext): void {
       const file = prepare(node, context);
-      const result = files.removexattr(file, nameBuffer.put(name));
-      if (result < 0 && !(context.resent && calls.errno === ENODATA)) {
+      nameBuffer.put(name);
+      const wasThere = existed(file, context);
+      const result = files.removexattr(file, nameBuffer.bytes);
+      if (result < 0 && !(context.resent && wasThere && calls.errno === ENODATA)) {
         throw calls.failure(`remove the extended attribute "${name}"`);
       }
     },
