@@ -28,14 +28,15 @@ export async function keep(
   if (deviceDescriptor(mountpoint) !== undefined) {
     throw new TypeError(`Cannot keep ${mountpoint}: a mount is kept by who mounts it`);
   }
-  const { debug = false, log = logToStandardError, restarts = MOST_RESTARTS, hangTimeout = HANG_TIMEOUT } = options;
+  const { debug = false, log = logToStandardError, restarts = MOST_RESTARTS } = options;
+  const { hangTimeout = HANG_TIMEOUT, spare = false } = options;
   const keeper = await unwrapFailure(Keeper.start({
     mountpoint: await prepareMountpoint(mountpoint),
     mountOptions: libfuseOptions(options),
     module: String(module),
     options: moduleOptions,
     defaults: replyDefaults(options),
-    ...{ loops, debug, log, restarts, hangTimeout },
+    ...{ loops, debug, log, restarts, hangTimeout, spare },
   }));
   if (options.control === true) await controlKeeper(keeper, loops, log);
   return keeper;

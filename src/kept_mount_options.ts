@@ -17,6 +17,11 @@ export interface KeptMountOptions extends Omit<MountOptions, keyof LimitOptions 
   readonly restarts?: number;
   /** Seconds after which a server counts as hung that is at one request, or takes none: it is replaced. Default 120. */
   readonly hangTimeout?: number;
+  /**
+   * Whether the next server waits already, its code loaded, so that the pause is shorter. It takes memory meanwhile, as
+   * much as a server that does nothing. Default false.
+   */
+  readonly spare?: boolean;
 }
 
 /** @throws {TypeError} for what no other process could serve. */

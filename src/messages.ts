@@ -123,7 +123,13 @@ export interface LoopCommand<Name extends LoopCommandName = LoopCommandName> {
   readonly given: LoopCommands[Name]["given"];
 }
 
-export type ToLoop = LoopStart | LoopServe | LoopCommand;
+/** The module that a loop will be told to start, so that it is loaded when that comes. */
+export interface LoopLoad {
+  readonly kind: "load";
+  readonly module: string;
+}
+
+export type ToLoop = LoopLoad | LoopStart | LoopServe | LoopCommand;
 
 /** The filesystem is made; what it has, so that the kernel can be asked for what fits. */
 export interface LoopReady {

@@ -17,12 +17,13 @@ import { closeKeptState, createKeptState, keptDescriptorsOf } from "../kept/kept
 import type { Metrics } from "../metrics/metrics.ts";
 import type { ReplyDefaults } from "../protocol/reply.ts";
 import { RestartBudget } from "../threads/restart_budget.ts";
-import { FramedProcess, ProcessLost } from "./framed_process.ts";
+import { ProcessLost } from "./framed_process.ts";
 import { clearSlots, readSlots, sendLastAnswers } from "./recovery.ts";
 import { HangWatch } from "./hang_watch.ts";
 import { KeeperError, type KeptMount, type ServerState } from "./kept_mount.ts";
 import { ProcessFailure } from "./failure.ts";
-import { FROM_SERVER, type FromServer, type ToServer, VERSION } from "./messages.ts";
+import { type FromServer, VERSION } from "./messages.ts";
+import { type ServerProcess, ServerStarter } from "./server_starter.ts";
 
 /** How long an unmounted server may take to end, in milliseconds; then it is told to, and after as long again killed. */
 const GRACE_MILLISECONDS = 1_000;
@@ -49,12 +50,10 @@ export interface KeeperOptions {
   readonly restarts: number;
   /** Seconds after which a server counts as hung. */
   readonly hangTimeout: number;
+  /** Whether the next server waits already. */
+  readonly spare: boolean;
   readonly log: (message: string, detail: string) => void;
 }
-
-const SERVER = new URL("../workers/server.ts", import.meta.url);
-
-type ServerProcess = FramedProcess<ToServer, FromServer>;
 
 export class Keeper implements KeptMount {
   readonly mountpoint: string;
@@ -67,6 +66,7 @@ export class Keeper implements KeptMount {
   readonly #devices: readonly number[];
   readonly #budget: RestartBudget;
   readonly #kept = createKeptState();
+  readonly #starter: ServerStarter;
   #server: ServerProcess;
   /** What the loops of the last server were at work on when it ended. */
   #interrupted: (number | null)[] = [];
@@ -91,7 +91,12 @@ export class Keeper implements KeptMount {
     this.connection = Connection.mount(options.mountpoint, options.mountOptions);
     const { device } = this.connection;
     this.#devices = [device, ...Array.from({ length: options.loops - 1 }, () => this.connection.clone())];
-    this.#server = this.#spawn();
+    this.#starter = new ServerStarter({
+      ...options,
+      descriptors: [...this.#devices, ...keptDescriptorsOf(this.#kept)],
+      onMessage: (message) => this.#hear(message),
+    });
+    this.#server = this.#starter.start();
     this.finished = this.#keep();
     // Awaiting `finished` is the caller's choice.
     this.finished.catch(() => {});
@@ -139,6 +144,7 @@ export class Keeper implements KeptMount {
     await this.#whileServing();
     this.#replacing = true;
     this.#serveNoMore();
+    await this.#starter.dropSpare();
     const server = this.#server;
     const late = setTimeout(() => server.kill(), STOP_MILLISECONDS);
     try {
@@ -178,18 +184,9 @@ export class Keeper implements KeptMount {
     this.#isServing = false;
   }
 
-  #spawn(): ServerProcess {
-    this.#stopping = undefined;
-    return new FramedProcess<ToServer, FromServer>({
-      title: "The server",
-      entry: SERVER,
-      descriptors: [...this.#devices, ...keptDescriptorsOf(this.#kept)],
-      kinds: FROM_SERVER,
-      onMessage: (message) => {
-        if (message.kind === "log") this.#options.log(message.message, message.detail);
-        if (message.kind === "stopping") this.#stopping = message.reason;
-      },
-    });
+  #hear(message: FromServer): void {
+    if (message.kind === "log") this.#options.log(message.message, message.detail);
+    if (message.kind === "stopping") this.#stopping = message.reason;
   }
 
   /** One server after the other, until the mount is gone. */
@@ -202,7 +199,7 @@ export class Keeper implements KeptMount {
     } finally {
       this.#ending = true;
       this.#server.kill();
-      await this.#server.ended;
+      await Promise.all([this.#server.ended, this.#starter.dropSpare()]);
       await this.connection.unmount().finally(() => this.connection[Symbol.dispose]());
       closeKeptState(this.#kept);
     }
@@ -215,6 +212,7 @@ export class Keeper implements KeptMount {
       this.#isServing = true;
       this.#serving.resolve();
       this.onServer(this.server);
+      this.#starter.prepareSpare();
       await this.#watch();
     } catch (error) {
       // A module that fails when the mount begins would fail again.
@@ -303,6 +301,7 @@ export class Keeper implements KeptMount {
       );
     }
     this.#restarts++;
-    this.#server = this.#spawn();
+    this.#stopping = undefined;
+    this.#server = this.#starter.start();
   }
 }

@@ -39,7 +39,15 @@ export interface ServerServe {
   readonly features: readonly string[];
 }
 
+/** What a server in reserve will be told to start. Not answered. */
+export interface ServerLoad {
+  readonly kind: "load";
+  readonly module: string;
+  readonly loops: number;
+}
+
 export type ToServer =
+  | ServerLoad
   | ServerStart
   | ServerServe
   /** Answered with "status". */
@@ -60,7 +68,7 @@ export type FromServer =
   | { readonly kind: "stopping"; readonly reason: EndReason };
 
 export const FROM_SERVER: readonly FromServer["kind"][] = ["ready", "serving", "status", "log", "stopping"];
-export const TO_SERVER: readonly ToServer["kind"][] = ["start", "serve", "status", "invalidate", "stop"];
+export const TO_SERVER: readonly ToServer["kind"][] = ["load", "start", "serve", "status", "invalidate", "stop"];
 
 /** The message in a frame. @throws {TypeError} when it is none of the `kinds`, nor "failed". */
 export function readMessage(value: unknown, kinds: readonly string[]): { readonly kind: string } {

@@ -26,22 +26,33 @@ export interface LoopPlacement {
   readonly handlers?: readonly LimitOptions[];
 }
 
+/** What a server's process has besides: what outlives it, and loops that it began before it was told what to serve. */
+export interface ServerParts {
+  readonly kept?: KeptState;
+  readonly begun?: readonly LoopWorker[] | undefined;
+}
+
+/** Begins loops that load the module: what takes the longest. */
+export function beginLoops(module: string, count: number): LoopWorker[] {
+  return Array.from({ length: count }, (_, loop) => new LoopWorker(loop, module));
+}
+
 /** Starts the workers and waits until each has made its filesystem. */
 export async function startLoops(
   { module, options, loops: count = 1, handlers = [] }: LoopPlacement,
   notifications: NotifyHandler,
   log: Logger,
   resources: AsyncDisposableStack,
-  kept?: KeptState,
+  { kept, begun }: ServerParts = {},
 ): Promise<Servers> {
   checkCount(count, "loops");
   if (handlers.length > 0) checkCount(handlers.length, "handlers");
   // Disposed of in the reverse order: what the loops share goes after the loops.
   const underLoops = resources.use(new AsyncDisposableStack());
-  // Starting a thread takes longer than all else here, so that comes first.
-  const loops = Array.from({ length: count }, (_, loop) => resources.use(new LoopWorker(loop)));
-  loops.forEach((loop) => loop.onLog = ({ message, detail }) => log(message, detail));
   const href = String(module);
+  // Starting a thread takes longer than all else here, so that comes first.
+  const loops = begun ?? beginLoops(href, count);
+  for (const loop of loops) resources.use(loop).onLog = ({ message, detail }) => log(message, detail);
   const beside = handlers.length === 0
     ? undefined
     : resources.use(await startBeside({ module: href, options, handlers, loops: count, notifications, log }));

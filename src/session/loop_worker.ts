@@ -34,8 +34,8 @@ export class LoopWorker implements Disposable {
   /** Told when the last open file of a branch that goes lazily was closed; perhaps more than once. */
   onUnused: (branch: number) => void = () => {};
 
-  /** Starts the thread of loop number `loop`; it waits for `prepare`. */
-  constructor(loop: number) {
+  /** Starts the thread of loop number `loop`; it loads the module, and waits for `prepare`. */
+  constructor(loop: number, module: string) {
     const worker = new Worker(new URL("../workers/loop.ts", import.meta.url), {
       type: "module",
       name: `trellis-loop-${loop}`,
@@ -49,6 +49,7 @@ export class LoopWorker implements Disposable {
       event.preventDefault();
       this.#fail(new Error(`A loop worker failed: ${event.message}`));
     };
+    worker.postMessage({ kind: "load", module } satisfies ToLoop);
   }
 
   /** Resolves when the loop has made its filesystem. @throws what the module threw. */

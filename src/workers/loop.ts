@@ -27,7 +27,8 @@ let commands: LoopCommandTaker | undefined;
 
 self.onmessage = async ({ data }) => {
   try {
-    if (data.kind === "start") await prepare(data);
+    if (data.kind === "load") await import(data.module);
+    else if (data.kind === "start") await prepare(data);
     else if (data.kind === "serve") await serve(data);
     else commands!.receive(data);
   } catch (error) {

@@ -10,6 +10,7 @@ import {
   agreementOf,
   checkVersion,
   type FromServer,
+  type ServerLoad,
   type ServerServe,
   type ServerStart,
   TO_SERVER,
@@ -18,15 +19,18 @@ import {
 import { openJournal, openKeptState } from "../kept/kept_state.ts";
 import { describeFailure } from "../keeper/failure.ts";
 import { ParentLine } from "../keeper/parent_line.ts";
-import { startLoops } from "../placements/loops.ts";
+import { beginLoops, startLoops } from "../placements/loops.ts";
 import type { Servers } from "../placements/placement.ts";
 import { Session } from "../session.ts";
+import type { LoopWorker } from "../session/loop_worker.ts";
 import { makeInterrupts } from "../session/waiting_requests.ts";
 
 const parent = new ParentLine<ToServer, FromServer | ReturnType<typeof describeFailure>>();
 const log = (message: string, detail: string) => parent.say({ kind: "log", message, detail });
 const resources = new AsyncDisposableStack();
 const notifications = resources.use(new NotifyHandler(log));
+/** What a server in reserve has begun already. */
+let begun: readonly LoopWorker[] | undefined;
 let start: ServerStart | undefined;
 let loops: Servers | undefined;
 let session: Session | undefined;
@@ -43,6 +47,8 @@ Deno.exit(0);
 
 async function obey(message: ToServer): Promise<void> {
   switch (message.kind) {
+    case "load":
+      return load(message);
     case "start":
       return await prepare(message);
     case "serve":
@@ -56,12 +62,18 @@ async function obey(message: ToServer): Promise<void> {
   }
 }
 
+/** What does not go well here does not when it is started either, and is said then. */
+function load(message: ServerLoad): void {
+  begun = beginLoops(message.module, message.loops);
+  import(message.module).catch(() => {});
+}
+
 async function prepare(message: ServerStart): Promise<void> {
   checkVersion(message);
   start = message;
   const { restarts, interrupted } = message.history;
   const kept = openKeptState(message.kept, { restarts, interrupted: interrupted.map((unique) => unique ?? undefined) });
-  loops = await startLoops(message, notifications, log, resources, kept);
+  loops = await startLoops(message, notifications, log, resources, { kept, begun });
   parent.say({ kind: "ready", methods: loops.methods, features: loops.features });
 }
 

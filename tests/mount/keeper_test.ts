@@ -4,6 +4,7 @@ import { KeeperError } from "../../src/keeper/kept_mount.ts";
 import { type KeptMount, mount } from "../../src/mount.ts";
 import { assert, assertEquals, assertRejects } from "../deps.ts";
 import { waitFor } from "../support/mounted.ts";
+import { serversOf } from "../support/server_killer.ts";
 import type { KeptOptions } from "./kept_module.ts";
 
 const MODULE = new URL("kept_module.ts", import.meta.url);
@@ -20,10 +21,11 @@ interface KeptSettings extends Partial<KeptOptions> {
   readonly hangTimeout?: number;
   readonly loops?: number;
   readonly restarts?: number;
+  readonly spare?: boolean;
 }
 
 async function keepTemporarily(
-  { loops = 1, restarts = 3, hangTimeout = 60, ...options }: KeptSettings = {},
+  { loops = 1, restarts = 3, hangTimeout = 60, spare = false, ...options }: KeptSettings = {},
 ): Promise<Kept> {
   const [path, folder] = [await Deno.makeTempDir(), await Deno.makeTempDir()];
   const log: string[] = [];
@@ -31,6 +33,7 @@ async function keepTemporarily(
     process: "separate",
     restarts,
     hangTimeout,
+    spare,
     log: (message, detail) => log.push(message, detail),
   });
   return {
@@ -120,6 +123,32 @@ Deno.test("a server is replaced on request, while programs use the mount", async
   assertEquals(kept.keeper.server.restarts, 1);
   assertEquals(await read(`${kept.path}/77`), "77\n");
   assert(Object.keys(await kept.keeper.metrics()).length > 0);
+});
+
+Deno.test("a server in reserve takes the place of one that died, and not of one that is to be newer", async () => {
+  await using kept = await keepTemporarily({ loops: 2, spare: true, restarts: 10 });
+  const { keeper } = kept;
+  const findSpare = async () => {
+    const others = () => serversOf(keeper.keeper).filter((pid) => pid !== keeper.server.pid);
+    await waitFor("a server in reserve", () => others().length === 1);
+    return others()[0]!;
+  };
+  const first = await findSpare();
+  await killServer(kept);
+  assertEquals(keeper.server.pid, first);
+  assertEquals(await read(`${kept.path}/4`), "4\n");
+  const second = await findSpare();
+  await keeper.restart();
+  assert(![first, second].includes(keeper.server.pid));
+  // One that is lost itself is no loss.
+  Deno.kill(await findSpare(), "SIGKILL");
+  await killServer(kept);
+  assertEquals(await read(`${kept.path}/5`), "5\n");
+  const last = [await findSpare(), keeper.server.pid];
+  await keeper.unmount();
+  for (const pid of last) {
+    await waitFor("the processes to end", () => Deno.stat(`/proc/${pid}`).then(() => false, () => true));
+  }
 });
 
 Deno.test("a server that hangs in a request is replaced, and so is the next one, until one answers", async () => {
