@@ -29,10 +29,22 @@ export interface KeptState {
    * not answered: it comes again. A server whose `prepare` has returned has settled them; the next one hears of others.
    */
   readonly interrupted: readonly (number | undefined)[];
-  /** Memory that holds what the server before left in it; zeros in the first. To be asked for once. In bytes. */
+  /**
+   * Memory that holds what the server before left in it; zeros in the first. To be asked for once, with the same size in
+   * every server. In bytes.
+   */
   memory(bytes: number): SharedArrayBuffer;
+  /** A part with memory of its own, such as a branch's: the next server finds it under the same name. */
+  part(name: string): KeptState;
   /** Where open files are kept; see `src/kept/descriptor_store.ts`. Undefined where the kernel has no place for them. */
   readonly descriptors: KeptDescriptors | undefined;
+  /**
+   * Says which slots of the table have open files of the server before that are taken back, before `prepare` returns.
+   * `then` is called when all have said so, and nobody serves yet; what nobody claimed is closed then.
+   */
+  claim(slots: Iterable<number>, then?: (isClaimed: (slot: number) => boolean) => void): void;
+  /** Lets go of this part's memory, and of its parts': nobody uses it any more. */
+  free(): void;
 }
 
 /** A table of open files in the kernel; it survives a structured clone. */

@@ -16,9 +16,11 @@ import { errnoName } from "../fs/errors.ts";
 const PROT_READ_WRITE = 3;
 const MAP_SHARED_FIXED = 0x11;
 const MFD_CLOEXEC = 1;
+// unistd.h
+const SEEK_END = 2;
 
-/** A page of WebAssembly memory: a multiple of the machine's pages. */
-const PAGE = 1 << 16;
+/** A page of WebAssembly memory: a multiple of the machine's pages. In bytes. */
+export const PAGE = 1 << 16;
 
 /** What must not be freed: the kernel's memory lies in its place. */
 const covered: SharedArrayBuffer[] = [];
@@ -30,17 +32,28 @@ export function createKept(name: string, libc: Libc = openLibc()): number {
   return descriptor;
 }
 
-/** At least `bytes` of a memfd, which has them from then on. @throws when there is no memory, or no memfd. */
-export function mapKept(descriptor: number, bytes: number): SharedArrayBuffer {
+/**
+ * At least `bytes` of a memfd from `start` on, a multiple of {@linkcode PAGE}; it has them from then on.
+ *
+ * @throws when there is no memory, or no memfd.
+ */
+export function mapKept(descriptor: number, bytes: number, start = 0): SharedArrayBuffer {
   const pages = Math.ceil(bytes / PAGE);
   const size = BigInt(pages * PAGE);
-  if (openFiles().ftruncate(descriptor, size) < 0) throw new Error(`Cannot give a memfd ${size} bytes`);
+  reach(descriptor, BigInt(start) + size);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
   const buffer = memory.buffer as unknown as SharedArrayBuffer;
-  const start = pointerTo(new Uint8Array(buffer as unknown as ArrayBuffer));
   const { symbols, errno } = openLibcUring();
-  const place = symbols.mmap(start, size, PROT_READ_WRITE, MAP_SHARED_FIXED, descriptor, 0n);
+  const covers = pointerTo(new Uint8Array(buffer as unknown as ArrayBuffer));
+  const place = symbols.mmap(covers, size, PROT_READ_WRITE, MAP_SHARED_FIXED, descriptor, BigInt(start));
   if (isMapFailed(place)) throw new Error(`Cannot map ${size} bytes of a memfd: ${errnoName(errno[0]!)}`);
   covered.push(buffer);
   return buffer;
+}
+
+/** Makes a memfd so long, if it is shorter. */
+function reach(descriptor: number, size: bigint): void {
+  const { ftruncate, lseek } = openFiles();
+  if (lseek(descriptor, 0n, SEEK_END) >= size) return;
+  if (ftruncate(descriptor, size) < 0) throw new Error(`Cannot give a memfd ${size} bytes`);
 }

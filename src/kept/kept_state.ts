@@ -1,8 +1,9 @@
 /** All that outlives a server: made and held by the keeper, given to each server by inheritance. */
 import { openLibc } from "../../ffi/library.ts";
 import type { KeptDescriptors, KeptState } from "../fs/module.ts";
-import { createDescriptorStore } from "./descriptor_store.ts";
+import { createDescriptorStore, DescriptorStore } from "./descriptor_store.ts";
 import { journalSize } from "./journal.ts";
+import { KeptAreas } from "./kept_areas.ts";
 import { createKept, mapKept } from "./kept_memory.ts";
 
 /** Descriptor numbers, alike in keeper and server; JSON can say them. */
@@ -36,16 +37,44 @@ export function closeKeptState(handles: KeptHandles): void {
 /** What a server is told of the ones before it. */
 export type KeptHistory = Pick<KeptState, "restarts" | "interrupted">;
 
-/** What a module is given. */
-export function openKeptState({ state, descriptors }: KeptHandles, history: KeptHistory): KeptState {
-  let given = false;
-  return {
+/** What a module is given, as who opened it has it. */
+export interface OpenedKeptState extends KeptState {
+  /** All have claimed what is theirs: the rest of the open files is let go of. Before anybody serves. */
+  settle(): void;
+}
+
+type Claimed = NonNullable<Parameters<KeptState["claim"]>[1]>;
+
+/** Opens it for a module. */
+export function openKeptState({ state, descriptors }: KeptHandles, history: KeptHistory): OpenedKeptState {
+  const areas = new KeptAreas(state);
+  const given = new Set<string>();
+  const claimed = new Set<number>();
+  const waiting: Claimed[] = [];
+  const part = (path: string): KeptState => ({
     ...history,
     descriptors,
     memory(bytes) {
-      if (given) throw new Error("Kept memory is asked for once: there is one piece of it");
-      given = true;
-      return mapKept(state, bytes);
+      if (given.has(path)) throw new Error(`Kept memory is asked for once: "${path}" is one piece of it`);
+      given.add(path);
+      return areas.map(path, bytes);
+    },
+    part: (name) => part(`${path}/${name}`),
+    claim(slots, then) {
+      for (const slot of slots) claimed.add(slot);
+      if (then !== undefined) waiting.push(then);
+    },
+    free() {
+      areas.free(path);
+      for (const name of given) if (name === path || name.startsWith(`${path}/`)) given.delete(name);
+    },
+  });
+  return {
+    ...part("module"),
+    settle() {
+      const isClaimed = (slot: number) => claimed.has(slot);
+      if (descriptors !== undefined && history.restarts > 0) new DescriptorStore(descriptors).dropOthers(isClaimed);
+      for (const then of waiting.splice(0)) then(isClaimed);
     },
   };
 }

@@ -1,7 +1,8 @@
 /** Placement "loop" of a module: each loop loads it, and answers in its own thread. */
 import type { NotifyHandler } from "../channels/notify_handler.ts";
-import type { FileSystemModule, KeptState } from "../fs/module.ts";
+import type { FileSystemModule } from "../fs/module.ts";
 import type { LimitOptions } from "../handler/limits.ts";
+import type { OpenedKeptState } from "../kept/kept_state.ts";
 import { readMetrics } from "../metrics/metrics.ts";
 import type { Server } from "../session.ts";
 import { LoopWorker } from "../session/loop_worker.ts";
@@ -28,7 +29,7 @@ export interface LoopPlacement {
 
 /** What a server's process has besides: what outlives it, and loops that it began before it was told what to serve. */
 export interface ServerParts {
-  readonly kept?: KeptState;
+  readonly kept?: OpenedKeptState | undefined;
   readonly begun?: readonly LoopWorker[] | undefined;
 }
 
@@ -60,6 +61,7 @@ export async function startLoops(
   const { prepare, release, releaseBranch } = await import(href) as FileSystemModule;
   const shared = await prepare?.(options, all, kept);
   underLoops.defer(() => release?.(shared));
+  kept?.settle();
   const start = { module: href, options, shared, loops: all, ...kept && { restarts: kept.restarts } };
   await Promise.all([
     ...loops.map((worker, loop) => worker.prepare({ ...start, loop })),

@@ -4,7 +4,9 @@ import { openFiles } from "../../ffi/symbols/files.ts";
 import { cString } from "../../ffi/memory.ts";
 import { createDescriptorStore, DescriptorReader, DescriptorStore } from "../../src/kept/descriptor_store.ts";
 import { Journal, journalSize, readJournal } from "../../src/kept/journal.ts";
+import { KeptAreas } from "../../src/kept/kept_areas.ts";
 import { createKept, mapKept } from "../../src/kept/kept_memory.ts";
+import { closeKeptState, createKeptState, openKeptState } from "../../src/kept/kept_state.ts";
 import { assertEquals, assertThrows } from "../deps.ts";
 
 const { symbols } = openLibc();
@@ -21,6 +23,53 @@ Deno.test("kept memory is a memfd's, shared, and found again by who maps it next
   openFiles().pread(descriptor, bytes, 4, 20n);
   assertEquals(bytes[0], 77);
   symbols.close(descriptor);
+});
+
+Deno.test("areas of kept memory have names, keep apart, and are empty again when they were freed", () => {
+  const descriptor = createKept("trellis-test");
+  const first = new KeptAreas(descriptor);
+  const words = (areas: KeptAreas, name: string, bytes: number) => new Int32Array(areas.map(name, bytes));
+  words(first, "one", 100)[0] = 1;
+  words(first, "two", 200_000)[49_999] = 2;
+  words(first, "two/part", 8)[1] = 3;
+  const second = new KeptAreas(descriptor);
+  assertEquals(words(second, "two/part", 8)[1], 3);
+  second.free("two");
+  const third = new KeptAreas(descriptor);
+  assertEquals([words(third, "one", 100)[0], words(third, "two", 200_000)[49_999]], [1, 0]);
+  assertEquals(words(third, "two/part", 16)[1], 0);
+  assertThrows(() => third.map("one", 101), Error, "100 bytes");
+  assertThrows(() => third.map("x".repeat(105), 1), Error, "1 to 104 bytes");
+  symbols.close(descriptor);
+});
+
+Deno.test("a part of what is kept is found again by its name, and open files that no part claims are closed", () => {
+  const handles = createKeptState();
+  const open = (restarts: number) => openKeptState(handles, { restarts, interrupted: [] });
+  const first = open(0);
+  new Uint8Array(first.part("a").memory(1))[0] = 7;
+  new Uint8Array(first.part("b").memory(1))[0] = 8;
+  assertThrows(() => first.part("a").memory(1), Error, "asked for once");
+  const { descriptors } = handles;
+  if (descriptors === undefined) console.log("no open files: this kernel keeps none (io_uring of Linux 6.8)");
+  else [0, 1, 2].forEach((slot) => new DescriptorStore(descriptors).put(slot, handles.state));
+  const second = open(1);
+  second.part("b").free();
+  const values = ["a", "b"].map((name) => new Uint8Array(second.part(name).memory(1))[0]);
+  assertEquals(values, [7, 0]);
+  const told: boolean[] = [];
+  second.part("a").claim([0], (isClaimed) => told.push(...[0, 1, 2].map(isClaimed)));
+  second.part("b").claim([2], () => {});
+  assertEquals(told, []);
+  second.settle();
+  assertEquals(told, [true, false, true]);
+  if (descriptors !== undefined) {
+    using reader = new DescriptorReader(descriptors);
+    const taken = [0, 1, 2].map((slot) => reader.take(slot));
+    assertEquals(taken.map((file) => file >= 0), [true, false, true]);
+    taken.filter((file) => file >= 0).forEach((file) => symbols.close(file));
+  }
+  closeKeptState(handles);
 });
 
 Deno.test("a kept file stays open, and is the same open file when it is taken back", () => {

@@ -8,7 +8,7 @@ import { NotifyHandler } from "../../src/channels/notify_handler.ts";
 import { describeThrown, FsError } from "../../src/fs/errors.ts";
 import { O_RDWR } from "../../src/fs/flags.ts";
 import type { KeptDescriptors, KeptState } from "../../src/fs/module.ts";
-import { createDescriptorStore, DescriptorReader } from "../../src/kept/descriptor_store.ts";
+import { createDescriptorStore, DescriptorReader, DescriptorStore } from "../../src/kept/descriptor_store.ts";
 import { slotWords } from "../../src/layers/passthrough/kept_files.ts";
 import makeFileSystem, { prepare } from "../../src/layers/passthrough/module.ts";
 import type { PassthroughFileSystem } from "../../src/layers/passthrough/passthrough_file_system.ts";
@@ -68,8 +68,21 @@ class Servers implements Disposable {
     this.#open = openNumbers();
     const options = { source: this.directory, maxNodes: 256 };
     const memory = (bytes: number) => this.#memory ??= new SharedArrayBuffer(bytes);
-    const kept = { restarts: this.#restarts, interrupted, descriptors: this.#store, memory };
+    const claimed = new Set<number>();
+    const isClaimed = (slot: number) => claimed.has(slot);
+    let settle: Parameters<KeptState["claim"]>[1];
+    const kept: KeptState = {
+      ...{ restarts: this.#restarts, interrupted, descriptors: this.#store, removedBranches: [], memory },
+      part: () => kept,
+      claim(slots, then) {
+        for (const slot of slots) claimed.add(slot);
+        settle ??= then;
+      },
+      free: () => {},
+    };
     const shared = this.#source = prepare(options, LOOPS, kept);
+    new DescriptorStore(this.#store).dropOthers(isClaimed);
+    settle?.(isClaimed);
     this.loops = Array.from({ length: LOOPS }, (_, loop) => {
       const filesystem = makeFileSystem(options, { loop, loops: LOOPS, shared });
       filesystem.initialize({ minor: 45, features: new Set(["dont-mask"]), maxWrite: 1 << 20, notifier });

@@ -9,7 +9,7 @@
 import { FsError } from "../../fs/errors.ts";
 import { O_CLOEXEC, O_PATH } from "../../fs/flags.ts";
 import type { KeptState } from "../../fs/module.ts";
-import { DescriptorReader, DescriptorStore } from "../../kept/descriptor_store.ts";
+import { DescriptorReader } from "../../kept/descriptor_store.ts";
 import { type DescriptorRegister, FILE_KINDS, LOCK_OWNER, NODE, PARKED } from "./descriptor_register.ts";
 import {
   type KeptFilesMemory,
@@ -67,27 +67,37 @@ export interface Recovery {
   readonly register: DescriptorRegister;
   readonly table: NodeTable;
   readonly kept: KeptFilesMemory;
-  readonly interrupted: KeptState["interrupted"];
+  readonly state: KeptState;
   /** The directory /proc/self/fd. */
   readonly proc: number;
 }
 
 /** Takes the open files back under their numbers. A node that is open gets its descriptor from its file. */
 export function takeBackFiles(recovery: Recovery): void {
-  const { calls, register, kept } = recovery;
+  const { calls, register, kept, state } = recovery;
   const slots = slotWords(kept);
   settleInterrupted(recovery, slots);
   const owned = lockOwnerDescriptors(recovery.table);
   for (const [slot, word] of slots.entries()) {
     if (kindOf(word) === LOCK_OWNER && !owned.has(kept.base + slot)) slots[slot] = 0;
   }
-  new DescriptorStore(kept.descriptors).dropOthers((slot) => isFile(slots[slot]!));
   using reader = new DescriptorReader(kept.descriptors);
   for (const [slot, word] of slots.entries()) {
-    if (word === 0) continue;
-    const taken = isFile(word) ? reader.take(slot) : duplicate(calls, recovery.proc);
-    const descriptor = register.add(moveTo(calls, taken, kept.base + slot), kindOf(word));
+    if (!isFile(word)) continue;
+    const descriptor = register.add(moveTo(calls, reader.take(slot), kept.base + slot), kindOf(word));
     if (FILE_KINDS.has(kindOf(word)) && nodeOf(word) !== 0) reopenNode(recovery, nodeOf(word), descriptor);
+  }
+  state.claim([...slots.keys()].filter((slot) => isFile(slots[slot]!)), (isClaimed) => park(recovery, isClaimed));
+}
+
+/** Holds the numbers that are parked, but for those that another source of this server has by now. */
+function park({ calls, register, kept, state, proc }: Recovery, isClaimed: (slot: number) => boolean): void {
+  const slots = slotWords(kept);
+  for (const [slot, word] of slots.entries()) {
+    if (kindOf(word) !== PARKED) continue;
+    if (isClaimed(slot)) slots[slot] = 0;
+    else register.add(moveTo(calls, duplicate(calls, proc), kept.base + slot), PARKED);
+    state.claim([slot]);
   }
 }
 
@@ -96,7 +106,7 @@ function isFile(word: number): boolean {
 }
 
 /** Takes back what requests opened that come again, and parks what they have released: also over further deaths. */
-function settleInterrupted({ kept, interrupted }: Recovery, slots: Int32Array): void {
+function settleInterrupted({ kept, state: { interrupted } }: Recovery, slots: Int32Array): void {
   for (const [loop, unique] of interrupted.entries()) {
     if (unique === undefined || loop >= kept.loops) continue;
     const record = recordWords(kept, loop);

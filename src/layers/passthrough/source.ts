@@ -70,7 +70,7 @@ export function openSource(options: CheckedOptions, loops: number, state?: KeptS
       : placeKept(state, { cells: options.maxNodes, loops, limit });
     const table = new NodeTable(nodes);
     if (state === undefined || table.words[MADE] === 0) table.adoptRoot(key, root);
-    else recover({ calls, register, table, kept: kept!, interrupted: state.interrupted, proc }, key, root);
+    else recover({ calls, register, table, kept: kept!, state, proc }, key, root);
     if (kept !== undefined) {
       // An attempt that never ends, to take a descriptor away: from here on every node's place is kept up to date.
       Atomics.add(table.words, EVICTED, 1);
