@@ -1,5 +1,6 @@
 /** A keeper in a process of its own, as the library sees it: that process may not touch the mount, and this one may. */
 import type { Feature } from "./connection/features.ts";
+import type { BranchStep, ChangedBranches, RemovalOptions } from "./fs/branches.ts";
 import { FramedProcess } from "./keeper/framed_process.ts";
 import { FROM_KEEPER, type FromKeeper, type Kept, type ToKeeper } from "./keeper/keeper_messages.ts";
 import { KeeperError, type KeptMount, type ServerState } from "./keeper/kept_mount.ts";
@@ -81,6 +82,14 @@ class KeeperProcess implements KeptMount {
   async restart(): Promise<void> {
     const { server } = await unwrapFailure(this.#process.ask({ kind: "restart" }, "restarted"));
     this.server = server;
+  }
+
+  async changeBranches(
+    steps: readonly BranchStep[],
+    options: RemovalOptions = {},
+  ): Promise<Pick<ChangedBranches, "opened">> {
+    const { opened } = await unwrapFailure(this.#process.ask({ kind: "change", steps, options }, "changed"));
+    return { opened };
   }
 
   async invalidate(node: number): Promise<void> {

@@ -1,6 +1,7 @@
 /** Types only: all that crosses between the isolate that mounts and the loops. */
 import type { BranchPoint, ChangedName, HeldBranch, PlaceNumbers } from "./fs/branches.ts";
 import type { ErrnoName } from "./fs/errors.ts";
+import type { Agreed } from "./fs/module.ts";
 import type { MetricsBlock } from "./metrics/metrics.ts";
 import type { Notification } from "./protocol/notification.ts";
 import type { ReplyDefaults } from "./protocol/reply.ts";
@@ -17,6 +18,10 @@ export interface LoopStart {
   readonly shared: unknown;
   /** How many servers there were before this one, where a keeper holds the mount. */
   readonly restarts?: number;
+  /** What the kernel was told of their filesystem. */
+  readonly agreed?: Agreed | undefined;
+  /** What their tree has become since the mount began: to be made one after the other. */
+  readonly changes?: readonly LoopBranchChange[];
 }
 
 /** How to serve a mount: what loops and handlers are told once it is live. */
@@ -108,6 +113,8 @@ export interface LoopNewBranch extends BranchPoint {
   readonly shared: unknown;
   /** How many loops have it. */
   readonly loops: number;
+  /** As `LoopStart` has it. */
+  readonly restarts?: number;
 }
 
 /** A branch that is to go; with the count of its open files it goes lazily, and the last loop says `LoopUnused`. */

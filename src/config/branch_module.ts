@@ -3,11 +3,12 @@
  * of the host is opened once, for all.
  */
 import type { FileSystem } from "../fs/filesystem.ts";
-import type { LoopHost } from "../fs/module.ts";
+import { FsError } from "../fs/errors.ts";
+import type { KeptState, LoopHost } from "../fs/module.ts";
 import { MemoryFileSystem } from "../layers/memory/mod.ts";
 import * as passthrough from "../layers/passthrough/module.ts";
 import { makeUnion } from "../layers/union/mod.ts";
-import { makeSizeUsage, type SizeUsage } from "../layers/wrappers/mod.ts";
+import { makeSizeUsage, SIZE_USAGE_BYTES, type SizeUsage } from "../layers/wrappers/mod.ts";
 import { type BranchConfig, sourcesOf } from "./config.ts";
 import { measureFiles } from "./measure_files.ts";
 import { wrapBranch } from "./wrap_branch.ts";
@@ -22,10 +23,14 @@ export interface BranchOptions {
   readonly sharers: number;
 }
 
+/** The word of a size usage that says whether what was there at first has been counted. */
+const MEASURED = 1;
+
 type Source = ReturnType<typeof passthrough.prepare>;
 
 /** What all loops share of a branch. */
 export interface SharedBranch {
+  readonly id: number;
   /** As {@linkcode sourcesOf} has them. */
   readonly sources: readonly Source[];
   /** Where a size limit counts. */
@@ -48,25 +53,38 @@ export function countSharers(branches: readonly BranchConfig[]): number {
 }
 
 /** Opens the branch's sources. @throws {FsError} that names the source which cannot be opened. */
-export async function prepare({ branch, sharers }: BranchOptions, loops: number): Promise<SharedBranch> {
-  const usage = await makeUsage(branch);
+export async function prepare(
+  { branch, sharers }: BranchOptions,
+  loops: number,
+  kept?: KeptState,
+): Promise<SharedBranch> {
+  const reason = kept && whyNotKept(branch);
+  if (reason !== undefined) throw new FsError("EOPNOTSUPP", `Cannot keep the branch at "${branch.path}": ${reason}`);
+  const usage = await makeUsage(branch, kept?.part("usage"));
   const sources: Source[] = [];
   try {
     for (const options of passthroughOptions(branch)) {
-      const source = passthrough.prepare(options, loops);
+      const source = passthrough.prepare(options, loops, kept?.part("source"));
       const isOpen = options.maxDescriptors === undefined;
       sources.push(isOpen ? { ...source, maxDescriptors: Math.ceil(source.maxDescriptors / sharers) } : source);
     }
   } catch (error) {
-    release({ sources, usage });
+    release({ sources });
     throw error;
   }
-  return { sources, usage };
+  return { id: branch.id, sources, usage };
 }
 
-/** Closes the sources. */
-export function release({ sources }: SharedBranch): void {
-  sources.forEach(passthrough.release);
+/** Why a branch cannot outlive its server; undefined when it can. */
+export function whyNotKept({ type, placement }: BranchConfig): string | undefined {
+  if (type === "union") return "the open files of a union end with its server";
+  if (placement === "handler") return 'what has placement = "handler" ends with its server';
+  return undefined;
+}
+
+/** Closes the sources; those of a branch that was removed for good. */
+export function release({ sources }: Pick<SharedBranch, "sources">, removed = false): void {
+  for (const source of sources) passthrough.release(source, removed);
 }
 
 /** Makes one loop's, or one handler's, filesystem. */
@@ -103,9 +121,13 @@ function passthroughOptions(branch: BranchConfig): passthrough.PassthroughOption
   return branch.type === "passthrough" ? [branch.options] : sourcesOf(branch).map(({ path }) => ({ source: path }));
 }
 
-async function makeUsage(branch: BranchConfig): Promise<SizeUsage | undefined> {
+/** Files that are open and have no name count too, so that only the first server counts anew. */
+async function makeUsage(branch: BranchConfig, kept: KeptState | undefined): Promise<SizeUsage | undefined> {
   if (branch.wrappers.maxSize === undefined) return undefined;
-  const usage = makeSizeUsage();
-  usage[0] = await measureFiles(sourcesOf(branch).map(({ path }) => path));
+  const usage = makeSizeUsage(kept?.memory(SIZE_USAGE_BYTES));
+  if (usage[MEASURED] === 0) {
+    usage[0] = await measureFiles(sourcesOf(branch).map(({ path }) => path));
+    usage[MEASURED] = 1;
+  }
   return usage;
 }

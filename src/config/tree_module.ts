@@ -1,6 +1,6 @@
 /** The tree of a configuration as a module that session loops load: its branches, grafted into one. */
 import type { FileSystem } from "../fs/filesystem.ts";
-import type { LoopHost } from "../fs/module.ts";
+import type { KeptState, LoopHost } from "../fs/module.ts";
 import { BranchFileSystem, type MountTargets } from "../layers/branch/mod.ts";
 import * as branchModule from "./branch_module.ts";
 import type { BranchConfig } from "./config.ts";
@@ -25,12 +25,16 @@ export function branchesInHandlers(branches: readonly BranchConfig[]): BranchCon
 }
 
 /** Opens the sources of all branches. @throws {FsError} that names the source which cannot be opened. */
-export async function prepare({ branches }: TreeOptions, loops: number): Promise<SharedTree> {
+export async function prepare({ branches }: TreeOptions, loops: number, kept?: KeptState): Promise<SharedTree> {
   const shared = new Map<string, branchModule.SharedBranch>();
   const sharers = branchModule.countSharers(branches);
   try {
     for (const branch of branches) {
-      shared.set(branch.path, await branchModule.prepare({ branch, sharers }, loops));
+      const { path, id } = branch;
+      const part = kept?.part(`${id}`);
+      // A server may have ended before the last file of a branch that went lazily was closed.
+      if (kept?.removedBranches.includes(path)) part!.free();
+      else shared.set(path, await branchModule.prepare({ branch, sharers }, loops, part));
     }
   } catch (error) {
     release(shared);
@@ -44,9 +48,11 @@ export function release(shared: SharedTree): void {
   for (const branch of shared.values()) branchModule.release(branch);
 }
 
-/** Closes the sources of a branch that was removed. */
-export function releaseBranch(shared: SharedTree, path: string): void {
-  branchModule.release(shared.get(path)!);
+/** Closes the sources of a branch that was removed, and lets go of what was kept of it. */
+export function releaseBranch(shared: SharedTree, path: string, kept?: KeptState): void {
+  const branch = shared.get(path)!;
+  branchModule.release(branch, true);
+  kept?.part(`${branch.id}`).free();
 }
 
 /** Makes one loop's, or one handler's, part of the tree. */
@@ -55,6 +61,8 @@ export default function makeTree(options: TreeOptions, host: LoopHost<SharedTree
   const inHandlers = branchesInHandlers(branches);
   const loops = host.loops - inHandlers.length;
   const definitions = branches.map((branch) => {
+    // It was removed: what stands here for it goes before anybody is served.
+    if (!host.shared.has(branch.path)) return { id: branch.id, path: branch.path, filesystem: {} };
     if (loops > 1 && !branchModule.canBeInAllLoops(branch)) {
       throw new RangeError(`Cannot serve "${branch.path}" from ${loops} loops: one has to do for type ${branch.type}`);
     }
@@ -65,8 +73,8 @@ export default function makeTree(options: TreeOptions, host: LoopHost<SharedTree
     const filesystem = branchModule.default({ branch }, { ...host, shared });
     return { id: branch.id, path: branch.path, filesystem, ...handler >= 0 && { handler } };
   });
-  const { handler } = host;
-  return new BranchFileSystem(definitions, { branchPointErrno, growing, handler, ...targets && { targets } });
+  const { handler, agreed } = host;
+  return new BranchFileSystem(definitions, { branchPointErrno, growing, handler, agreed, ...targets && { targets } });
 }
 
 /** What a filesystem in memory held is gone with its handler, and takes up nothing any more. */

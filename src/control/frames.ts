@@ -1,6 +1,6 @@
-/** Frames on the control socket: a u32 little-endian length, then that many bytes of JSON in UTF-8. */
+/** Frames, on the control socket and between a keeper and its servers: a u32 little-endian length, then that many bytes of JSON in UTF-8. */
 
-/** The longest body, in bytes. */
+/** The longest body on a control socket, in bytes. */
 export const MAX_FRAME = 1 << 20;
 
 const HEADER = 4;
@@ -11,10 +11,10 @@ export class FrameError extends Error {
 }
 
 /** The frame of a value. @throws {FrameError} when it is too long. */
-export function encodeFrame(value: unknown): Uint8Array<ArrayBuffer> {
+export function encodeFrame(value: unknown, longest = MAX_FRAME): Uint8Array<ArrayBuffer> {
   const body = new TextEncoder().encode(JSON.stringify(value));
-  if (body.length > MAX_FRAME) {
-    throw new FrameError(`Cannot send a frame of ${body.length} bytes: at most ${MAX_FRAME} fit`);
+  if (body.length > longest) {
+    throw new FrameError(`Cannot send a frame of ${body.length} bytes: at most ${longest} fit`);
   }
   const frame = new Uint8Array(HEADER + body.length);
   new DataView(frame.buffer).setUint32(0, body.length, true);
@@ -24,7 +24,13 @@ export function encodeFrame(value: unknown): Uint8Array<ArrayBuffer> {
 
 /** Puts the pieces that a stream brings together again. Keeps at most one frame and the piece that ended it. */
 export class FrameDecoder {
+  readonly #longest: number;
   #pending: Uint8Array = new Uint8Array();
+
+  /** For frames with bodies of at most `longest` bytes. */
+  constructor(longest = MAX_FRAME) {
+    this.#longest = longest;
+  }
 
   /** The values that `piece` completes. @throws {FrameError} as soon as it is clear that no frame is coming. */
   *push(piece: Uint8Array): Generator<unknown, void> {
@@ -41,8 +47,8 @@ export class FrameDecoder {
     const bytes = this.#pending;
     if (bytes.length < HEADER) return undefined;
     const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
-    if (length > MAX_FRAME) {
-      throw new FrameError(`Cannot read a frame of ${length} bytes: at most ${MAX_FRAME} are allowed`);
+    if (length > this.#longest) {
+      throw new FrameError(`Cannot read a frame of ${length} bytes: at most ${this.#longest} are allowed`);
     }
     if (bytes.length < HEADER + length) return undefined;
     this.#pending = bytes.subarray(HEADER + length);

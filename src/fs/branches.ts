@@ -106,6 +106,26 @@ export interface BranchModule {
   readonly options?: unknown;
 }
 
+/** A branch that was grafted while the tree was served. */
+export interface LaterBranch extends BranchPoint {
+  /** How many branches had the id before. */
+  readonly generation: number;
+  /** As {@linkcode BranchModule} has them. */
+  readonly module: string;
+  readonly options: unknown;
+}
+
+/** What became of a tree's first branches while it was served: all that another needs to be the same. JSON can say it. */
+export interface TreeHistory {
+  /** Paths of first branches that were removed. */
+  readonly removed: readonly string[];
+  readonly added: readonly LaterBranch[];
+  /** How many branches had an id before the one that has it, or had it last. */
+  readonly generations: readonly (readonly [id: number, generation: number])[];
+  /** As {@linkcode PlaceNumbers}. */
+  readonly numbers: readonly (readonly [path: string, number: number])[];
+}
+
 /** One part of a change of branches: what to graft at `path`, what to put in the place of what is there, or `remove`. */
 export type BranchStep =
   | { readonly action: "graft" | "replace"; readonly path: string; readonly branch: BranchModule }
@@ -136,4 +156,6 @@ export interface LiveBranches {
    * @throws {FsError} why it cannot be done, and what a module throws; then nothing has changed.
    */
   change(steps: readonly BranchStep[], options?: RemovalOptions): Promise<ChangedBranches>;
+  /** What all changes came to; undefined when there were none. Only where a keeper holds the mount. */
+  readonly history: TreeHistory | undefined;
 }

@@ -18,6 +18,17 @@ export interface LoopHost<Shared = unknown> {
   readonly restarts?: number;
   /** What `prepare` returned, the same memory in every loop. */
   readonly shared: Shared;
+  /**
+   * Where a server before this one served the mount: the operations and features that its filesystem had, of which the
+   * kernel was told.
+   */
+  readonly agreed?: Agreed | undefined;
+}
+
+/** What a filesystem has, by name. */
+export interface Agreed {
+  readonly methods: readonly string[];
+  readonly features: readonly string[];
 }
 
 /** What outlives the process that serves, where a keeper holds the mount (docs/keeper.md): the next server finds it. */
@@ -29,6 +40,8 @@ export interface KeptState {
    * not answered: it comes again. A server whose `prepare` has returned has settled them; the next one hears of others.
    */
   readonly interrupted: readonly (number | undefined)[];
+  /** Of a tree: paths of first branches that were removed since the mount began. Nothing of them is to be opened. */
+  readonly removedBranches: readonly string[];
   /**
    * Memory that holds what the server before left in it; zeros in the first. To be asked for once, with the same size in
    * every server. In bytes.
@@ -67,11 +80,14 @@ export interface FileSystemModule<Options = unknown, Shared = unknown> {
    * mount.
    */
   prepare?(options: Options, loops: number, kept?: KeptState): Awaitable<Shared>;
-  /** Called once after the last loop has ended, with what `prepare` returned. */
-  release?(shared: Shared): Awaitable<void>;
+  /**
+   * Called once after the last loop has ended, with what `prepare` returned. `removed`: it was a branch that was removed, so
+   * that nothing which was kept of it is wanted any more; else another server may take over.
+   */
+  release?(shared: Shared, removed?: boolean): Awaitable<void>;
   /**
    * For a tree: called when the branch that it had at `path` from the start was removed and no loop has it any more.
-   * Closes what that branch had of `shared`, for which `release` comes in any case.
+   * Closes what that branch had of `shared`, for which `release` comes in any case, and frees what was kept of it.
    */
-  releaseBranch?(shared: Shared, path: string): Awaitable<void>;
+  releaseBranch?(shared: Shared, path: string, kept?: KeptState): Awaitable<void>;
 }

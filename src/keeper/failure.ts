@@ -11,6 +11,8 @@ export interface Failed {
   readonly message: string;
   /** The error's class, as in "MountError". */
   readonly error: string;
+  /** The kind of answer in whose place this comes; missing when it is that of all who wait for one. */
+  readonly of?: string;
   /** The errno's name, when it was an {@linkcode FsError}. */
   readonly code?: string;
 }

@@ -5,7 +5,7 @@
 import { openLibc } from "../../ffi/library.ts";
 import { encodeFrame, FrameDecoder } from "../control/frames.ts";
 import { type Failed, ProcessFailure } from "./failure.ts";
-import { readMessage } from "./messages.ts";
+import { LONGEST, readMessage } from "./messages.ts";
 
 // fcntl.h
 const F_SETFD = 2;
@@ -53,19 +53,28 @@ export class FramedProcess<To, From extends { readonly kind: string }> {
     return this.#child.pid;
   }
 
-  /** Asks, and waits for the answer of this kind. @throws {ProcessFailure} what it says failed. @throws {ProcessLost} */
+  /**
+   * Asks, and waits for the answer of this kind.
+   *
+   * @throws {ProcessFailure} what it says failed. @throws {ProcessLost} @throws {FrameError} when it is too long to say.
+   */
   async ask<Kind extends From["kind"]>(message: To, kind: Kind): Promise<Extract<From, { kind: Kind }>> {
+    const frame = encodeFrame(message, LONGEST);
     const pending = Promise.withResolvers<From>();
     pending.promise.catch(() => {});
     this.#waiting.getOrInsertComputed(kind, () => []).push(pending);
-    await this.tell(message);
+    await this.#send(frame);
     return await pending.promise as Extract<From, { kind: Kind }>;
   }
 
   /** Says something that has no answer. @throws {ProcessLost} */
   async tell(message: To): Promise<void> {
+    await this.#send(encodeFrame(message, LONGEST));
+  }
+
+  async #send(frame: Uint8Array<ArrayBuffer>): Promise<void> {
     try {
-      await this.#input.write(encodeFrame(message));
+      await this.#input.write(frame);
     } catch (error) {
       throw new ProcessLost(`${this.#options.title} (pid ${this.pid}) is gone`, { cause: error });
     }
@@ -86,7 +95,7 @@ export class FramedProcess<To, From extends { readonly kind: string }> {
   }
 
   async #hear(): Promise<void> {
-    const decoder = new FrameDecoder();
+    const decoder = new FrameDecoder(LONGEST);
     try {
       for await (const piece of this.#child.stdout) {
         for (const value of decoder.push(piece)) this.#take(value);
@@ -100,7 +109,7 @@ export class FramedProcess<To, From extends { readonly kind: string }> {
 
   #take(value: unknown): void {
     const message = readMessage(value, this.#options.kinds) as From | Failed;
-    if (message.kind === "failed") return this.#fail(new ProcessFailure(message as Failed));
+    if (message.kind === "failed") return this.#failOne(message as Failed);
     const pending = this.#waiting.get(message.kind)?.shift();
     if (pending === undefined) this.#options.onMessage(message as From);
     else pending.resolve(message as From);
@@ -115,6 +124,11 @@ export class FramedProcess<To, From extends { readonly kind: string }> {
     this.#fail(new ProcessLost(`${this.#options.title} (pid ${this.pid}) ended: ${how}`));
     await this.#input.abort().catch(() => {});
     return how;
+  }
+
+  #failOne(failed: Failed): void {
+    if (failed.of === undefined) this.#fail(new ProcessFailure(failed));
+    else this.#waiting.get(failed.of)?.shift()?.reject(new ProcessFailure(failed));
   }
 
   #fail(error: Error): void {

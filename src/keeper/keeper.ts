@@ -13,6 +13,8 @@
 import { Connection } from "../connection/connection.ts";
 import { type Feature, wantedFeatures } from "../connection/features.ts";
 import type { Agreement, KernelOffer } from "../connection/handshake.ts";
+import type { BranchStep, ChangedBranches, RemovalOptions, TreeHistory } from "../fs/branches.ts";
+import type { Agreed } from "../fs/module.ts";
 import { closeKeptState, createKeptState, keptDescriptorsOf } from "../kept/kept_state.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { ReplyDefaults } from "../protocol/reply.ts";
@@ -21,7 +23,7 @@ import { ProcessLost } from "./framed_process.ts";
 import { clearSlots, readSlots, sendLastAnswers } from "./recovery.ts";
 import { HangWatch } from "./hang_watch.ts";
 import { KeeperError, type KeptMount, type ServerState } from "./kept_mount.ts";
-import { ProcessFailure } from "./failure.ts";
+import { ProcessFailure, unwrapFailure } from "./failure.ts";
 import { type FromServer, VERSION } from "./messages.ts";
 import { type ServerProcess, ServerStarter } from "./server_starter.ts";
 
@@ -70,6 +72,10 @@ export class Keeper implements KeptMount {
   #server: ServerProcess;
   /** What the loops of the last server were at work on when it ended. */
   #interrupted: (number | null)[] = [];
+  /** What the first server's filesystem had. */
+  #agreed: Agreed | undefined;
+  /** What the tree has become. */
+  #tree: TreeHistory | undefined;
   #offer: KernelOffer | undefined;
   #agreement: Agreement | undefined;
   #serving = Promise.withResolvers<void>();
@@ -138,6 +144,28 @@ export class Keeper implements KeptMount {
   async invalidate(node: number): Promise<void> {
     await this.#whileServing();
     await this.#server.tell({ kind: "invalidate", node });
+  }
+
+  async changeBranches(
+    steps: readonly BranchStep[],
+    { lazy = false }: RemovalOptions = {},
+  ): Promise<Pick<ChangedBranches, "opened">> {
+    for (let last = false;; last = true) {
+      await this.#whileServing();
+      const server = this.#server;
+      try {
+        const { opened, tree } = await unwrapFailure(server.ask({ kind: "change", steps, lazy }, "changed"));
+        this.#tree = tree;
+        return { opened };
+      } catch (error) {
+        // The next server has the tree as it was. It makes the change, so that the kernel is told of all that changes.
+        if (!(error instanceof ProcessLost || this.#replacing)) throw error;
+        if (last) {
+          throw new KeeperError(`Cannot change the branches of ${this.mountpoint}: two servers ended over it`);
+        }
+        if (server === this.#server) this.#serveNoMore();
+      }
+    }
   }
 
   async restart(): Promise<void> {
@@ -257,8 +285,13 @@ export class Keeper implements KeptMount {
     const { methods, features } = await this.#server.ask({
       ...{ kind: "start", version: VERSION, module, options, loops, mountpoint, mountedDevice, defaults, debug },
       ...{ devices: this.#devices, kept: this.#kept },
-      history: { restarts: this.#restarts, interrupted: this.#interrupted },
+      history: {
+        ...{ restarts: this.#restarts, interrupted: this.#interrupted },
+        ...this.#agreed && { agreed: this.#agreed },
+        ...this.#tree && { tree: this.#tree },
+      },
     }, "ready");
+    this.#agreed ??= { methods, features };
     if (this.#agreement === undefined) {
       // What was registered as a backing file would be out of reach for the next server.
       const wanted = wantedFeatures(new Set(methods), features.filter((feature) => feature !== "passthrough"));

@@ -1,4 +1,5 @@
 /** What the library and a keeper in a process of its own say to each other; see `messages.ts`. */
+import type { BranchStep, RemovalOptions } from "../fs/branches.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { ServerState } from "./kept_mount.ts";
 import type { Failed } from "./failure.ts";
@@ -17,6 +18,8 @@ export type ToKeeper =
   /** Answered with "restarted". */
   | { readonly kind: "restart" }
   | { readonly kind: "invalidate"; readonly node: number }
+  /** Answered with "changed". */
+  | { readonly kind: "change"; readonly steps: readonly BranchStep[]; readonly options: RemovalOptions }
   /** Answered with "finished", and the end of the process. */
   | { readonly kind: "unmount" };
 
@@ -34,11 +37,20 @@ export type FromKeeper =
   | Kept
   | { readonly kind: "status"; readonly operations: Metrics }
   | { readonly kind: "restarted"; readonly server: ServerState }
+  | { readonly kind: "changed"; readonly opened: number }
   | { readonly kind: "log"; readonly message: string; readonly detail: string }
   /** Another server serves. */
   | { readonly kind: "served"; readonly server: ServerState }
   /** The mount is gone; why, when nobody wanted that. */
   | { readonly kind: "finished"; readonly failure?: Failed };
 
-export const TO_KEEPER: readonly ToKeeper["kind"][] = ["keep", "status", "restart", "invalidate", "unmount"];
-export const FROM_KEEPER: readonly FromKeeper["kind"][] = ["kept", "status", "restarted", "log", "served", "finished"];
+export const TO_KEEPER: readonly ToKeeper["kind"][] = ["keep", "status", "restart", "invalidate", "change", "unmount"];
+export const FROM_KEEPER: readonly FromKeeper["kind"][] = [
+  "kept",
+  "status",
+  "restarted",
+  "changed",
+  "log",
+  "served",
+  "finished",
+];

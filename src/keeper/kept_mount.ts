@@ -1,5 +1,6 @@
 /** A mount that outlives the process that serves it, as whoever mounted holds it. */
 import type { Feature } from "../connection/features.ts";
+import type { BranchStep, ChangedBranches, RemovalOptions } from "../fs/branches.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 
 /** The process that serves. */
@@ -28,6 +29,13 @@ export interface KeptMount extends AsyncDisposable {
   metrics(): Promise<Metrics>;
   /** Replaces the server by a new one, of another release say, and returns when that one serves. */
   restart(): Promise<void>;
+  /**
+   * Makes several changes of branches as one, as `Session.changeBranches` does: of a tree. The next servers begin with it.
+   * A server that dies meanwhile is no failure: the next one makes the change.
+   *
+   * @throws as `Session.changeBranches` does.
+   */
+  changeBranches(steps: readonly BranchStep[], options?: RemovalOptions): Promise<Pick<ChangedBranches, "opened">>;
   /** Tells the kernel that what it knows of a node is out of date. */
   invalidate(node: number): Promise<void>;
   /** Unmounts and returns when everything is closed. Files that are still open get a second's grace. */

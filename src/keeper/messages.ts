@@ -4,13 +4,18 @@
  * "stopping" and "finished".
  */
 import type { Agreement } from "../connection/handshake.ts";
+import type { BranchStep, TreeHistory } from "../fs/branches.ts";
+import type { Agreed } from "../fs/module.ts";
 import type { KeptHandles } from "../kept/kept_state.ts";
 import type { EndReason } from "../messages.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { ReplyDefaults } from "../protocol/reply.ts";
 
 /** The version of everything here. Keeper and server may be of different releases; they must agree in this. */
-export const VERSION = 1;
+export const VERSION = 2;
+
+/** The longest message in bytes: trees of thousands of branches fit. */
+export const LONGEST = 1 << 24;
 
 /** What is served, and on which descriptors, which the server has from its birth. Answered with "ready". */
 export interface ServerStart {
@@ -28,7 +33,18 @@ export interface ServerStart {
   readonly debug: boolean;
   /** What outlives it, and what it is told of the servers before it. */
   readonly kept: KeptHandles;
-  readonly history: { readonly restarts: number; readonly interrupted: readonly (number | null)[] };
+  readonly history: ServerHistory;
+}
+
+/** What became of the mount before a server. */
+export interface ServerHistory {
+  readonly restarts: number;
+  /** By loop; null for one that was at nothing. */
+  readonly interrupted: readonly (number | null)[];
+  /** What the first server's filesystem had; missing for that one. */
+  readonly agreed?: Agreed;
+  /** What the tree has become; missing when its branches were never changed, or it is no tree. */
+  readonly tree?: TreeHistory;
 }
 
 /** What was agreed with the kernel when the mount began. Answered with "serving". */
@@ -54,6 +70,8 @@ export type ToServer =
   | { readonly kind: "status" }
   /** Tells the kernel that what it knows of a node is out of date. */
   | { readonly kind: "invalidate"; readonly node: number }
+  /** Changes the branches of a tree, all or none. Answered with "changed". */
+  | { readonly kind: "change"; readonly steps: readonly BranchStep[]; readonly lazy: boolean }
   /** Answered with "stopping", and the end of the process. */
   | { readonly kind: "stop" };
 
@@ -63,12 +81,22 @@ export type FromServer =
   /** The loops read requests. */
   | { readonly kind: "serving" }
   | { readonly kind: "status"; readonly operations: Metrics }
+  /** What the tree has become, for the next server; and how much of what went was open. */
+  | { readonly kind: "changed"; readonly opened: number; readonly tree: TreeHistory }
   | { readonly kind: "log"; readonly message: string; readonly detail: string }
   /** The server ends: the mount is gone, or it was told to stop. */
   | { readonly kind: "stopping"; readonly reason: EndReason };
 
-export const FROM_SERVER: readonly FromServer["kind"][] = ["ready", "serving", "status", "log", "stopping"];
-export const TO_SERVER: readonly ToServer["kind"][] = ["load", "start", "serve", "status", "invalidate", "stop"];
+export const FROM_SERVER: readonly FromServer["kind"][] = ["ready", "serving", "status", "changed", "log", "stopping"];
+export const TO_SERVER: readonly ToServer["kind"][] = [
+  "load",
+  "start",
+  "serve",
+  "status",
+  "invalidate",
+  "change",
+  "stop",
+];
 
 /** The message in a frame. @throws {TypeError} when it is none of the `kinds`, nor "failed". */
 export function readMessage(value: unknown, kinds: readonly string[]): { readonly kind: string } {

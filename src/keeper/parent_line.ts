@@ -1,7 +1,7 @@
 /** The way of a process of ours to the one that started it: frames on its standard input and output. */
 import { openLibc } from "../../ffi/library.ts";
 import { encodeFrame, FrameDecoder } from "../control/frames.ts";
-import { readMessage } from "./messages.ts";
+import { LONGEST, readMessage } from "./messages.ts";
 
 // fcntl.h
 const F_DUPFD_CLOEXEC = 1030;
@@ -19,7 +19,7 @@ export class ParentLine<From, To> {
 
   say(message: To): void {
     const { symbols } = openLibc();
-    const frame = encodeFrame(message);
+    const frame = encodeFrame(message, LONGEST);
     // A pipe takes what it is given whole, unless a signal comes.
     for (let sent = 0; sent < frame.length;) {
       const count = symbols.write(this.#output, frame.subarray(sent), frame.length - sent);
@@ -31,7 +31,7 @@ export class ParentLine<From, To> {
 
   /** What it is told, until the other side is gone. @throws {FrameError} @throws {TypeError} for what is no message. */
   async *listen(kinds: readonly string[]): AsyncGenerator<From> {
-    const decoder = new FrameDecoder();
+    const decoder = new FrameDecoder(LONGEST);
     for await (const piece of Deno.stdin.readable) {
       for (const value of decoder.push(piece)) yield readMessage(value, kinds) as From;
     }

@@ -1,6 +1,7 @@
 /** All that outlives a server: made and held by the keeper, given to each server by inheritance. */
 import { openLibc } from "../../ffi/library.ts";
-import type { KeptDescriptors, KeptState } from "../fs/module.ts";
+import type { TreeHistory } from "../fs/branches.ts";
+import type { Agreed, KeptDescriptors, KeptState } from "../fs/module.ts";
 import { createDescriptorStore, DescriptorStore } from "./descriptor_store.ts";
 import { journalSize } from "./journal.ts";
 import { KeptAreas } from "./kept_areas.ts";
@@ -35,10 +36,15 @@ export function closeKeptState(handles: KeptHandles): void {
 }
 
 /** What a server is told of the ones before it. */
-export type KeptHistory = Pick<KeptState, "restarts" | "interrupted">;
+export interface KeptHistory extends Pick<KeptState, "restarts" | "interrupted"> {
+  /** What the first server's filesystem had; undefined for that one. */
+  readonly agreed?: Agreed | undefined;
+  /** What its tree has become since. */
+  readonly tree?: TreeHistory | undefined;
+}
 
 /** What a module is given, as who opened it has it. */
-export interface OpenedKeptState extends KeptState {
+export interface OpenedKeptState extends KeptState, KeptHistory {
   /** All have claimed what is theirs: the rest of the open files is let go of. Before anybody serves. */
   settle(): void;
 }
@@ -51,9 +57,10 @@ export function openKeptState({ state, descriptors }: KeptHandles, history: Kept
   const given = new Set<string>();
   const claimed = new Set<number>();
   const waiting: Claimed[] = [];
+  const { restarts, interrupted, tree } = history;
   const part = (path: string): KeptState => ({
-    ...history,
-    descriptors,
+    ...{ restarts, interrupted, descriptors },
+    removedBranches: tree?.removed ?? [],
     memory(bytes) {
       if (given.has(path)) throw new Error(`Kept memory is asked for once: "${path}" is one piece of it`);
       given.add(path);
@@ -70,6 +77,7 @@ export function openKeptState({ state, descriptors }: KeptHandles, history: Kept
     },
   });
   return {
+    ...history,
     ...part("module"),
     settle() {
       const isClaimed = (slot: number) => claimed.has(slot);

@@ -16,26 +16,20 @@ import {
   NOT_ADDED,
   type PlaceNumbers,
   type RemovalOptions,
+  type TreeHistory,
 } from "../fs/branches.ts";
 import { FsError } from "../fs/errors.ts";
 import type { Awaitable } from "../fs/filesystem.ts";
 import type { CatchUp, HandlerPool } from "../handler/pool.ts";
-import type { FileSystemModule } from "../fs/module.ts";
+import type { OpenedKeptState } from "../kept/kept_state.ts";
 import type { Notifier } from "../fs/notifier.ts";
-import type { LoopCommandName, LoopCommands, LoopDroppedBranch, LoopNewBranch } from "../messages.ts";
+import type { LoopCommandName, LoopCommands, LoopDroppedBranch } from "../messages.ts";
 import type { LoopWorker } from "../session/loop_worker.ts";
 import { catchUpWith } from "./catch_up.ts";
+import { type MadeBranch, makeLaterBranch } from "./later_branch.ts";
 
 /** How long a handler may take to get ready for a change, which is at once unless its thread is busy. */
 const PATIENCE_MILLISECONDS = 5_000;
-
-/** Closes what a module's `prepare` opened. */
-type Release = () => Awaitable<void>;
-
-/** A branch that was made ready on this side. */
-interface MadeBranch extends LoopNewBranch {
-  readonly release: Release;
-}
 
 export interface LoopBranchesOptions {
   readonly loops: readonly LoopWorker[];
@@ -46,6 +40,10 @@ export interface LoopBranchesOptions {
   readonly points: readonly BranchPoint[];
   /** Closes what the branch had that was at `path` at first. */
   readonly releaseFirst: (path: string) => Awaitable<void>;
+  /** Where a keeper holds the mount: what outlives this server. */
+  readonly kept?: OpenedKeptState | undefined;
+  /** The branches that `kept.tree` adds, made. */
+  readonly later?: readonly MadeBranch[];
 }
 
 export class LoopBranches implements LiveBranches, AsyncDisposable {
@@ -54,10 +52,14 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
   /** How many branches had an id before the one that has it, or had it last. */
   readonly #generations: Map<number, number>;
   /** What is to be closed when a branch is gone; nothing for the ids of those that are. */
-  readonly #releases: Map<number, Release>;
+  readonly #releases: Map<number, MadeBranch["release"]>;
+  /** Those that came later, by their paths. */
+  readonly #later: Map<string, MadeBranch>;
+  /** Ids of which the kernel may hold what only a server before this one has counted. */
+  readonly #spent: ReadonlySet<number>;
   /** Branches that go lazily. */
   readonly #leaving = new Map<number, PromiseWithResolvers<void>>();
-  /** Which numbers paths have since the last change, where there are handlers. */
+  /** Which numbers paths have since the last change, where there are handlers or a keeper. */
   #numbers: PlaceNumbers | undefined;
   /** The change that is made now; the next waits for it. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -69,10 +71,16 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
 
   constructor(options: LoopBranchesOptions) {
     this.#options = options;
-    const { points, releaseFirst, loops, handlers } = options;
-    this.#ids = new Map(points.map(({ path, id }) => [path, id]));
-    this.#generations = new Map(points.map(({ id }) => [id, 0]));
-    this.#releases = new Map(points.map(({ path, id }) => [id, () => releaseFirst(path)]));
+    const { points, releaseFirst, loops, handlers, kept, later = [] } = options;
+    const { removed = [], generations = [], numbers } = kept?.tree ?? {};
+    const first = points.filter(({ path }) => !removed.includes(path));
+    this.#ids = new Map([...first, ...later].map(({ path, id }) => [path, id]));
+    this.#generations = new Map([...points.map(({ id }) => [id, 0] as const), ...generations]);
+    this.#releases = new Map(first.map(({ path, id }) => [id, () => releaseFirst(path)]));
+    for (const { id, release } of later) this.#releases.set(id, release);
+    this.#later = new Map(later.map((branch) => [branch.path, branch]));
+    this.#spent = new Set(kept !== undefined && kept.restarts > 0 ? this.#generations.keys() : []);
+    this.#numbers = numbers && new Map(numbers);
     for (const loop of loops) loop.onUnused = (id) => void this.#wait(() => this.#end(id)).catch(() => {});
     for (const handler of handlers) handler.onReplaced = (catchUp) => this.#agree(() => this.#catchUp(catchUp));
   }
@@ -81,12 +89,25 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
     return this.#wait(() => this.#change(steps, lazy));
   }
 
+  get history(): TreeHistory | undefined {
+    if (this.#options.kept === undefined || this.#numbers === undefined) return undefined;
+    const isThere = ({ path, id }: BranchPoint) => this.#ids.get(path) === id && !this.#later.has(path);
+    return {
+      removed: this.#options.points.filter((point) => !isThere(point)).map(({ path }) => path),
+      added: [...this.#later.values()].map(({ id, path, generation, module, options }) => {
+        return { id, path, generation, module, options };
+      }),
+      generations: [...this.#generations],
+      numbers: [...this.#numbers],
+    };
+  }
+
   /** At the end of the mount: closes what is left of branches that came later. What was there at first has its own end. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { id } of this.#options.points) {
       if (this.#generations.get(id) === 0) this.#releases.delete(id);
     }
-    await Promise.all([...this.#releases.keys()].map((id) => this.#release(id)));
+    await Promise.all([...this.#releases.keys()].map((id) => this.#release(id, false)));
     for (const { resolve } of this.#leaving.values()) resolve();
   }
 
@@ -111,7 +132,7 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
     try {
       names = await this.#agree(() => this.#makeChange(removed, added));
     } catch (error) {
-      await Promise.all(added.map(({ release }) => release()));
+      await Promise.all(added.map(({ release }) => release(true)));
       throw error;
     }
     // From here on the tree has changed, whatever else goes wrong.
@@ -127,13 +148,17 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
     await this.#prepare(removed, added);
     // Fails only when a loop has ended, and with it the mount.
     const [names = []] = await this.#command("commitBranches", undefined);
-    if (this.#options.handlers.length > 0) {
-      await this.#tellHandlers("commitBranches", undefined);
-      this.#numbers = await this.#options.loops[0]!.command("numberPlaces", undefined);
+    const { loops, handlers, kept } = this.#options;
+    if (handlers.length > 0) await this.#tellHandlers("commitBranches", undefined);
+    if (handlers.length > 0 || kept !== undefined) this.#numbers = await loops[0]!.command("numberPlaces", undefined);
+    for (const path of removed) {
+      this.#ids.delete(path);
+      this.#later.delete(path);
     }
-    for (const path of removed) this.#ids.delete(path);
-    for (const { id, path, generation, release } of added) {
+    for (const branch of added) {
+      const { id, path, generation, release } = branch;
       this.#ids.set(path, id);
+      this.#later.set(path, branch);
       this.#generations.set(id, generation);
       this.#releases.set(id, release);
     }
@@ -157,15 +182,16 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
     for (const step of steps) {
       if (step.action === "prune") continue;
       const { path, branch: { module, options } } = step;
-      const href = String(module);
-      const { prepare, release } = await import(href) as FileSystemModule;
-      const shared = await prepare?.(options, this.#options.loops.length);
-      const releaseIt = () => release?.(shared);
-      undo.defer(releaseIt);
       const id = ids.next().value!;
       const generation = (this.#generations.get(id) ?? -1) + 1;
-      const loops = this.#options.loops.length;
-      made.push({ id, path, generation, module: href, options, shared, loops, release: releaseIt });
+      const { loops, kept } = this.#options;
+      const branch = await makeLaterBranch(
+        { id, path, generation, module: String(module), options },
+        loops.length,
+        kept,
+      );
+      undo.defer(() => branch.release(true));
+      made.push(branch);
     }
     undo.move();
     return made;
@@ -200,19 +226,21 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
 
   async #drop(ids: readonly number[], lazy: boolean): Promise<ChangedBranches> {
     const { length } = this.#options.loops;
+    // What was opened before this server is not counted, so that such a branch stays until the end.
+    const parts = (id: number) => this.#spent.has(id) ? length + 1 : length;
     const dropped = ids.map((id): LoopDroppedBranch => ({
       id,
-      ...lazy && { openFiles: new Int32Array(new SharedArrayBuffer(4)).fill(length * NOT_ADDED) },
+      ...lazy && { openFiles: new Int32Array(new SharedArrayBuffer(4)).fill(parts(id) * NOT_ADDED) },
     }));
     if (lazy) ids.forEach((id) => this.#leaving.set(id, Promise.withResolvers()));
     const held = (await this.#command("dropBranches", dropped)).flat();
     await this.#tellHandlers("dropBranches", ids.map((id) => ({ id })));
     const opened = held.filter(({ id }) => ids.includes(id)).reduce((sum, { opened }) => sum + opened, 0);
-    const endings = ids.map((id) => lazy ? this.#leaving.get(id)!.promise : this.#release(id));
+    const endings = ids.map((id) => lazy ? this.#leaving.get(id)!.promise : this.#release(id, true));
     const ended = Promise.all(endings).then(() => {});
     // Awaiting it is the caller's choice.
     ended.catch(() => {});
-    return { opened, ended };
+    return { opened: Math.max(0, opened), ended };
   }
 
   /** The last open file of a branch that goes lazily was closed. */
@@ -222,17 +250,17 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
     this.#leaving.delete(id);
     try {
       await this.#command("dropBranches", [{ id }]);
-      leaving.resolve(await this.#release(id));
+      leaving.resolve(await this.#release(id, true));
     } catch (error) {
       leaving.promise.catch(() => {});
       leaving.reject(error);
     }
   }
 
-  async #release(id: number): Promise<void> {
+  async #release(id: number, removed: boolean): Promise<void> {
     const release = this.#releases.get(id);
     this.#releases.delete(id);
-    await release?.();
+    await release?.(removed);
   }
 
   /** Ids in order that no branch has and the kernel holds nothing of. */
@@ -246,8 +274,9 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
         held.set(id, (held.get(id) ?? 0) + lookups + opened);
       }
     }
+    const spent = this.#spent;
     return (function* () {
-      for (let id = 1;; id++) if (!taken.has(id) && (held.get(id) ?? 0) <= 0) yield id;
+      for (let id = 1;; id++) if (!taken.has(id) && !spent.has(id) && (held.get(id) ?? 0) <= 0) yield id;
     })();
   }
 

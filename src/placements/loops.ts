@@ -9,6 +9,8 @@ import { LoopWorker } from "../session/loop_worker.ts";
 import { MAX_FORWARDED_WRITE } from "../transport/forwarding.ts";
 import { LoopBranches } from "./loop_branches.ts";
 import type { HandlersBesideLoops, HandlersOptions } from "./handlers_beside_loops.ts";
+import type { LoopStart } from "../messages.ts";
+import { type MadeBranch, makeLaterBranch } from "./later_branch.ts";
 import { checkCount, checkCounts, type Logger, type Servers } from "./placement.ts";
 
 /** A filesystem that every loop loads for itself (placement "loop"); see {@linkcode FileSystemModule}. */
@@ -61,8 +63,9 @@ export async function startLoops(
   const { prepare, release, releaseBranch } = await import(href) as FileSystemModule;
   const shared = await prepare?.(options, all, kept);
   underLoops.defer(() => release?.(shared));
+  const later = await makeLater(count, kept);
   kept?.settle();
-  const start = { module: href, options, shared, loops: all, ...kept && { restarts: kept.restarts } };
+  const start = { module: href, options, shared, loops: all, ...kept && sinceFirst(kept, later) };
   await Promise.all([
     ...loops.map((worker, loop) => worker.prepare({ ...start, loop })),
     beside?.prepare(shared),
@@ -82,7 +85,8 @@ export async function startLoops(
         handlers: beside?.pools ?? [],
         notifier: notifications.notifier,
         points: ready.branches,
-        releaseFirst: (path) => releaseBranch?.(shared, path),
+        releaseFirst: (path) => releaseBranch?.(shared, path, kept),
+        ...{ kept, later },
       }),
     )
     : { why: "its filesystem is no tree of branches" };
@@ -93,4 +97,21 @@ export async function startLoops(
 async function startBeside(options: HandlersOptions): Promise<HandlersBesideLoops> {
   const { HandlersBesideLoops } = await import("./handlers_beside_loops.ts");
   return new HandlersBesideLoops(options);
+}
+
+/** The branches that came to the tree under servers before this one. What one throws ends this server. */
+async function makeLater(loops: number, kept: OpenedKeptState | undefined): Promise<MadeBranch[]> {
+  const made: MadeBranch[] = [];
+  for (const branch of kept?.tree?.added ?? []) made.push(await makeLaterBranch(branch, loops, kept));
+  return made;
+}
+
+/** What loops are told of the servers before theirs. */
+function sinceFirst({ restarts, agreed, tree }: OpenedKeptState, later: readonly MadeBranch[]): Partial<LoopStart> {
+  if (tree === undefined) return { restarts, agreed };
+  const added = later.map(({ release: _, ...branch }) => branch);
+  const { removed } = tree;
+  // One after the other, for an id may be another branch's now.
+  const changes = [{ removed, added: [], numbers: new Map(tree.numbers) }, { removed: [], added }];
+  return { restarts, agreed, changes };
 }

@@ -7,7 +7,15 @@ import type { NewBranch } from "../fs/branches.ts";
 import { FsError } from "../fs/errors.ts";
 import type { FileSystem } from "../fs/filesystem.ts";
 import type { FileSystemModule } from "../fs/module.ts";
-import type { LoopAnswer, LoopCommand, LoopCommandName, LoopCommands, LoopNewBranch, LoopUnused } from "../messages.ts";
+import type {
+  LoopAnswer,
+  LoopBranchChange,
+  LoopCommand,
+  LoopCommandName,
+  LoopCommands,
+  LoopNewBranch,
+  LoopUnused,
+} from "../messages.ts";
 import { becomeServer } from "../threads/server_identity.ts";
 import { needsCounts } from "./methods.ts";
 
@@ -54,6 +62,14 @@ export class LoopCommandTaker {
     }
   }
 
+  /** Makes a change that the server before had made, before anything is served. */
+  async change(change: LoopBranchChange): Promise<void> {
+    const ids = this.#branches.points.filter(({ path }) => change.removed.includes(path)).map(({ id }) => ({ id }));
+    await this.#doers.prepareBranches(change);
+    this.#branches.commit();
+    await this.#branches.drop(ids);
+  }
+
   /** Who commands knows from `LoopReady` that there are branches. */
   get #branches(): NonNullable<FileSystem["branches"]> {
     return this.#loop.filesystem.branches!;
@@ -84,11 +100,12 @@ export class LoopCommandTaker {
     countBranches: () => this.#branches.held,
   };
 
-  async #make({ id, path, generation, module, options, shared, loops }: LoopNewBranch): Promise<NewBranch> {
+  async #make(branch: LoopNewBranch): Promise<NewBranch> {
+    const { id, path, generation, module, options, shared, loops, restarts } = branch;
     const { loop, handler } = this.#loop;
     if (handler !== undefined) return { id, path, generation, filesystem: undefined };
     const { default: make } = await import(module) as FileSystemModule;
-    const filesystem = make(options, { loop, loops, shared });
+    const filesystem = make(options, { loop, loops, shared, ...restarts !== undefined && { restarts } });
     if (loops > 1 && needsCounts(filesystem)) {
       throw new TypeError(
         `Cannot graft at "${path}" in ${loops} loops: the filesystem has \`forget\`, and lookups are counted in one ` +

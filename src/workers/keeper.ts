@@ -10,14 +10,20 @@ import { checkVersion } from "../keeper/messages.ts";
 import { ParentLine } from "../keeper/parent_line.ts";
 
 const parent = new ParentLine<ToKeeper, FromKeeper | ReturnType<typeof describeFailure>>();
+
+/** What messages are answered with. */
+const ANSWERS: Partial<Record<ToKeeper["kind"], FromKeeper["kind"]>> = {
+  ...{ keep: "kept", status: "status", restart: "restarted", change: "changed" },
+};
 let keeper: Keeper | undefined;
 
-for await (const message of parent.listen(TO_KEEPER)) void obey(message).catch((error) => fail(error));
+for await (const message of parent.listen(TO_KEEPER)) void obey(message).catch((error) => fail(message, error));
 await keeper?.unmount();
 Deno.exit(0);
 
-function fail(error: unknown): void {
-  parent.say(describeFailure(error));
+function fail({ kind }: ToKeeper, error: unknown): void {
+  const of = ANSWERS[kind];
+  parent.say({ ...describeFailure(error), ...of && { of } });
   // A keeper without a mount is none.
   if (keeper === undefined) Deno.exit(1);
 }
@@ -33,6 +39,8 @@ async function obey(message: ToKeeper): Promise<void> {
       return parent.say({ kind: "restarted", server: keeper!.server });
     case "invalidate":
       return await keeper!.invalidate(message.node);
+    case "change":
+      return parent.say({ kind: "changed", ...await keeper!.changeBranches(message.steps, message.options) });
     case "unmount":
       return await keeper!.unmount();
   }

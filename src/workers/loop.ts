@@ -38,14 +38,16 @@ self.onmessage = async ({ data }) => {
   }
 };
 
-async function prepare({ module, options, loop, loops, shared, restarts }: LoopStart): Promise<void> {
+async function prepare(start: LoopStart): Promise<void> {
+  const { module, options, loop, loops, shared, restarts, agreed, changes = [] } = start;
   const { default: make } = await import(module) as FileSystemModule;
   place = { loop, loops };
-  filesystem = make(options, { ...place, shared, ...restarts !== undefined && { restarts } });
+  filesystem = make(options, { ...place, shared, agreed, ...restarts !== undefined && { restarts } });
   const { features = [] } = filesystem;
   commands = new LoopCommandTaker({ filesystem, loop, post: (message) => self.postMessage(message) });
   const methods = methodsOf(filesystem);
   const branches = filesystem.branches?.points;
+  for (const change of changes) await commands.change(change);
   self.postMessage({
     kind: "ready",
     methods,

@@ -57,6 +57,8 @@ async function obey(message: ToServer): Promise<void> {
       return parent.say({ kind: "status", operations: loops!.readMetrics() });
     case "invalidate":
       return void notifications.notifier.invalidateNode(message.node);
+    case "change":
+      return void change(message).catch((error) => parent.say({ ...describeFailure(error), of: "changed" }));
     case "stop":
       return stop();
   }
@@ -71,8 +73,8 @@ function load(message: ServerLoad): void {
 async function prepare(message: ServerStart): Promise<void> {
   checkVersion(message);
   start = message;
-  const { restarts, interrupted } = message.history;
-  const kept = openKeptState(message.kept, { restarts, interrupted: interrupted.map((unique) => unique ?? undefined) });
+  const interrupted = message.history.interrupted.map((unique) => unique ?? undefined);
+  const kept = openKeptState(message.kept, { ...message.history, interrupted });
   loops = await startLoops(message, notifications, log, resources, { kept, begun });
   parent.say({ kind: "ready", methods: loops.methods, features: loops.features });
 }
@@ -100,6 +102,14 @@ function serve(message: ServerServe): void {
     log("A loop failed, and the server with it", String(error));
     Deno.exit(1);
   });
+}
+
+/** Other messages are obeyed meanwhile: it waits for the kernel. */
+async function change({ steps, lazy }: Extract<ToServer, { kind: "change" }>): Promise<void> {
+  const { opened } = await session!.changeBranches(steps, { lazy });
+  const { branches } = loops!;
+  // It has changed, and so there is such a thing.
+  if (!("why" in branches)) parent.say({ kind: "changed", opened, tree: branches.history! });
 }
 
 /** The loops have ended, because the mount is gone or this process was told to stop. */

@@ -16,7 +16,7 @@ export function prepare({ branches }: UnionModuleOptions, loops: number): Shared
 }
 
 export function release(sources: Shared): void {
-  sources.forEach(close);
+  for (const source of sources) close(source);
 }
 
 export default function makeFileSystem(

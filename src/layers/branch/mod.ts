@@ -62,6 +62,11 @@ export interface BranchOptions {
    * what one of the first had.
    */
   readonly growing?: boolean;
+  /**
+   * The operations and features of the tree whose place this one takes (`host.agreed`): it has the same, whatever became of
+   * the branches. Default: what the branches have.
+   */
+  readonly agreed?: { readonly methods: readonly string[]; readonly features: readonly string[] } | undefined;
   /** Which handler this tree is made for: `host.handler`, as the module is told. Undefined in loops. */
   readonly handler?: number | undefined;
 }
@@ -95,14 +100,14 @@ export class BranchFileSystem implements FileSystem {
 
   /** @throws {FsError} `EINVAL`, `EEXIST` or `ENOSPC` that names the branch. */
   constructor(branches: readonly BranchDefinition[], options: BranchOptions = {}) {
-    const { branchPointErrno = "EBUSY", targets, growing = false, handler: here } = options;
+    const { branchPointErrno = "EBUSY", targets, growing = false, agreed, handler: here } = options;
     const numbered = numberBranches(branches);
     for (const { path, filesystem } of branches) refuseTree(path, filesystem);
     const filesystems = branches.map(({ filesystem, handler }) => {
       return handler === here ? filesystem : standIn(filesystem, handler, here);
     });
     this.#growing = growing;
-    this.features = joinFeatures(filesystems, growing);
+    this.features = agreed?.features ?? joinFeatures(filesystems, growing);
     this.#tree = new Tree(makeBranchTable(numbered, undefined, targets));
     this.#tree.setBranch(0, new Branch(0, "/", makeStaticDirectories()));
     for (const [index, { path }] of branches.entries()) {
@@ -112,24 +117,31 @@ export class BranchFileSystem implements FileSystem {
     const handlers = new Map(branches.flatMap(({ path, handler }) => handler === undefined ? [] : [[path, handler]]));
     this.#changes = new TreeChanges(this.#tree, this.features, handlers);
     this.branches = this.#changes;
-    Object.assign(this, this.#operations(filesystems, branchPointErrno));
+    Object.assign(this, this.#operations(filesystems, branchPointErrno, agreed?.methods));
   }
 
-  /** The operations that the tree has. */
-  #operations(filesystems: readonly FileSystem[], placeErrno: ErrnoName): FileSystem {
+  /** The operations that the tree has: those that were agreed on, or else what the filesystems have. */
+  #operations(
+    filesystems: readonly FileSystem[],
+    placeErrno: ErrnoName,
+    agreed: readonly string[] | undefined,
+  ): FileSystem {
     const operations: FileSystem = {
       ...nameOperations(this.#tree, placeErrno),
       ...nodeOperations(this.#tree),
       ...directoryOperations(this.#tree),
     };
     for (const name of METHOD_NAMES) {
-      const has = (filesystem: FileSystem) => filesystem[name] !== undefined;
-      const kept = TOGETHER.has(name)
-        ? filesystems.length > 0 && filesystems.every(has)
-        : this.#growing || ALWAYS.has(name) || filesystems.some(has);
-      if (!kept) delete operations[name];
+      const isWanted = agreed === undefined ? this.#isOffered(name, filesystems) : agreed.includes(name);
+      if (!isWanted && !ALWAYS.has(name)) delete operations[name];
     }
     return operations;
+  }
+
+  #isOffered(name: MethodName, filesystems: readonly FileSystem[]): boolean {
+    const has = (filesystem: FileSystem) => filesystem[name] !== undefined;
+    if (TOGETHER.has(name)) return filesystems.length > 0 && filesystems.every(has);
+    return this.#growing || filesystems.some(has);
   }
 
   /** Where branches are grafted now: a value that never changes. */

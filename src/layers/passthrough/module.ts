@@ -14,9 +14,9 @@ export function prepare(options: PassthroughOptions, loops: number, kept?: KeptS
   return openSource(checkOptions(options), loops, kept);
 }
 
-/** Closes whatever the mount still has open in the source. */
-export function release(source: Source): void {
-  closeSource(source);
+/** Closes whatever the mount still has open in the source; `removed`: for good, or else another server may go on with it. */
+export function release(source: Source, removed = false): void {
+  closeSource(source, removed);
 }
 
 /** Makes the filesystem of one loop. */

@@ -6,7 +6,7 @@ import { DescriptorRegister, FIXTURE, NODE } from "./descriptor_register.ts";
 import { type FileKey, FileStatus, STATX_MASK } from "./file_status.ts";
 import { CAP_SYS_ADMIN, inFirstUserNamespace, wantsKernelPassthrough } from "./kernel_passthrough.ts";
 import { makeLockWaits } from "./lock_waits.ts";
-import { type KeptFilesMemory, keptFilesSize } from "./kept_files.ts";
+import { KeptFiles, type KeptFilesMemory, keptFilesSize } from "./kept_files.ts";
 import { allocateNodeMemory, EVICTED, MADE, type NodeMemory, nodeMemorySize, placeNodeMemory } from "./node_memory.ts";
 import { NodeTable, ROOT } from "./node_table.ts";
 import { rebuildNodes, type Recovery, takeBackFiles } from "./recovery.ts";
@@ -125,9 +125,11 @@ function recover(recovery: Recovery, key: FileKey, root: number): void {
   takeBackFiles(recovery);
 }
 
-/** Closes everything that the mount still holds. */
-export function closeSource(source: Source): void {
-  new DescriptorRegister(source.register, new SystemCalls()).closeAll();
+/** Closes everything that the mount still holds; `removed`: also where it is kept for another server. */
+export function closeSource({ register, kept }: Source, removed: boolean): void {
+  const calls = new SystemCalls();
+  const files = removed && kept !== undefined ? new KeptFiles(kept, calls, 0) : undefined;
+  new DescriptorRegister(register, calls, files).closeAll();
 }
 
 function openDirectory(calls: SystemCalls, path: string, flags: number, attempt: string): number {

@@ -35,12 +35,15 @@ export interface SizeLimit {
   readonly usage?: SizeUsage;
 }
 
-/** The pages in use. */
+/** The pages in use; and a word that is whoever's who made it. */
 export type SizeUsage = Int32Array<SharedArrayBuffer>;
 
-/** For a filesystem that several loops serve: made once, before them. */
-export function makeSizeUsage(): SizeUsage {
-  return new Int32Array(new SharedArrayBuffer(4));
+/** How much memory a usage has. */
+export const SIZE_USAGE_BYTES = 8;
+
+/** For a filesystem that several loops serve: made once, before them; in `memory`, where one may have counted before. */
+export function makeSizeUsage(memory = new SharedArrayBuffer(SIZE_USAGE_BYTES)): SizeUsage {
+  return new Int32Array(memory, 0, SIZE_USAGE_BYTES / 4);
 }
 
 /** Wraps `filesystem`, which must have `getAttributes`. @throws {RangeError} for a limit that is none. */

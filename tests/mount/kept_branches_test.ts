@@ -1,0 +1,187 @@
+/** Trees of branches shown by servers that are killed: what is open and known outlives them, and so do changes of the tree. */
+import { planTree } from "../../src/config/tree_plan.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import type { BranchOptions } from "../../src/config/branch_module.ts";
+import type { BranchStep } from "../../src/fs/branches.ts";
+import { FsError } from "../../src/fs/errors.ts";
+import { KeeperError } from "../../src/keeper/kept_mount.ts";
+import { type KeptMount, mount } from "../../src/mount.ts";
+import { assert, assertEquals, assertRejects } from "../deps.ts";
+import { testKept as test } from "../support/kept_source.ts";
+import { waitFor } from "../support/mounted.ts";
+import { killServer } from "../support/server_killer.ts";
+
+interface KeptTree extends AsyncDisposable {
+  readonly path: string;
+  /** Where the branches' sources are, and the configuration. */
+  readonly folder: string;
+  readonly kept: KeptMount;
+  readonly log: string[];
+}
+
+/** Keeps the tree of a configuration; `sources` are made first. */
+async function keepTree(branches: string, sources: readonly string[]): Promise<KeptTree> {
+  const [path, folder] = [await Deno.makeTempDir(), await Deno.makeTempDir()];
+  for (const source of sources) await Deno.mkdir(`${folder}/${source}`);
+  const file = `${folder}/trellis.toml`;
+  await Deno.writeTextFile(file, branches);
+  const { placement, settings } = planTree(await loadConfig(file), 2);
+  const log: string[] = [];
+  const { control: _, transport: __, ...options } = settings;
+  const kept = await mount(placement, path, {
+    ...options,
+    ...{ process: "separate", restarts: 10_000, log: (message, detail) => log.push(`${message} ${detail}`) },
+  });
+  return {
+    ...{ path, folder, kept, log },
+    async [Symbol.asyncDispose]() {
+      await kept.unmount();
+      await Deno.remove(path);
+      await Deno.remove(folder, { recursive: true });
+    },
+  };
+}
+
+/** Grafts a directory, as `reload` would. */
+function graftOf(path: string, source: string): BranchStep {
+  const module = new URL("../../src/config/branch_module.ts", import.meta.url);
+  const wrappers = { readOnly: false, hidden: [], ownership: {} };
+  const branch = { id: 1, index: 0, path, type: "passthrough", wrappers, options: { source } } as const;
+  return { action: "graft", path, branch: { module, options: { branch, sharers: 1 } satisfies BranchOptions } };
+}
+
+async function replaceServer({ kept }: KeptTree): Promise<void> {
+  const { restarts } = kept.server;
+  killServer(kept.keeper);
+  await waitFor("another server", () => kept.server.restarts > restarts);
+}
+
+const THREE = `
+  [[branch]]
+  path = "/"
+  type = "passthrough"
+  source = "root"
+  [[branch]]
+  path = "/one"
+  type = "passthrough"
+  source = "one"
+  [[branch]]
+  path = "/one/made/two"
+  type = "passthrough"
+  source = "two"
+`;
+
+const text = new TextEncoder();
+
+async function readAll(file: Deno.FsFile): Promise<string> {
+  await file.seek(0, Deno.SeekMode.Start);
+  const buffer = new Uint8Array(100);
+  return new TextDecoder().decode(buffer.subarray(0, await file.read(buffer) ?? 0));
+}
+
+async function namesIn(path: string): Promise<string[]> {
+  return (await Array.fromAsync(Deno.readDir(path), ({ name }) => name)).sort();
+}
+
+test("files of all branches outlive the server: open, deleted and renamed, and directories", async () => {
+  await using tree = await keepTree(THREE, ["root", "one", "two"]);
+  const { path, folder } = tree;
+  const places = ["", "/one", "/one/made/two"];
+  const open = { create: true, read: true, write: true };
+  const files = await Promise.all(places.map((place) => Deno.open(`${path}${place}/file`, open)));
+  const deleted = await Promise.all(places.map((place) => Deno.open(`${path}${place}/deleted`, open)));
+  const inodes = await Promise.all(["/one/made", ...places].map(async (place) => (await Deno.stat(path + place)).ino));
+  try {
+    for (const [index, place] of places.entries()) {
+      await files[index]!.write(text.encode(`file ${index}`));
+      await deleted[index]!.write(text.encode(`deleted ${index}`));
+      await Deno.remove(`${path}${place}/deleted`);
+    }
+    const sitting = new Deno.Command("sh", {
+      args: ["-c", "read -r _; ls; pwd"],
+      cwd: `${path}/one/made/two`,
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    for (let time = 0; time < 2; time++) {
+      await replaceServer(tree);
+      for (const [index, place] of places.entries()) {
+        assertEquals(await readAll(files[index]!), `file ${index}`);
+        assertEquals(await readAll(deleted[index]!), `deleted ${index}`);
+        await Deno.rename(`${path}${place}/file`, `${path}${place}/renamed`);
+        await Deno.rename(`${path}${place}/renamed`, `${path}${place}/file`);
+      }
+      assertEquals(await namesIn(path), ["file", "one"]);
+      assertEquals(await namesIn(`${path}/one`), ["file", "made"]);
+      assertEquals(await namesIn(`${path}/one/made`), ["two"]);
+      const after = await Promise.all(
+        ["/one/made", ...places].map(async (place) => (await Deno.stat(path + place)).ino),
+      );
+      assertEquals(after, inodes);
+    }
+    const input = sitting.stdin.getWriter();
+    await input.write(text.encode("\n"));
+    await input.close();
+    const { stdout } = await sitting.output();
+    assertEquals(new TextDecoder().decode(stdout), `file\n${path}/one/made/two\n`);
+    assertEquals(await Deno.readTextFile(`${folder}/two/file`), "file 2");
+  } finally {
+    [...files, ...deleted].forEach((file) => file.close());
+  }
+});
+
+test("branches that came later are there under the next servers, and those that went are not", async () => {
+  await using tree = await keepTree(THREE, ["root", "one", "two", "three", "four"]);
+  const { path, folder, kept } = tree;
+  await kept.changeBranches([
+    graftOf("/new/later", `${folder}/three`),
+    { action: "prune", path: "/one" },
+  ]);
+  await Deno.remove(`${folder}/one`);
+  const inodes = async () =>
+    (await Promise.all(["/new", "/new/later", "/one"].map((at) => Deno.stat(path + at)))).map(({ ino }) => ino);
+  const before = await inodes();
+  const file = await Deno.open(`${path}/new/later/file`, { create: true, read: true, write: true });
+  try {
+    await file.write(text.encode("later"));
+    for (let time = 0; time < 2; time++) {
+      await replaceServer(tree);
+      assertEquals(await readAll(file), "later");
+      assertEquals(await namesIn(path), ["new", "one"]);
+      assertEquals(await namesIn(`${path}/one/made`), ["two"]);
+      assertEquals(await inodes(), before);
+    }
+    const { opened } = await kept.changeBranches([
+      { action: "prune", path: "/new/later" },
+      graftOf("/one", `${folder}/four`),
+    ]);
+    assert(opened <= 1);
+    await assertRejects(() => file.stat());
+    await Deno.writeTextFile(`${path}/one/four`, "");
+    await replaceServer(tree);
+    await assertRejects(() => file.stat());
+    assertEquals(await namesIn(path), ["one"]);
+    assertEquals(await namesIn(`${path}/one`), ["four", "made"]);
+  } finally {
+    file.close();
+  }
+});
+
+test("a server that dies while branches change is no failure of the change, but one that dies again is", async () => {
+  await using tree = await keepTree(THREE, ["root", "one", "two"]);
+  const { path, folder, kept } = tree;
+  const graft = (deaths: number): BranchStep => ({
+    action: "graft",
+    path: `/dies-${deaths}`,
+    branch: { module: new URL("../support/dying_branch.ts", import.meta.url), options: { folder, deaths } },
+  });
+  await kept.changeBranches([graft(1)]);
+  assertEquals(kept.server.restarts, 1);
+  assertEquals(await namesIn(path), ["dies-1", "one"]);
+  await assertRejects(() => kept.changeBranches([graft(2)]), KeeperError, "two servers");
+  await replaceServer(tree);
+  assertEquals(await namesIn(path), ["dies-1", "one"]);
+  await assertRejects(() => kept.changeBranches([graftOf("/x", `${folder}/none`)]), FsError, "does not exist");
+  await assertRejects(() => kept.changeBranches([graftOf("/one", `${folder}/two`)]), FsError, "is there");
+  assertEquals(Object.keys(await kept.metrics()).length > 0, true);
+});
