@@ -4,7 +4,7 @@ import { openControl } from "./control/open_control.ts";
 import { unwrapFailure } from "./keeper/failure.ts";
 import { Keeper } from "./keeper/keeper.ts";
 import { keepable, type KeptMountOptions } from "./kept_mount_options.ts";
-import { libfuseOptions, logToStandardError, replyDefaults } from "./mount_options.ts";
+import { type ControlHooks, libfuseOptions, logToStandardError, replyDefaults } from "./mount_options.ts";
 import type { LoopPlacement } from "./placements/loops.ts";
 import { checkCount } from "./placements/placement.ts";
 import { MOST_RESTARTS } from "./threads/restart_budget.ts";
@@ -16,12 +16,15 @@ const HANG_TIMEOUT = 120;
  * Mounts, and returns when a server serves. This process must have nothing of the mount open, then or later: no file,
  * and no program started there (see `Keeper`). `mount` starts a process for this that has nothing else to do.
  *
+ * `hooks`: what else can be asked on the control socket, if there is one.
+ *
  * @throws as `mount` does.
  */
 export async function keep(
   filesystem: LoopPlacement,
   mountpoint: string,
   options: Omit<KeptMountOptions, "process">,
+  hooks?: ControlHooks,
 ): Promise<Keeper> {
   const { module, options: moduleOptions, loops = 1 } = keepable(filesystem);
   checkCount(loops, "loops");
@@ -38,11 +41,16 @@ export async function keep(
     defaults: replyDefaults(options),
     ...{ loops, debug, log, restarts, hangTimeout, spare },
   }));
-  if (options.control === true) await controlKeeper(keeper, loops, log);
+  if (options.control === true) await controlKeeper(keeper, loops, log, hooks);
   return keeper;
 }
 
-async function controlKeeper(keeper: Keeper, loops: number, log: NonNullable<KeptMountOptions["log"]>): Promise<void> {
+async function controlKeeper(
+  keeper: Keeper,
+  loops: number,
+  log: NonNullable<KeptMountOptions["log"]>,
+  hooks: ControlHooks | undefined,
+): Promise<void> {
   const { mountpoint, mountedDevice } = keeper.connection;
   const facts = { placement: "loop", transport: "device", servers: loops, minor: keeper.minor } as const;
   const features = [...keeper.features];
@@ -52,6 +60,6 @@ async function controlKeeper(keeper: Keeper, loops: number, log: NonNullable<Kep
     await keeper.restart();
     return keeper.server;
   };
-  await openControl({ mountpoint, mountedDevice, describe, restart }, log, resources);
+  await openControl({ mountpoint, mountedDevice, describe, restart, ...hooks }, log, resources);
   void keeper.finished.catch(() => {}).finally(() => resources.disposeAsync());
 }

@@ -4,7 +4,7 @@ import { Command, Option } from "../deps.ts";
 import { Background, isInBackground, startInBackground } from "./background.ts";
 import { addSetOption } from "./config_options.ts";
 import { Failure } from "./failure.ts";
-import { type MountAt, planConfiguration } from "./mount_configuration.ts";
+import { type MountAt, planConfiguration, withOptions } from "./mount_configuration.ts";
 import { describeMountOptions, parseMountOptions } from "./mount_options.ts";
 import { Mountpoint, refuseEmptyPath } from "./mountpoint.ts";
 import { planMemory, planPassthrough } from "./mount_plan.ts";
@@ -68,8 +68,7 @@ async function plan(
   const plan = source === undefined
     ? planMemory(parsed)
     : planPassthrough(await prepareSource(source, mountpoint), parsed);
-  const { separate = false } = parsed;
-  return { plan: { ...plan, separate, settings: { ...plan.settings, ...parsed.mount } }, mountpoint };
+  return withOptions({ plan, mountpoint }, parsed);
 }
 
 async function planTreeMount(
@@ -80,10 +79,7 @@ async function planTreeMount(
   if (second !== undefined) {
     throw new Failure("USAGE", `Cannot show ${mountpoint} and a configuration in one mount: leave out one of the two`);
   }
-  if (options.length > 0) {
-    throw new Failure("USAGE", "Cannot use -o with a configuration: write mount.options into it, or use --set");
-  }
-  return await planConfiguration(config, mountpoint, set);
+  return await planConfiguration(config, { mountpoint, set, options: parseMountOptions(options, "configuration") });
 }
 
 /** Mounts, and serves until an unmount or a signal; in the `background` once the caller knows that it is mounted. */

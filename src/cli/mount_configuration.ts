@@ -5,6 +5,7 @@ import { CONFIG_NAME } from "../config/template.ts";
 import type { MountTargets } from "../layers/branch/mod.ts";
 import { loadConfiguration } from "./config_options.ts";
 import { Failure } from "./failure.ts";
+import type { ParsedOptions } from "./mount_options.ts";
 import type { MountPlan } from "./mount_plan.ts";
 import { refuseEmptyPath } from "./mountpoint.ts";
 
@@ -14,15 +15,23 @@ export interface MountAt {
   readonly mountpoint: string;
 }
 
+/** What is said beside a configuration, and wins over it. */
+export interface ConfigurationOverrides {
+  readonly mountpoint: string | undefined;
+  /** KEY=VALUE, as `--set` takes them. */
+  readonly set: readonly string[];
+  /** What `-o` says. */
+  readonly options: ParsedOptions;
+}
+
 /**
- * The mount of a configuration, by default that of the current folder. `mountpoint` wins over the configuration's.
+ * The mount of a configuration, by default that of the current folder.
  *
  * @throws {Failure} for problems of the configuration, and when there is none, or no mountpoint.
  */
 export async function planConfiguration(
   file: string | undefined,
-  mountpoint: string | undefined,
-  set: readonly string[],
+  { mountpoint, set, options }: ConfigurationOverrides,
 ): Promise<MountAt> {
   if (file === undefined) await expectConfiguration();
   refuseEmptyPath(mountpoint, "mount on");
@@ -33,10 +42,29 @@ export async function planConfiguration(
     throw new Failure("USAGE", `Cannot mount ${config.file}: it has no mount.point; name a mountpoint`);
   }
   const plan = await planTreeOf(config);
+  const { separate = config.mount.separate ?? false } = options;
+  if (separate) await refuseUnkept(config);
   const { LiveConfig } = await import("../config/mod.ts");
-  const live = new LiveConfig({ config, flags, loops: plan.placement.loops });
-  const reload: MountPlan["reload"] = (session, request) => live.reload(session, request);
-  return { plan: { ...plan, reload }, mountpoint: config.mount.point };
+  const live = new LiveConfig({ config, flags, live: { loops: plan.placement.loops, separate } });
+  const reload: MountPlan["reload"] = (mount, request) => live.reload(mount, request);
+  return withOptions({ plan: { ...plan, separate, reload }, mountpoint: config.mount.point }, options);
+}
+
+/** A plan with what `-o` says, which wins. */
+export function withOptions({ plan, mountpoint }: MountAt, { mount, separate }: ParsedOptions): MountAt {
+  const options = [...plan.settings.options ?? [], ...mount.options];
+  const settings = { ...plan.settings, ...mount, options };
+  return { plan: { ...plan, settings, ...separate !== undefined && { separate } }, mountpoint };
+}
+
+/** @throws {Failure} when a branch cannot outlive its server. */
+async function refuseUnkept({ branches }: Config): Promise<void> {
+  const { whyNotKept } = await import("../config/mod.ts");
+  for (const branch of branches) {
+    const reason = whyNotKept(branch);
+    if (reason === undefined) continue;
+    throw new Failure("USAGE", `Cannot mount with process=separate: branch "${branch.path}" cannot be kept: ${reason}`);
+  }
 }
 
 /** The plan of a loaded configuration's mount. */

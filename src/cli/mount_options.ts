@@ -25,23 +25,12 @@ export interface ParsedOptions extends MountTarget {
   passthrough: Omit<PassthroughOptions, "source">;
   /** How many loops are to serve the directory. */
   loops?: number;
-  /** Whether a process of its own serves. */
-  separate?: boolean;
 }
 
 const inodes: OptionRule<ParsedOptions> = {
   value: "NUMBER",
   help: "how many files and folders there may be, such as 100k; 0 for as many as there can be",
   apply: ({ memory }, value, option) => memory.inodes = readSize(value, option),
-};
-
-/** Options of both: of what one module serves. */
-const SERVED: Rules<ParsedOptions> = {
-  process: {
-    value: "same|separate",
-    help: "which one serves: this (the default), or one that is replaced when it dies",
-    apply: (parsed, value, option) => parsed.separate = readWord(value, option, ["same", "separate"]) === "separate",
-  },
 };
 
 /** Options of the filesystem in memory. */
@@ -155,7 +144,7 @@ function applyToKind(parsed: ParsedOptions, option: string, kind: Kind): void {
 }
 
 function rulesOf(kind: Kind): Rules<ParsedOptions> {
-  return kind === "configuration" ? GENERAL_OPTIONS : { ...GENERAL_OPTIONS, ...SERVED, ...OWN[kind].rules };
+  return kind === "configuration" ? GENERAL_OPTIONS : { ...GENERAL_OPTIONS, ...OWN[kind].rules };
 }
 
 /** Whether a mount of this kind has the option, by its name. */
@@ -167,7 +156,6 @@ export function isMountOption(option: string, kind: Kind): boolean {
 export function describeMountOptions(): string {
   const sections: [title: string, rules: Rules<ParsedOptions>][] = [
     ["Mount options (-o, separated by commas):", GENERAL_OPTIONS],
-    ["Of both, but of no configuration:", SERVED],
     ...Object.values(OWN).map(({ title, rules }): [string, Rules<ParsedOptions>] => [title, rules]),
   ];
   const width = Math.max(...sections.flatMap(([, rules]) => spell(rules)).map((name) => name.length));

@@ -1,8 +1,9 @@
 /** Which filesystem is mounted, from which module, and with which settings when nothing else is asked for. */
+import type { ChangingMount } from "../config/live_config.ts";
 import { MOST_LOOPS_UNASKED } from "../config/values.ts";
 import { CACHE_TIMEOUTS, checkOptions } from "../layers/passthrough/options.ts";
 import type { ReloadReport, ReloadRequest } from "../control/messages.ts";
-import type { ModulePlacement, MountOptions, Session } from "../mount.ts";
+import type { ModulePlacement, MountOptions } from "../mount.ts";
 import { Failure } from "./failure.ts";
 import type { ParsedOptions } from "./mount_options.ts";
 
@@ -13,7 +14,7 @@ export interface MountPlan {
   readonly placement: ModulePlacement;
   readonly settings: MountOptions;
   /** How the tree is made as its configuration says now; undefined where no configuration says anything. */
-  readonly reload?: (session: Session, request: ReloadRequest) => Promise<ReloadReport>;
+  readonly reload?: (mount: ChangingMount, request: ReloadRequest) => Promise<ReloadReport>;
   /** Whether a process of its own is to serve, and this one only to keep the mount. */
   readonly separate?: boolean;
 }

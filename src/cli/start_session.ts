@@ -1,6 +1,7 @@
 /** Mounts what a command has planned, and tells each kind of failure from the others. */
 import { LibraryError } from "../../ffi/library.ts";
 import { MountError } from "../connection/connection.ts";
+import type { ChangingMount } from "../config/live_config.ts";
 import { deviceDescriptor, MountpointError } from "../connection/mountpoint.ts";
 import { FsError } from "../fs/errors.ts";
 import { KeeperError } from "../keeper/kept_mount.ts";
@@ -39,7 +40,7 @@ export async function awaitEnd({ finished }: Session | KeptMount): Promise<void>
 /** This process serves. */
 async function startServed(plan: MountPlan, mountpoint: string, debug: boolean): Promise<Session> {
   const { reload } = plan;
-  const live = Promise.withResolvers<Session>();
+  const live = Promise.withResolvers<ChangingMount>();
   const session = await mount(plan.placement, mountpoint, {
     filesystemName: plan.name,
     subtype: "trellis",
@@ -52,12 +53,22 @@ async function startServed(plan: MountPlan, mountpoint: string, debug: boolean):
 }
 
 /** This process keeps the mount, and another serves. */
-async function startKept({ name, placement, settings }: MountPlan, mountpoint: string, debug: boolean) {
+async function startKept({ name, placement, settings, reload }: MountPlan, mountpoint: string, debug: boolean) {
   const { transport = "auto", control: _, ...options } = settings;
   if (transport === "uring") throw new MountError("Cannot keep a mount over io_uring: use transport=device");
   const { keep } = await import("../keep.ts");
+  const live = Promise.withResolvers<ChangingMount>();
   const general = { filesystemName: name, subtype: "trellis", control: true, ...debug && { debug } };
-  return await keep(keepable(placement), mountpoint, { ...general, ...options });
+  const keeper = await keep(
+    keepable(placement),
+    mountpoint,
+    { ...general, ...options },
+    reload && {
+      reload: async (request) => await reload(await live.promise, request),
+    },
+  );
+  live.resolve(keeper);
+  return keeper;
 }
 
 function asFailure(error: unknown): unknown {

@@ -9,7 +9,7 @@ import { Background, isInBackground, startInBackground } from "./background.ts";
 import { EXIT_CODES } from "./exit_codes.ts";
 import { Failure } from "./failure.ts";
 import { serve } from "./mount.ts";
-import { type MountAt, planConfiguration } from "./mount_configuration.ts";
+import { type MountAt, planConfiguration, withOptions } from "./mount_configuration.ts";
 import { isMountOption, type Kind, type ParsedOptions, parseMountOptions, splitOptions } from "./mount_options.ts";
 import { planMemory, planPassthrough } from "./mount_plan.ts";
 import { prepareSource } from "./source.ts";
@@ -88,7 +88,7 @@ async function planSystemMount(source: string, mountpoint: string, { o: lists, s
   const kind = await kindOf(source);
   const isWanted = (option: string) => !isForOthers(option) && (sloppy !== true || isMountOption(option, kind));
   const parsed = parseMountOptions([...defaultsFor(kind, source), ...lists], kind, isWanted);
-  return withOptions(await planOf(kind, source, mountpoint, parsed), parsed);
+  return await planOf(kind, source, mountpoint, parsed);
 }
 
 /**
@@ -112,14 +112,11 @@ async function kindOf(source: string): Promise<Kind> {
   return isFile ? "configuration" : "passthrough";
 }
 
-async function planOf(kind: Kind, source: string, mountpoint: string, parsed: ParsedOptions): Promise<MountAt> {
-  if (kind === "configuration") return await planConfiguration(resolve(source), mountpoint, []);
-  if (kind === "memory") return { plan: planMemory(parsed), mountpoint };
-  return { plan: planPassthrough(await prepareSource(source, mountpoint), parsed), mountpoint };
-}
-
 /** What fstab says wins over what a configuration says. */
-function withOptions({ plan, mountpoint }: MountAt, { mount }: ParsedOptions): MountAt {
-  const options = [...plan.settings.options ?? [], ...mount.options];
-  return { plan: { ...plan, settings: { ...plan.settings, ...mount, options } }, mountpoint };
+async function planOf(kind: Kind, source: string, mountpoint: string, options: ParsedOptions): Promise<MountAt> {
+  if (kind === "configuration") return await planConfiguration(resolve(source), { mountpoint, set: [], options });
+  const plan = kind === "memory"
+    ? planMemory(options)
+    : planPassthrough(await prepareSource(source, mountpoint), options);
+  return withOptions({ plan, mountpoint }, options);
 }

@@ -30,6 +30,8 @@ export interface MountConfig {
   readonly growing: boolean;
   /** What refuses to change a branch point from above. */
   readonly branchPointErrno: ErrnoName & ("EBUSY" | "EPERM");
+  /** Whether a process of its own is to serve (`process=separate` of `options`); undefined: it is not said. */
+  readonly separate?: boolean;
   /** For `mount`. */
   readonly options: MountOptions;
 }

@@ -1,7 +1,7 @@
 /** How two configurations of one mount differ: what can change while it is mounted, and what cannot. Pure. */
 import { isDeepStrictEqual } from "node:util";
 import type { BranchDifference, FixedDifference, KeyDifference } from "../control/messages.ts";
-import { canBeInAllLoops } from "./branch_module.ts";
+import { canBeInAllLoops, whyNotKept } from "./branch_module.ts";
 import type { BranchConfig, Config } from "./config.ts";
 import { formatValue } from "./format_value.ts";
 import { isTable, type Settings } from "./settings.ts";
@@ -9,6 +9,13 @@ import { attributesTimeout } from "./tree_plan.ts";
 
 /** What a comparison needs of a configuration. */
 export type ComparedConfig = Pick<Config, "mount" | "branches" | "settings">;
+
+/** How the first of them was mounted. */
+export interface LiveMount {
+  readonly loops: number;
+  /** Whether a process of its own serves it. */
+  readonly separate: boolean;
+}
 
 /** What is different. */
 export interface Differences {
@@ -18,14 +25,14 @@ export interface Differences {
 
 const MOUNT_AGAIN = "it cannot change while mounted; unmount and mount again";
 
-/** What `after` has otherwise than `before`, with which a mount in so many `loops` was made. `[run]` has no part in it. */
-export function compareConfigs(before: ComparedConfig, after: ComparedConfig, loops: number): Differences {
+/** What `after` has otherwise than `before`, with which a mount was made. `[run]` has no part in it. */
+export function compareConfigs(before: ComparedConfig, after: ComparedConfig, live: LiveMount): Differences {
   const branches = compareBranches(before, after);
   return {
     branches,
     fixed: [
       ...compareMounts(before, after),
-      ...branches.flatMap(({ path }) => whyFixed(before, after, path, loops)),
+      ...branches.flatMap(({ path }) => whyFixed(before, after, path, live)),
       ...compareTimeouts(before, after),
       ...compareWriteback(before, after),
     ],
@@ -70,7 +77,12 @@ function lossOf({ type }: BranchConfig): { loss?: string } {
 }
 
 /** Why the branch at `path` cannot change as it is to. */
-function whyFixed(before: ComparedConfig, after: ComparedConfig, path: string, loops: number): FixedDifference[] {
+function whyFixed(
+  before: ComparedConfig,
+  after: ComparedConfig,
+  path: string,
+  { loops, separate }: LiveMount,
+): FixedDifference[] {
   const key = `branch ${JSON.stringify(path)}`;
   if (path === "/") return [{ key, advice: "the root stays while it is mounted; unmount and mount again" }];
   const branch = byPath(after.branches).get(path);
@@ -78,6 +90,10 @@ function whyFixed(before: ComparedConfig, after: ComparedConfig, path: string, l
   if (inHandler) {
     const advice = 'branches of placement "handler" come and go with the mount; unmount and mount again';
     return [{ key, advice }];
+  }
+  const reason = separate && branch !== undefined ? whyNotKept(branch) : undefined;
+  if (reason !== undefined) {
+    return [{ key, advice: `the mount has process=separate, and ${reason}; unmount and mount again` }];
   }
   if (branch === undefined || loops === 1 || canBeInAllLoops(branch)) return [];
   const advice = `one loop has to serve type "${branch.type}", and the mount has ${loops}; unmount and mount again`;

@@ -2,12 +2,11 @@
 import { resolve } from "node:path";
 import type { ReloadReport, ReloadRequest } from "../control/messages.ts";
 import { FsError } from "../fs/errors.ts";
-import type { BranchStep } from "../fs/branches.ts";
-import type { Session } from "../mount.ts";
+import type { BranchStep, ChangedBranches, RemovalOptions } from "../fs/branches.ts";
 import type { BranchOptions } from "./branch_module.ts";
 import { countSharers } from "./branch_module.ts";
 import type { BranchConfig, Config } from "./config.ts";
-import { compareConfigs, type Differences } from "./differences.ts";
+import { compareConfigs, type Differences, type LiveMount } from "./differences.ts";
 import { loadConfig, type LoadOptions } from "./load.ts";
 import { ConfigError } from "./problems.ts";
 
@@ -18,40 +17,46 @@ export interface LiveConfigOptions {
   readonly config: Config;
   /** The flags that had a say. */
   readonly flags: NonNullable<LoadOptions["flags"]>;
-  readonly loops: number;
+  readonly live: LiveMount;
+}
+
+/** The mount, as far as its branches go. */
+export interface ChangingMount {
+  readonly mountpoint: string;
+  changeBranches(steps: readonly BranchStep[], options: RemovalOptions): Promise<Pick<ChangedBranches, "opened">>;
 }
 
 export class LiveConfig {
   readonly #file: string;
   readonly #flags: LiveConfigOptions["flags"];
-  readonly #loops: number;
+  readonly #live: LiveMount;
   /** As the tree is now. */
   #config: Config;
   /** The reload that is at work; the next waits for it. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor({ config, flags, loops }: LiveConfigOptions) {
+  constructor({ config, flags, live }: LiveConfigOptions) {
     this.#config = config;
     this.#flags = flags;
-    this.#loops = loops;
+    this.#live = live;
     // The folder of the process does not change, but what its name means may.
     this.#file = resolve(config.file);
   }
 
   /**
-   * Reads the file again and, unless it is a dry run, changes the tree of `session` to be as it says. What is wrong with it
+   * Reads the file again and, unless it is a dry run, changes the tree of `mount` to be as it says. What is wrong with it
    * is in the report, and changes nothing.
    *
    * @throws {FsError} when the mount was made of another file, or the change cannot be made; the tree is as it was.
    */
-  reload(session: Session, request: ReloadRequest): Promise<ReloadReport> {
-    const turn = this.#turn.then(() => this.#reload(session, request));
+  reload(mount: ChangingMount, request: ReloadRequest): Promise<ReloadReport> {
+    const turn = this.#turn.then(() => this.#reload(mount, request));
     this.#turn = turn.catch(() => {});
     return turn;
   }
 
-  async #reload(session: Session, { file, dryRun, lazy }: ReloadRequest): Promise<ReloadReport> {
-    const { mountpoint } = session;
+  async #reload(mount: ChangingMount, { file, dryRun, lazy }: ReloadRequest): Promise<ReloadReport> {
+    const { mountpoint } = mount;
     if (file !== undefined && file !== this.#file) {
       throw new FsError("EINVAL", `Cannot reload ${mountpoint} from ${file}: it was mounted from ${this.#file}`);
     }
@@ -60,9 +65,9 @@ export class LiveConfig {
     if (config instanceof ConfigError) {
       return { ...report, problems: config.problems.map(({ where, message }) => `${where}: ${message}`) };
     }
-    const differences = compareConfigs(this.#config, config, this.#loops);
+    const differences = compareConfigs(this.#config, config, this.#live);
     if (dryRun || differences.fixed.length > 0) return { ...report, ...differences };
-    const opened = await this.#apply(session, config, differences, lazy);
+    const opened = await this.#apply(mount, config, differences, lazy);
     this.#config = config;
     return { ...report, ...differences, applied: true, opened };
   }
@@ -76,7 +81,7 @@ export class LiveConfig {
     }
   }
 
-  async #apply(session: Session, { branches }: Config, { branches: differences }: Differences, lazy: boolean) {
+  async #apply(mount: ChangingMount, { branches }: Config, { branches: differences }: Differences, lazy: boolean) {
     if (differences.length === 0) return 0;
     const sharers = countSharers(branches);
     const steps = differences.map(({ change, path }): BranchStep => {
@@ -86,7 +91,7 @@ export class LiveConfig {
       return { action: change === "added" ? "graft" : "replace", path, branch: { module: MODULE, options } };
     });
     try {
-      return (await session.changeBranches(steps, { lazy })).opened;
+      return (await mount.changeBranches(steps, { lazy })).opened;
     } catch (error) {
       throw explain(error);
     }

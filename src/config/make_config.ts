@@ -15,22 +15,28 @@ function given<Type extends object>(options: Undefinable<Type>): Type {
 
 /** `[mount]`. Its options keep to the rules. */
 export function makeMount(table: MountTable, paths: HostPaths): MountConfig {
+  const { separate, mount } = readOptions(table);
   return given<MountConfig>({
+    separate,
     point: table.point === undefined ? undefined : paths.resolve(table.point, ["mount", "point"]),
     loops: table.loops,
     growing: table.growing,
     branchPointErrno: table.branch_point_errno,
-    options: mountOptions(table),
+    options: mountOptions(table, mount),
   });
 }
 
-function mountOptions(table: MountTable): MountSettings {
+function readOptions(table: MountTable): MountTarget {
   const target: MountTarget = { mount: { options: [], defaultPermissions: true } };
   for (const option of table.options) {
     if (Object.hasOwn(GENERAL_OPTIONS, optionName(option))) applyOption(GENERAL_OPTIONS, target, option);
   }
+  return target;
+}
+
+function mountOptions(table: MountTable, settings: MountSettings): MountSettings {
   return given<MountSettings>({
-    ...target.mount,
+    ...settings,
     filesystemName: table.name,
     readOnly: table.read_only,
     allowOther: table.allow_other,

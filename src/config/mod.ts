@@ -4,5 +4,6 @@ export { describeTree } from "./describe_tree.ts";
 export { explain, treePath } from "./explain.ts";
 export { loadConfig, type LoadOptions } from "./load.ts";
 export { ConfigError, type Problem } from "./problems.ts";
-export { LiveConfig } from "./live_config.ts";
+export { type ChangingMount, LiveConfig } from "./live_config.ts";
+export { whyNotKept } from "./branch_module.ts";
 export { planTree, type TreePlan } from "./tree_plan.ts";

@@ -22,6 +22,8 @@ export interface OptionRule<Target> {
 /** What the options of every mount change. */
 export interface MountTarget {
   mount: MountSettings;
+  /** Whether a process of its own serves. */
+  separate?: boolean;
 }
 
 /** An option without a value. */
@@ -68,6 +70,11 @@ export const GENERAL_OPTIONS: Rules<MountTarget> = {
     value: "auto|device|uring",
     help: "how requests come: from /dev/fuse or over io_uring (auto: which is faster)",
     apply: ({ mount }, value, option) => mount.transport = readWord(value, option, TRANSPORTS),
+  },
+  process: {
+    value: "same|separate",
+    help: "which one serves: this (the default), or one that is replaced when it dies",
+    apply: (target, value, option) => target.separate = readWord(value, option, ["same", "separate"]) === "separate",
   },
   debug: flag("show every request and its answer on standard error", ({ mount }) => mount.debug = true),
   auto_unmount: handedOn("unmount even when this process is killed"),

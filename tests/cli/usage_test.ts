@@ -49,7 +49,7 @@ Deno.test("wrong arguments end with exit code 2, a message that names them, and 
     [["mout", mountpoint], "Did you mean mount?"],
     [["mount"], "no mountpoint is named, and there is no trellis.toml in the current folder"],
     [["mount", "-c", "t.toml", "/usr", mountpoint], "leave out one of the two"],
-    [["mount", "-c", "t.toml", "-o", "ro"], "mount.options"],
+    [["mount", "-c", "t.toml", "-o", "size=1"], "size"],
     [["mount", "-s", "mount.name=x", mountpoint], "--set"],
     [["run", "--frobnicate", "--", "true"], "'--frobnicate'"],
     [["mount", folder.path, mountpoint, "another"], "too many arguments"],

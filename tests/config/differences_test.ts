@@ -9,9 +9,9 @@ const branch = (path: string, type: string, ...lines: string[]) =>
 const memory = (path: string, ...lines: string[]) => branch(path, "memory", ...lines);
 const passthrough = (path: string, ...lines: string[]) => branch(path, "passthrough", 'source = "."', ...lines);
 
-function compare(before: string, after: string, loops = 1) {
+function compare(before: string, after: string, loops = 1, separate = false) {
   const [one, other] = [before, after].map((text) => configOf(text) as ComparedConfig);
-  return compareConfigs(one!, other!, loops);
+  return compareConfigs(one!, other!, { loops, separate });
 }
 
 Deno.test("branches are added, removed and replaced by their paths", () => {

@@ -31,6 +31,41 @@ Deno.test("a kept mount: its server is named, replaced on request, and may die t
   assertEquals(await isMounted(point), false);
 });
 
+Deno.test("a configuration is kept when -o or its own options say so, and when all its branches can be", async (t) => {
+  await using folder = await temporaryFolder();
+  const [point, file] = [`${folder.path}/mnt`, `${folder.path}/t.toml`];
+  await Deno.mkdir(`${folder.path}/source`);
+  const directory = '[[branch]]\npath = "/a"\ntype = "passthrough"\nsource = "source"\n';
+  await Deno.writeTextFile(file, directory);
+
+  await t.step("-o says so", async () => {
+    await using mount = await MountProcess.startWith([point, "-c", file, "-o", "process=separate"], point);
+    assertEquals(serversOf(mount.pid).length, 1);
+    await Deno.writeTextFile(`${point}/a/file`, "text");
+  });
+
+  await t.step("-o wins over the configuration", async () => {
+    await Deno.writeTextFile(file, `[mount]\noptions = ["process=separate"]\n${directory}`);
+    await using mount = await MountProcess.startWith([point, "-c", file, "-o", "process=same"], point);
+    assertEquals(serversOf(mount.pid).length, 0);
+    assertEquals(await Deno.readTextFile(`${point}/a/file`), "text");
+  });
+
+  for (
+    const [branch, reason] of [
+      ['type = "union"\nsources = ["source"]', "the open files of a union end with its server"],
+      ['type = "memory"\nplacement = "handler"', 'what has placement = "handler" ends with its server'],
+    ]
+  ) {
+    await t.step(`refused: ${reason}`, async () => {
+      await Deno.writeTextFile(file, `${directory}[[branch]]\npath = "/b"\n${branch}\n`);
+      const { code, stderr } = await runCli(["mount", point, "-c", file, "-o", "process=separate"]);
+      assertEquals(code, 2);
+      assert(stderr.includes(`branch "/b" cannot be kept: ${reason}`), stderr);
+    });
+  }
+});
+
 Deno.test("a mount that its own process serves has no server to replace", async () => {
   await using folder = await temporaryFolder();
   const invocation = { env: { TRELLIS_RUNTIME_DIR: `${folder.path}/sockets` } };

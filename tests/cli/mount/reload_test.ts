@@ -4,6 +4,7 @@ import { MountProcess, type Outcome, runCli, temporaryFolder } from "../../suppo
 import { run, shell } from "../../support/command.ts";
 import { PosixClient } from "../../support/posix_client.ts";
 import { waitFor } from "../../support/mounted.ts";
+import { killServer, serversOf } from "../../support/server_killer.ts";
 import { assertRefused } from "./refusal.ts";
 
 const MOUNT = '[mount]\npoint = "./work"\nloops = 2\n';
@@ -218,6 +219,54 @@ Deno.test("what cannot be done leaves the tree as it was, and says why", async (
     await using folder = await temporaryFolder();
     await using _memory = await MountProcess.start(folder.path);
     await refused([folder.path], 2, "it was not mounted by `mount` from a configuration");
+  });
+});
+
+Deno.test("a tree that a keeper holds becomes what its configuration says, and its next servers begin with that", async (t) => {
+  const KEPT = '[mount]\npoint = "./work"\nloops = 1\noptions = ["process=separate"]\n';
+  await using place = await openPlace(KEPT + ROOT + directory("/one", "./one"));
+  const kill = async () => {
+    const [before] = serversOf(place.pid);
+    killServer(place.pid);
+    await waitFor("another server", () => serversOf(place.pid).some((server) => server !== before));
+  };
+
+  await t.step("a dry run, a change, and another server", async () => {
+    await place.write(KEPT + ROOT + directory("/two", "./two", "read_only = true"));
+    const dry = await place.reload("--dry-run");
+    assertEquals([dry.code, dry.stdout.split("\n")[2]], [0, "Nothing was changed: a dry run"]);
+    const { code, stdout, stderr } = await place.reload();
+    assertEquals([code, stderr], [0, ""], stdout);
+    const tree = [".", "./root", "./two", "./two/two"];
+    assertEquals(await place.find(), tree);
+    await kill();
+    assertEquals(await place.find(), tree);
+    const refused = await run(["touch", `${place.work}/two/file`], { accept: [1] });
+    assert(refused.stderr.includes("Read-only file system"), refused.stderr);
+  });
+
+  await t.step("and back again, after a restart", async () => {
+    const restart = await runCli(["restart", place.work]);
+    assertEquals(restart.code, 0, restart.stderr);
+    await place.write(KEPT + ROOT + directory("/one", "./one"));
+    assertEquals((await place.reload()).code, 0);
+    await kill();
+    assertEquals(await place.find(), [".", "./one", "./one/one", "./root"]);
+  });
+
+  await t.step("what cannot be kept is refused", async () => {
+    await place.write(KEPT + ROOT + '[[branch]]\npath = "/union"\ntype = "union"\nsources = ["one"]\n');
+    const { code, stdout } = await place.reload();
+    assertEquals(code, 11);
+    assert(stdout.includes('! branch "/union": the mount has process=separate, and the open files of a union'), stdout);
+    assertEquals(await place.find(), [".", "./one", "./one/one", "./root"]);
+  });
+
+  await t.step("status, list and umount know it", async () => {
+    const { stdout } = await runCli(["status", place.work]);
+    assert(stdout.includes(`keeper ${place.pid}, server ${serversOf(place.pid)[0]}, 3 restarts`), stdout);
+    assert((await runCli(["list"])).stdout.includes(place.work));
+    assertEquals((await runCli(["umount", place.work])).code, 0);
   });
 });
 
