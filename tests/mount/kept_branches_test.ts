@@ -185,3 +185,33 @@ test("a server that dies while branches change is no failure of the change, but 
   await assertRejects(() => kept.changeBranches([graftOf("/one", `${folder}/two`)]), FsError, "is there");
   assertEquals(Object.keys(await kept.metrics()).length > 0, true);
 });
+
+test("wrapped branches, and branches in memory, go on under the next server", async () => {
+  const wrapped = (path: string, ...lines: string[]) =>
+    `[[branch]]\npath = "${path}"\ntype = "passthrough"\nsource = "one"\n${lines.join("\n")}\n`;
+  await using tree = await keepTree(
+    '[[branch]]\npath = "/"\ntype = "memory"\n' + wrapped("/limited", 'max_size = "16K"') +
+      wrapped("/hiding", 'hidden = ["*.o"]', "map = { uid = 77 }") + wrapped("/still", "read_only = true"),
+    ["one"],
+  );
+  const { path, folder } = tree;
+  await Deno.writeTextFile(`${path}/gone`, "");
+  using limited = await Deno.open(`${path}/limited/file`, { create: true, write: true });
+  await limited.write(new Uint8Array(8192));
+  const nameless = await Deno.open(`${path}/limited/nameless`, { create: true, write: true });
+  await nameless.write(new Uint8Array(4096));
+  await Deno.remove(`${path}/limited/nameless`);
+  await Deno.writeTextFile(`${folder}/one/hidden.o`, "");
+  using seen = await Deno.open(`${path}/hiding/file`);
+  await replaceServer(tree);
+  await waitFor("the names in memory to be forgotten", async () => !(await namesIn(path)).includes("gone"));
+  assertEquals(await namesIn(path), ["hiding", "limited", "still"]);
+  await limited.write(new Uint8Array(4096));
+  await assertRejects(() => limited.write(new Uint8Array(4096)), Error, "No space left");
+  nameless.close();
+  assertEquals(await namesIn(`${path}/hiding`), ["file"]);
+  assertEquals([(await seen.stat()).uid, (await seen.stat()).size], [77, 12_288]);
+  await assertRejects(() => Deno.writeTextFile(`${path}/still/new`, ""), Error, "Read-only");
+  await Deno.writeTextFile(`${path}/new`, "in memory");
+  assertEquals(await Deno.readTextFile(`${path}/new`), "in memory");
+});
