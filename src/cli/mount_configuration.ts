@@ -6,6 +6,7 @@ import type { MountTargets } from "../layers/branch/mod.ts";
 import { loadConfiguration } from "./config_options.ts";
 import { Failure } from "./failure.ts";
 import type { ParsedOptions } from "./mount_options.ts";
+import { locateMountpoint } from "./mount_status.ts";
 import type { MountPlan } from "./mount_plan.ts";
 import { refuseEmptyPath } from "./mountpoint.ts";
 
@@ -43,7 +44,7 @@ export async function planConfiguration(
   }
   const plan = await planTreeOf(config);
   const { separate = config.mount.separate ?? false } = options;
-  if (separate) await refuseUnkept(config);
+  if (separate) await refuseUnkept(config, config.mount.point);
   const { LiveConfig } = await import("../config/mod.ts");
   const live = new LiveConfig({ config, flags, live: { loops: plan.placement.loops, separate } });
   const reload: MountPlan["reload"] = (mount, request) => live.reload(mount, request);
@@ -57,8 +58,14 @@ export function withOptions({ plan, mountpoint }: MountAt, { mount, separate }: 
   return { plan: { ...plan, settings, ...separate !== undefined && { separate } }, mountpoint };
 }
 
-/** @throws {Failure} when a branch cannot outlive its server. */
-async function refuseUnkept({ branches }: Config): Promise<void> {
+/** @throws {Failure} when a branch cannot outlive its server, or who keeps the mount would read it. */
+async function refuseUnkept({ file, branches }: Config, mountpoint: string): Promise<void> {
+  // A keeper that has a file of its own mount open cannot start a server (`src/keeper/keeper.ts`).
+  if ((await Deno.realPath(file)).startsWith(`${await locateMountpoint(mountpoint)}/`)) {
+    const text =
+      `Cannot mount with process=separate: ${file} lies below ${mountpoint}, which would hide it from reload`;
+    throw new Failure("USAGE", text);
+  }
   const { whyNotKept } = await import("../config/mod.ts");
   for (const branch of branches) {
     const reason = whyNotKept(branch);

@@ -51,6 +51,15 @@ Deno.test("a configuration is kept when -o or its own options say so, and when a
     assertEquals(await Deno.readTextFile(`${point}/a/file`), "text");
   });
 
+  await t.step("refused: it would be hidden by its own mount, and reload read it there", async () => {
+    const over = `${folder.path}/over`;
+    await Deno.mkdir(over);
+    await Deno.writeTextFile(`${over}/t.toml`, '[[branch]]\npath = "/"\ntype = "memory"\n');
+    const { code, stderr } = await runCli(["mount", over, "-c", `${over}/t.toml`, "-o", "process=separate"]);
+    assertEquals(code, 2);
+    assert(stderr.includes(`lies below ${over}`), stderr);
+  });
+
   for (
     const [branch, reason] of [
       ['type = "union"\nsources = ["source"]', "the open files of a union end with its server"],

@@ -63,6 +63,10 @@ Deno.test({
       return stdout.trim().split(",").filter((flag) => flag === "ro" || flag.startsWith("no"));
     };
 
+    const commandOf = (pid: string) => Deno.readTextFile(`/proc/${pid}/cmdline`).catch(() => "");
+    const processes = async () =>
+      (await Array.fromAsync(Deno.readDir("/proc"), ({ name }) => name)).filter((name) => /^\d+$/.test(name));
+
     const m = at("the mountpoint");
     await Deno.mkdir(m);
     await Deno.mkdir(at("source"));
@@ -101,6 +105,14 @@ Deno.test({
       assertEquals(await mounted(m), [`${at("tree.toml")} fuse.trellis`]);
       assertEquals(await flags(m), ["ro", "nosuid", "nodev", "noexec"]);
       await umount(m);
+    });
+    await t.step("served by a process of its own", async () => {
+      for (const source of [at("source"), at("tree.toml")]) {
+        await mount("-t", "fuse.trellis", source, m, "-o", "process=separate");
+        const commands = await Promise.all((await processes()).map(commandOf));
+        assertEquals(commands.filter((command) => command.includes(at("trellis/src/workers/server.ts"))).length, 1);
+        await umount(m);
+      }
     });
     await t.step("what is wrong ends with an exit code of mount(8)", async () => {
       assert((await refused(32, "-t", "fuse.trellis", at("none"), m)).stderr.includes("does not exist"));
@@ -147,11 +159,8 @@ Deno.test({
       assertEquals(await mounted(at("m")), []);
     });
     await t.step("no server is left", async () => {
-      const holds = async (pid: string) =>
-        (await Deno.readTextFile(`/proc/${pid}/cmdline`).catch(() => "")).includes(path);
-      const pids = (await Array.fromAsync(Deno.readDir("/proc"))).map(({ name }) => name).filter((name) =>
-        /^\d+$/.test(name)
-      );
+      const holds = async (pid: string) => (await commandOf(pid)).includes(path);
+      const pids = await processes();
       await waitFor("the end of the servers", async () => !(await Promise.all(pids.map(holds))).includes(true));
     });
     await t.step("the units are as systemd wants them", async () => {
