@@ -78,23 +78,24 @@ export function takeBackFiles(recovery: Recovery): void {
   const slots = slotWords(kept);
   settleInterrupted(recovery, slots);
   const owned = lockOwnerDescriptors(recovery.table);
-  for (const [slot, word] of slots.entries()) {
-    if (kindOf(word) === LOCK_OWNER && !owned.has(kept.base + slot)) slots[slot] = 0;
-  }
   using reader = new DescriptorReader(kept.descriptors);
-  for (const [slot, word] of slots.entries()) {
+  const files: number[] = [];
+  for (let slot = 0; slot < slots.length; slot++) {
+    if (kindOf(slots[slot]!) === LOCK_OWNER && !owned.has(kept.base + slot)) slots[slot] = 0;
+    const word = slots[slot]!;
     if (!isFile(word)) continue;
     const descriptor = register.add(moveTo(calls, reader.take(slot), kept.base + slot), kindOf(word));
     if (FILE_KINDS.has(kindOf(word)) && nodeOf(word) !== 0) reopenNode(recovery, nodeOf(word), descriptor);
+    files.push(slot);
   }
-  state.claim([...slots.keys()].filter((slot) => isFile(slots[slot]!)), (isClaimed) => park(recovery, isClaimed));
+  state.claim(files, (isClaimed) => park(recovery, isClaimed));
 }
 
 /** Holds the numbers that are parked, but for those that another source of this server has by now. */
 function park({ calls, register, kept, state, proc }: Recovery, isClaimed: (slot: number) => boolean): void {
   const slots = slotWords(kept);
-  for (const [slot, word] of slots.entries()) {
-    if (kindOf(word) !== PARKED) continue;
+  for (let slot = 0; slot < slots.length; slot++) {
+    if (kindOf(slots[slot]!) !== PARKED) continue;
     if (isClaimed(slot)) slots[slot] = 0;
     else register.add(moveTo(calls, duplicate(calls, proc), kept.base + slot), PARKED);
     state.claim([slot]);
