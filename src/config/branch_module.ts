@@ -8,7 +8,13 @@ import type { KeptState, LoopHost } from "../fs/module.ts";
 import { MemoryFileSystem } from "../layers/memory/mod.ts";
 import * as passthrough from "../layers/passthrough/module.ts";
 import { makeUnion } from "../layers/union/mod.ts";
-import { makeSizeUsage, SIZE_USAGE_BYTES, type SizeUsage } from "../layers/wrappers/mod.ts";
+import {
+  makeSizeUsage,
+  SIZE_USAGE_BYTES,
+  sizeChangeOf,
+  sizeChangesBytes,
+  type SizeUsage,
+} from "../layers/wrappers/mod.ts";
 import { type BranchConfig, sourcesOf } from "./config.ts";
 import { measureFiles } from "./measure_files.ts";
 import { wrapBranch } from "./wrap_branch.ts";
@@ -35,6 +41,8 @@ export interface SharedBranch {
   readonly sources: readonly Source[];
   /** Where a size limit counts. */
   readonly usage: SizeUsage | undefined;
+  /** Where the loops write down what they change, behind the usage, if that outlives them. */
+  readonly changes: SharedArrayBuffer | undefined;
 }
 
 /** Whether a branch lives in memory of one isolate's own, so that what serves it is alone with it. */
@@ -60,7 +68,7 @@ export async function prepare(
 ): Promise<SharedBranch> {
   const reason = kept && whyNotKept(branch);
   if (reason !== undefined) throw new FsError("EOPNOTSUPP", `Cannot keep the branch at "${branch.path}": ${reason}`);
-  const usage = await makeUsage(branch, kept?.part("usage"));
+  const counting = await makeUsage(branch, loops, kept?.part("usage"));
   const sources: Source[] = [];
   try {
     for (const options of passthroughOptions(branch)) {
@@ -72,7 +80,7 @@ export async function prepare(
     release({ sources });
     throw error;
   }
-  return { id: branch.id, sources, usage };
+  return { id: branch.id, sources, ...counting };
 }
 
 /** Why a branch cannot outlive its server; undefined when it can. */
@@ -92,7 +100,11 @@ export default function makeBranch(
   { branch }: Pick<BranchOptions, "branch">,
   host: LoopHost<SharedBranch>,
 ): FileSystem {
-  return wrapBranch(makeFileSystem(branch, host), branch.wrappers, host.shared.usage);
+  const { loop, shared: { usage, changes } } = host;
+  return wrapBranch(makeFileSystem(branch, host), branch.wrappers, {
+    ...usage && { usage },
+    ...changes && { change: sizeChangeOf(changes, SIZE_USAGE_BYTES, loop) },
+  });
 }
 
 function makeFileSystem(branch: BranchConfig, host: LoopHost<SharedBranch>): FileSystem {
@@ -122,12 +134,17 @@ function passthroughOptions(branch: BranchConfig): passthrough.PassthroughOption
 }
 
 /** Files that are open and have no name count too, so that only the first server counts anew. */
-async function makeUsage(branch: BranchConfig, kept: KeptState | undefined): Promise<SizeUsage | undefined> {
-  if (branch.wrappers.maxSize === undefined) return undefined;
-  const usage = makeSizeUsage(kept?.memory(SIZE_USAGE_BYTES));
+async function makeUsage(
+  branch: BranchConfig,
+  loops: number,
+  kept: KeptState | undefined,
+): Promise<Pick<SharedBranch, "usage" | "changes">> {
+  if (branch.wrappers.maxSize === undefined) return { usage: undefined, changes: undefined };
+  const memory = kept?.memory(SIZE_USAGE_BYTES + sizeChangesBytes(loops));
+  const usage = makeSizeUsage(memory);
   if (usage[MEASURED] === 0) {
     usage[0] = await measureFiles(sourcesOf(branch).map(({ path }) => path));
     usage[MEASURED] = 1;
   }
-  return usage;
+  return { usage, changes: memory };
 }

@@ -2,4 +2,12 @@
 export { hideNames } from "./hidden_names.ts";
 export { type IdMap, type IdRange, mapOwners, type OwnerMap } from "./owner_map.ts";
 export { readOnly } from "./read_only.ts";
-export { limitSize, makeSizeUsage, SIZE_USAGE_BYTES, type SizeLimit, type SizeUsage } from "./size_limit.ts";
+export {
+  makeSizeUsage,
+  SIZE_USAGE_BYTES,
+  type SizeChange,
+  sizeChangeOf,
+  sizeChangesBytes,
+  type SizeUsage,
+} from "./page_count.ts";
+export { limitSize, type SizeLimit } from "./size_limit.ts";

@@ -9,6 +9,7 @@ import { FsError } from "../../fs/errors.ts";
 import type { Awaitable, ConnectionInfo, FileSystem, Handle, NodeId, RequestContext } from "../../fs/filesystem.ts";
 import { FALLOC_FL_KEEP_SIZE, S_IFMT, S_IFREG } from "../../fs/flags.ts";
 import { after, orElse } from "../support/awaitable.ts";
+import { makeSizeUsage, PageCount, type SizeChange, type SizeUsage } from "./page_count.ts";
 import { onlyWith, wrapFileSystem } from "../support/wrapping.ts";
 
 const PAGE = 4096;
@@ -33,42 +34,27 @@ export interface SizeLimit {
   readonly used?: number;
   /** Where loops that serve one filesystem count together, made by {@linkcode makeSizeUsage}. */
   readonly usage?: SizeUsage;
-}
-
-/** The pages in use; and a word that is whoever's who made it. */
-export type SizeUsage = Int32Array<SharedArrayBuffer>;
-
-/** How much memory a usage has. */
-export const SIZE_USAGE_BYTES = 8;
-
-/** For a filesystem that several loops serve: made once, before them; in `memory`, where one may have counted before. */
-export function makeSizeUsage(memory = new SharedArrayBuffer(SIZE_USAGE_BYTES)): SizeUsage {
-  return new Int32Array(memory, 0, SIZE_USAGE_BYTES / 4);
+  /** Where a loop writes down what it is at, for the next server to find (see `SizeChange`). Default: nowhere. */
+  readonly change?: SizeChange | undefined;
 }
 
 /** Wraps `filesystem`, which must have `getAttributes`. @throws {RangeError} for a limit that is none. */
-export function limitSize(filesystem: FileSystem, { size, used = 0, usage = makeSizeUsage() }: SizeLimit): FileSystem {
+export function limitSize(filesystem: FileSystem, sizeLimit: SizeLimit): FileSystem {
+  const { size, used = 0, usage = makeSizeUsage(), change } = sizeLimit;
   const limit = Math.floor(size / PAGE);
   if (!(size >= 0 && limit < 2 ** 31)) throw new RangeError(`Cannot limit a filesystem to ${size} bytes: up to 8 TiB`);
   const pages = (bytes: number) => Math.ceil(bytes / PAGE);
   Atomics.compareExchange(usage, 0, 0, pages(used));
 
-  /** Takes as many pages as there are, at most `count`. */
-  function take(count: number): number {
-    for (;;) {
-      const inUse = Atomics.load(usage, 0);
-      const taken = Math.max(0, Math.min(count, limit - inUse));
-      if (Atomics.compareExchange(usage, 0, inUse, inUse + taken) === inUse) return taken;
+  const count = new PageCount(limit, usage, change);
+
+  function takeAll(wanted: number, node: NodeId): number {
+    const taken = count.take(Math.max(0, wanted));
+    if (taken < wanted) {
+      count.give(taken);
+      refuse(node);
     }
-  }
-
-  const give = (count: number) => void Atomics.sub(usage, 0, count);
-
-  function takeAll(count: number, node: NodeId): void {
-    const taken = take(Math.max(0, count));
-    if (taken >= count) return;
-    give(taken);
-    refuse(node);
+    return taken;
   }
 
   const refuse = (node: NodeId): never => {
@@ -94,10 +80,11 @@ export function limitSize(filesystem: FileSystem, { size, used = 0, usage = make
     ): Awaitable<Result> {
       return after(getAttributes!(node, handle, context), (attributes) => {
         const before = pages(lengthOf(attributes));
-        const taken = take(Math.max(0, pages(end) - before));
-        const reached = (length: number) => give(taken - Math.max(0, pages(length) - before));
+        const taken = count.take(Math.max(0, pages(end) - before));
+        count.begin(node, before, taken);
         const most = pages(end) - before > taken ? (before + taken) * PAGE : end;
-        const settle = () => after(getAttributes!(node, handle, context), (now) => reached(lengthOf(now)));
+        const settle = () =>
+          after(getAttributes!(node, handle, context), (now) => count.end(before, taken, pages(lengthOf(now))));
         return orElse(
           () => after(change(most), (result) => after(settle(), () => result)),
           (error) =>
@@ -116,7 +103,7 @@ export function limitSize(filesystem: FileSystem, { size, used = 0, usage = make
           forgetIt();
           if (attributes?.links !== 0) return;
           const length = lengthOf(attributes);
-          return after(isGone(), (gone) => gone ? give(pages(length)) : undefined);
+          return after(isGone(), (gone) => gone ? count.give(pages(length)) : undefined);
         },
       );
       if (done instanceof Promise) done.catch(() => {});
@@ -140,15 +127,16 @@ export function limitSize(filesystem: FileSystem, { size, used = 0, usage = make
         const { size: length } = changes;
         if (length === undefined) return setAttributes!(node, changes, handle, context);
         return after(getAttributes(node, handle, context), (attributes) => {
-          const growth = pages(length) - pages(lengthOf(attributes));
-          takeAll(growth, node);
+          const before = pages(lengthOf(attributes));
+          const taken = takeAll(pages(length) - before, node);
+          count.begin(node, before, taken);
           const attempt = () =>
             after(setAttributes!(node, changes, handle, context), (changed) => {
-              if (growth < 0) give(-growth);
+              count.end(before, taken, pages(length));
               return changed;
             });
           return orElse(attempt, (error): never => {
-            if (growth > 0) give(growth);
+            count.end(before, taken, before);
             throw error;
           });
         });
@@ -173,7 +161,7 @@ export function limitSize(filesystem: FileSystem, { size, used = 0, usage = make
 
       getStatistics: (node, context) =>
         after(getStatistics?.(node, context), (statistics) => {
-          const free = Math.max(0, limit - Atomics.load(usage, 0));
+          const { free } = count;
           const unit = PAGE / (statistics?.blockSize ?? PAGE);
           const within = (blocks: number | undefined) => Math.min(free, Math.floor((blocks ?? Infinity) / unit));
           return {
@@ -201,6 +189,7 @@ export function limitSize(filesystem: FileSystem, { size, used = 0, usage = make
     initialize(connection: ConnectionInfo) {
       // Another branch of a tree may have asked for them.
       filesystem.initialize?.({ ...connection, features: connection.features.difference(UNSEEN) });
+      count.settle((node) => pages(lengthOf(filesystem.getAttributes!(node, undefined, SERVER) as Attributes)));
     },
   };
 }

@@ -4,7 +4,16 @@ import type { FileSystem, RequestContext } from "../../../src/fs/filesystem.ts";
 import { O_NOATIME, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY, R_OK, W_OK } from "../../../src/fs/flags.ts";
 import { FsError } from "../../../src/fs/errors.ts";
 import { MemoryFileSystem } from "../../../src/layers/memory/mod.ts";
-import { hideNames, limitSize, mapOwners, readOnly } from "../../../src/layers/wrappers/mod.ts";
+import {
+  hideNames,
+  limitSize,
+  makeSizeUsage,
+  mapOwners,
+  readOnly,
+  SIZE_USAGE_BYTES,
+  sizeChangeOf,
+  sizeChangesBytes,
+} from "../../../src/layers/wrappers/mod.ts";
 import { assertRefused, context, late, recordingConnection } from "../branch/branch_tree.ts";
 
 type Whole = Required<FileSystem>;
@@ -224,6 +233,58 @@ Deno.test("wrappers of what answers at once answer at once", () => {
         filesystem.readDirectory!(1, filesystem.openDirectory!(1, 0, context) instanceof Promise ? 0 : 1, 0, context),
       ]
     ) assert(!(result instanceof Promise), name);
+  }
+});
+
+Deno.test("limitSize counts what somebody was at who died, once another takes over", () => {
+  const [PAGE, node] = [4096, 7];
+  const memory = new SharedArrayBuffer(SIZE_USAGE_BYTES + sizeChangesBytes(2));
+  const usage = makeSizeUsage(memory);
+  let length = 0;
+  /** All that is left of who dies before, or after, the change. */
+  const left = { before: new Uint8Array(), after: new Uint8Array(), length };
+  const change = (to: number) => {
+    left.before = new Uint8Array(memory).slice();
+    left.length = length;
+    length = to;
+    left.after = new Uint8Array(memory).slice();
+  };
+  const filesystem: FileSystem = {
+    getAttributes: () => ({ mode: 0o100644, size: length }),
+    setAttributes(_node, { size }) {
+      change(size!);
+      return { mode: 0o100644, size: length };
+    },
+    write(_node, _handle, offset, data) {
+      change(Math.max(length, offset + data.length));
+      return data.length;
+    },
+  };
+  const start = () => {
+    const limited = limitSize(filesystem, { size: 8 * PAGE, usage, change: sizeChangeOf(memory, SIZE_USAGE_BYTES, 1) });
+    limited.initialize!(recordingConnection());
+    return limited;
+  };
+  const changes: [what: string, pages: number, make: (limited: FileSystem) => unknown][] = [
+    ["grows", 5, (limited) => limited.write!(node, 0, 0, new Uint8Array(5 * PAGE), WRITE, context)],
+    ["is written over", 5, (limited) => limited.write!(node, 0, PAGE, new Uint8Array(PAGE), WRITE, context)],
+    ["shrinks", 1, (limited) => limited.setAttributes!(node, { size: PAGE }, undefined, context)],
+    ["is made longer", 3, (limited) => limited.setAttributes!(node, { size: 3 * PAGE }, undefined, context)],
+  ];
+  for (const [what, pages, make] of changes) {
+    const limited = start();
+    make(limited);
+    assertEquals(usage[0], pages, what);
+    new Uint8Array(memory).set(left.after);
+    start();
+    assertEquals(usage[0], pages, `${what}, and then who did it dies`);
+    new Uint8Array(memory).set(left.before);
+    const now = length;
+    length = left.length;
+    start();
+    assertEquals(usage[0], length / PAGE, `${what} not, for who was to do it dies`);
+    make(start());
+    assertEquals([length, usage[0]], [now, pages], `${what} after all`);
   }
 });
 
