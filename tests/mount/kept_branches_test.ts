@@ -158,3 +158,22 @@ test("wrapped branches, and branches in memory, go on under the next server", as
   await Deno.writeTextFile(`${path}/new`, "in memory");
   assertEquals(await Deno.readTextFile(`${path}/new`), "in memory");
 });
+
+test("what goes lazily and is open lives as long as its server, also when that has not opened it", async () => {
+  await using tree = await keepTree(THREE, ["root", "one", "two"]);
+  const { path, folder, kept } = tree;
+  await Deno.writeTextFile(`${folder}/one/file`, "one");
+  using file = await Deno.open(`${path}/one/file`, { read: true });
+  await replaceServer(tree);
+  await kept.changeBranches([{ action: "prune", path: "/one" }], { lazy: true });
+  assertEquals(await namesIn(`${path}/one`), ["made"]);
+  {
+    using _other = await Deno.open(`${path}/one/made/two`);
+    assertEquals(await readAll(file), "one");
+  }
+  await kept.changeBranches([graftOf("/one", `${folder}/two`)]);
+  assertEquals(await readAll(file), "one");
+  await replaceServer(tree);
+  await assertRejects(() => file.stat(), Error, "Stale");
+  assertEquals(await namesIn(`${path}/one`), ["made"]);
+});
