@@ -68,9 +68,10 @@ async function refuseUnkept({ file, branches }: Config, mountpoint: string): Pro
   }
   const { whyNotKept } = await import("../config/mod.ts");
   for (const branch of branches) {
-    const reason = whyNotKept(branch);
-    if (reason === undefined) continue;
-    throw new Failure("USAGE", `Cannot mount with process=separate: branch "${branch.path}" cannot be kept: ${reason}`);
+    const unkept = whyNotKept(branch);
+    if (unkept === undefined) continue;
+    const text = `Cannot mount with process=separate: branch "${branch.path}" cannot be kept: ${unkept.reason}`;
+    throw new Failure("USAGE", text);
   }
 }
 

@@ -16,6 +16,7 @@ import {
   type SizeUsage,
 } from "../layers/wrappers/mod.ts";
 import { type BranchConfig, sourcesOf } from "./config.ts";
+import { whyNotKept } from "./kept_branches.ts";
 import { measureFiles } from "./measure_files.ts";
 import { wrapBranch } from "./wrap_branch.ts";
 
@@ -66,8 +67,8 @@ export async function prepare(
   loops: number,
   kept?: KeptState,
 ): Promise<SharedBranch> {
-  const reason = kept && whyNotKept(branch);
-  if (reason !== undefined) throw new FsError("EOPNOTSUPP", `Cannot keep the branch at "${branch.path}": ${reason}`);
+  const unkept = kept && whyNotKept(branch);
+  if (unkept) throw new FsError("EOPNOTSUPP", `Cannot keep the branch at "${branch.path}": ${unkept.reason}`);
   const counting = await makeUsage(branch, loops, kept?.part("usage"));
   const sources: Source[] = [];
   try {
@@ -81,13 +82,6 @@ export async function prepare(
     throw error;
   }
   return { id: branch.id, sources, ...counting };
-}
-
-/** Why a branch cannot outlive its server; undefined when it can. */
-export function whyNotKept({ type, placement }: BranchConfig): string | undefined {
-  if (type === "union") return "the open files of a union end with its server";
-  if (placement === "handler") return 'what has placement = "handler" ends with its server';
-  return undefined;
 }
 
 /** Closes the sources; those of a branch that was removed for good. */

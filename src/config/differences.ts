@@ -1,9 +1,10 @@
 /** How two configurations of one mount differ: what can change while it is mounted, and what cannot. Pure. */
 import { isDeepStrictEqual } from "node:util";
 import type { BranchDifference, FixedDifference, KeyDifference } from "../control/messages.ts";
-import { canBeInAllLoops, whyNotKept } from "./branch_module.ts";
+import { canBeInAllLoops } from "./branch_module.ts";
 import type { BranchConfig, Config } from "./config.ts";
 import { formatValue } from "./format_value.ts";
+import { whyNotKept } from "./kept_branches.ts";
 import { isTable, type Settings } from "./settings.ts";
 import { attributesTimeout } from "./tree_plan.ts";
 
@@ -91,7 +92,7 @@ function whyFixed(
     const advice = 'branches of placement "handler" come and go with the mount; unmount and mount again';
     return [{ key, advice }];
   }
-  const reason = separate && branch !== undefined ? whyNotKept(branch) : undefined;
+  const reason = separate && branch !== undefined ? whyNotKept(branch)?.reason : undefined;
   if (reason !== undefined) {
     return [{ key, advice: `the mount has process=separate, and ${reason}; unmount and mount again` }];
   }

@@ -5,5 +5,5 @@ export { explain, treePath } from "./explain.ts";
 export { loadConfig, type LoadOptions } from "./load.ts";
 export { ConfigError, type Problem } from "./problems.ts";
 export { type ChangingMount, LiveConfig } from "./live_config.ts";
-export { whyNotKept } from "./branch_module.ts";
+export { whyNotKept } from "./kept_branches.ts";
 export { planTree, type TreePlan } from "./tree_plan.ts";

@@ -2,6 +2,7 @@
 import { findIdProblem } from "./branch_ids.ts";
 import { findPathProblem } from "./branch_paths.ts";
 import { applyOption, GENERAL_OPTIONS, type MountTarget, optionName } from "./mount_options.ts";
+import { whyNotKept } from "./kept_branches.ts";
 import { OptionError } from "./option_values.ts";
 import { type Problem, problemAt } from "./problems.ts";
 import { LAST_BRANCH } from "./schema.ts";
@@ -14,6 +15,7 @@ type Table = Readonly<Record<string, unknown>>;
 export function findRuleProblems(settings: Settings): Problem[] {
   const branches = listOf(settings.value["branch"]).map((branch) => isTable(branch) ? branch : {});
   const { mount, run } = settings.value;
+  const options = listOf(isTable(mount) ? mount["options"] : undefined);
   return [
     ...branchProblems(settings, branches),
     ...branches.flatMap((branch, index) => cacheProblems(settings, branch, index)),
@@ -21,7 +23,8 @@ export function findRuleProblems(settings: Settings): Problem[] {
     ...handlerProblems(settings, branches),
     ...loopProblems(settings, branches),
     ...tooManyBranches(settings, branches),
-    ...optionProblems(settings, listOf(isTable(mount) ? mount["options"] : undefined)),
+    ...optionProblems(settings, options),
+    ...keptProblems(settings, branches, options),
     ...sharedMemoryProblems(settings, listOf(isTable(run) ? run["shared_memory"] : undefined)),
   ];
 }
@@ -142,6 +145,18 @@ function findOptionProblem(option: string): string | undefined {
     if (!(error instanceof OptionError)) throw error;
     return error.message;
   }
+}
+
+/** With process=separate another process goes on with what is open. */
+function keptProblems(settings: Settings, branches: readonly Table[], options: readonly unknown[]): Problem[] {
+  const process = options.findLast((option) => typeof option === "string" && optionName(option) === "process");
+  if (process !== "process=separate") return [];
+  return branches.flatMap((branch, index) => {
+    const unkept = whyNotKept(branch);
+    if (unkept === undefined) return [];
+    const message = `not with process=separate in mount.options: ${unkept.reason}; leave out one of the two`;
+    return [problemAt(settings, ["branch", index, unkept.key], message)];
+  });
 }
 
 function sharedMemoryProblems(settings: Settings, areas: readonly unknown[]): Problem[] {

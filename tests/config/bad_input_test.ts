@@ -213,6 +213,16 @@ const VALUES: Cases = {
       "default_permissions keep safe",
     ],
   ],
+  "branches that end with their server, where another is to go on": [
+    'mount.options = ["process=separate"]\n[[branch]]\npath = "/a"\ntype = "union"\nsources = ["."]\n' +
+    '[[branch]]\npath = "/b"\ntype = "memory"\nplacement = "handler"\n',
+    [
+      't.toml:4:8: branch "/a": type: not with process=separate in mount.options: the open files of a union end with its ' +
+      "server; leave out one of the two",
+      't.toml:9:13: branch "/b": placement: not with process=separate in mount.options: what has placement = "handler" ' +
+      "ends with its server; leave out one of the two",
+    ],
+  ],
   "writeback without a cache": [
     passthrough("writeback = true", 'cache = "never"'),
     ['t.toml:8:13: branch "/p": writeback: not with cache "never": it is a cache; choose "auto" or "always"'],

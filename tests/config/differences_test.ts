@@ -27,6 +27,15 @@ Deno.test("branches are added, removed and replaced by their paths", () => {
   });
 });
 
+Deno.test("what ends with its server cannot come to a mount that outlives it", () => {
+  const union = branch("/u", "union", 'sources = ["."]');
+  const advice = "the mount has process=separate, and the open files of a union end with its server; " +
+    "unmount and mount again";
+  const { fixed } = compare(passthrough("/a"), passthrough("/a") + union, 1, true);
+  assertEquals(fixed, [{ key: 'branch "/u"', advice }]);
+  assertEquals(compare(passthrough("/a"), passthrough("/a") + union, 1, false).fixed, []);
+});
+
 Deno.test("what says the same is no difference: another order, other words, a number, and what is run", () => {
   const before = `[run]\ncommand = ["a"]\n${memory("/")}${memory("/a", "id = 1")}${memory("/b", "read_only = false")}`;
   const after = `[run]\ncommand = ["b"]\n${memory("/b", "hidden = []")}${memory("/a")}${memory("/", 'size = "50%"')}`;

@@ -256,9 +256,9 @@ Deno.test("a tree that a keeper holds becomes what its configuration says, and i
 
   await t.step("what cannot be kept is refused", async () => {
     await place.write(KEPT + ROOT + '[[branch]]\npath = "/union"\ntype = "union"\nsources = ["one"]\n');
-    const { code, stdout } = await place.reload();
-    assertEquals(code, 11);
-    assert(stdout.includes('! branch "/union": the mount has process=separate, and the open files of a union'), stdout);
+    const { code, stdout, stderr } = await place.reload(place.work);
+    assertEquals(code, 9, stderr);
+    assert(stdout.includes('branch "/union": type: not with process=separate in mount.options'), stdout);
     assertEquals(await place.find(), [".", "./one", "./one/one", "./root"]);
   });
 

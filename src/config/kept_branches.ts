@@ -1,0 +1,14 @@
+/** Which branches outlive the process that serves them (the mount option process=separate). Pure. */
+
+/** Of a branch what decides; anything unknown is no reason. */
+export interface KeptBranch {
+  readonly type?: unknown;
+  readonly placement?: unknown;
+}
+
+/** Why a branch cannot, and which of its keys says so; undefined when it can. */
+export function whyNotKept({ type, placement }: KeptBranch): { key: string; reason: string } | undefined {
+  if (type === "union") return { key: "type", reason: "the open files of a union end with its server" };
+  if (placement !== "handler") return undefined;
+  return { key: "placement", reason: 'what has placement = "handler" ends with its server' };
+}
