@@ -57,9 +57,10 @@ export function openKeptState({ state, descriptors }: KeptHandles, history: Kept
   const given = new Set<string>();
   const claimed = new Set<number>();
   const waiting: Claimed[] = [];
-  const { restarts, interrupted, tree } = history;
+  const { agreed: _, tree, ...told } = history;
   const part = (path: string): KeptState => ({
-    ...{ restarts, interrupted, descriptors },
+    ...told,
+    descriptors,
     removedBranches: tree?.removed ?? [],
     memory(bytes) {
       if (given.has(path)) throw new Error(`Kept memory is asked for once: "${path}" is one piece of it`);
@@ -81,7 +82,7 @@ export function openKeptState({ state, descriptors }: KeptHandles, history: Kept
     ...part("module"),
     settle() {
       const isClaimed = (slot: number) => claimed.has(slot);
-      if (descriptors !== undefined && history.restarts > 0) new DescriptorStore(descriptors).dropOthers(isClaimed);
+      if (descriptors !== undefined && told.restarts > 0) new DescriptorStore(descriptors).dropOthers(isClaimed);
       for (const then of waiting.splice(0)) then(isClaimed);
     },
   };
