@@ -10,6 +10,12 @@ import { openEventfd, signalEventfd } from "../../src/transport/eventfd.ts";
 const CROWD = 11;
 const TRIAL = 128;
 
+/** How often who attends alone reads an empty device again. */
+const SPINS = 150;
+
+/** Milliseconds within which a timer has run out. */
+const SOON = 1_000;
+
 interface Loops extends Disposable {
   readonly libc: Libc;
   readonly shared: LoopAttendance;
@@ -108,11 +114,20 @@ Deno.test("who attends alone and leaves calls all, and who does not calls nobody
 Deno.test("after a number of requests beside others a loop attends alone again", () => {
   using loops = startLoops();
   loops.first.callAll();
+  assertEquals(loops.called(), true);
   repeat(TRIAL - 1, () => loops.second.begin());
   loops.second.callAll();
-  assertEquals(loops.called(), true, "the first's call, and only that");
+  assertEquals(loops.called(), false, "it did not attend alone yet");
+  // As a loop leaves them that was called while it slept.
+  loops.shared.words[3] = 1;
+  signalEventfd(loops.libc, loops.shared.rally);
   loops.second.begin();
-  // It is the second now, whose crowds call.
+  assertEquals(loops.called(), false, "the old call is taken back");
+  // It is the second now: it does not sleep, and the timer is set for it.
+  loops.first.wait(SOON);
+  assertEquals(loops.called(), true);
+  repeat(TRIAL, () => loops.second.begin());
+  // Only its crowds call.
   loops.setRequest(true);
   repeat(CROWD, () => loops.first.begin());
   assertEquals(loops.called(), false);
@@ -120,9 +135,65 @@ Deno.test("after a number of requests beside others a loop attends alone again",
   assertEquals(loops.called(), true);
 });
 
+/** A device without a request. Its waits tell a loop to stop, so that they can be told from reading once more. */
+class EmptyDevice {
+  waits = 0;
+  /** Called in each wait. */
+  look = () => {};
+
+  wait(): boolean {
+    this.waits++;
+    this.look();
+    return true;
+  }
+}
+
+/** How often the attendant reads again before each of so many sleeps. */
+function readsBeforeSleeps(attendant: Attendant, sleeps: number): number[] {
+  return Array.from({ length: sleeps }, () => {
+    let reads = 0;
+    while (!attendant.wait(-1)) reads++;
+    return reads;
+  });
+}
+
+/** After as many reads in vain a loop sleeps so often without. */
+const inVain = (sleeps: number) => [SPINS, ...new Array(sleeps).fill(0)];
+
+Deno.test("a loop reads an empty device again before it sleeps; in vain, it does so ever more seldom", async (t) => {
+  using loops = startLoops();
+  for (const shared of [undefined, loops.shared]) {
+    await t.step(shared === undefined ? "the only one" : "who attends alone", () => {
+      const device = new EmptyDevice();
+      const attendant = new Attendant(loops.libc, device as unknown as DevicePoll, shared);
+      for (const sleeps of [1, 2, 4, 8, 16, 16]) {
+        assertEquals(readsBeforeSleeps(attendant, 1 + sleeps), inVain(sleeps));
+      }
+      // A request that came while it slept says nothing of reading.
+      attendant.begin();
+      assertEquals(readsBeforeSleeps(attendant, 17), inVain(16));
+      attendant.wait(-1);
+      attendant.begin();
+      for (const sleeps of [1, 2]) assertEquals(readsBeforeSleeps(attendant, 1 + sleeps), inVain(sleeps));
+    });
+  }
+});
+
+Deno.test("while all attend a loop sleeps at once, and nobody else looks after one that sleeps", () => {
+  using loops = startLoops();
+  const device = new EmptyDevice();
+  const first = new Attendant(loops.libc, device as unknown as DevicePoll, loops.shared);
+  const asleep: number[] = [];
+  device.look = () => asleep.push(loops.shared.words[3]!);
+  readsBeforeSleeps(first, 1);
+  assertEquals([asleep, loops.shared.words[3]], [[1], 0]);
+  first.callAll();
+  assertEquals(readsBeforeSleeps(first, 3), [0, 0, 0]);
+});
+
 Deno.test("a call that came too late wakes one that rests once, and nobody for ever", () => {
   using loops = startLoops();
-  loops.libc.symbols.write(loops.shared.rally, new Uint8Array(new BigUint64Array([1n]).buffer), 8);
+  signalEventfd(loops.libc, loops.shared.rally);
   loops.second.wait(-1);
   assertEquals(loops.called(), false);
 });

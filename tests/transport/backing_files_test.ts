@@ -2,32 +2,41 @@
 import { FUSE_DEV_IOC_BACKING_CLOSE, FUSE_DEV_IOC_BACKING_OPEN } from "../../ffi/kernel.ts";
 import type { Libc } from "../../ffi/library.ts";
 import { assertEquals } from "../deps.ts";
+import { ERRNO } from "../../src/fs/errors.ts";
 import { BackingFiles } from "../../src/transport/backing_files.ts";
 import { makeOpenNodes } from "../../src/transport/open_nodes.ts";
 
-/** A kernel whose ids are 1, 2, …, and which of them are registered. */
+const DEVICE = 3;
+const DESCRIPTOR = 5;
+
+/** A kernel whose ids are 1, 2, …: which of them are registered, and what happens before one is. */
 function makeKernel() {
-  const registered = new Set<number>();
-  let last = 0;
-  function ioctl(_device: number, request: number, argument: Uint8Array): number {
-    const id = new Int32Array(argument.buffer)[0]!;
-    if (request === FUSE_DEV_IOC_BACKING_OPEN) registered.add(++last);
-    else if (request === FUSE_DEV_IOC_BACKING_CLOSE && registered.delete(id)) return 0;
-    else throw new Error(`ioctl ${request} of ${id}`);
-    return last;
+  const kernel = { registered: new Set<number>(), asked: 0, before: () => {}, errno: 0, libc: {} as Libc };
+  const errno = new Int32Array(1);
+  function ioctl(device: number, request: number, argument: Uint8Array): number {
+    const [word] = new Int32Array(argument.buffer);
+    if (device === DEVICE && request === FUSE_DEV_IOC_BACKING_CLOSE && kernel.registered.delete(word!)) return 0;
+    assertEquals([device, request, word], [DEVICE, FUSE_DEV_IOC_BACKING_OPEN, DESCRIPTOR]);
+    const id = ++kernel.asked;
+    kernel.before();
+    errno[0] = kernel.errno;
+    if (kernel.errno !== 0) return -1;
+    kernel.registered.add(id);
+    return id;
   }
-  return { registered, libc: { symbols: { ioctl }, errno: [0] } as unknown as Libc };
+  kernel.libc = { symbols: { ioctl }, errno } as unknown as Libc;
+  return kernel;
 }
 
-const OF_ROOT = { backing: 5, backingAsRoot: true };
-const OF_OTHERS = { backing: 5, backingAsRoot: false };
+const OF_ROOT = { backing: DESCRIPTOR, backingAsRoot: true };
+const OF_OTHERS = { backing: DESCRIPTOR };
 const NODE = 7;
 
 Deno.test("an open that may write with other rights than the first one's may use its file for mappings only", () => {
   for (const [first, other] of [[OF_ROOT, OF_OTHERS], [OF_OTHERS, OF_ROOT]] as const) {
     for (const firstMayWrite of [true, false]) {
       const { libc, registered } = makeKernel();
-      const files = new BackingFiles(libc, 3, makeOpenNodes(8));
+      const files = new BackingFiles(libc, DEVICE, makeOpenNodes(8));
       assertEquals(files.opened(NODE, first, firstMayWrite), 1);
       assertEquals([files.opened(NODE, first, true), files.opened(NODE, first, false)], [1, 1]);
       assertEquals([files.opened(NODE, other, true), files.opened(NODE, other, false)], [-1, 1]);
@@ -40,7 +49,33 @@ Deno.test("an open that may write with other rights than the first one's may use
 
 Deno.test("a node that was first opened without a descriptor has no backing id, whoever opens it", () => {
   const { libc, registered } = makeKernel();
-  const files = new BackingFiles(libc, 3, makeOpenNodes(8));
+  const files = new BackingFiles(libc, DEVICE, makeOpenNodes(8));
   assertEquals([{}, OF_ROOT, OF_OTHERS].map((opened) => files.opened(NODE, opened, true)), [0, 0, 0]);
   assertEquals([...registered], []);
+});
+
+Deno.test("of two that are first at the same time the slower takes its id back, and minds the other's rights", () => {
+  const kernel = makeKernel();
+  const nodes = makeOpenNodes(8);
+  const [slower, faster] = [new BackingFiles(kernel.libc, DEVICE, nodes), new BackingFiles(kernel.libc, DEVICE, nodes)];
+  kernel.before = () => {
+    kernel.before = () => {};
+    assertEquals(faster.opened(NODE, OF_ROOT, true), 2);
+  };
+  assertEquals(slower.opened(NODE, OF_OTHERS, true), -2);
+  assertEquals([...kernel.registered], [2]);
+  slower.released(NODE);
+  faster.released(NODE);
+  assertEquals([...kernel.registered], []);
+});
+
+Deno.test("a file that the kernel does not want has no backing id, and who may not register any asks once", () => {
+  for (const [errno, asked] of [[ERRNO.ELOOP, 2], [ERRNO.EPERM, 1]] as const) {
+    const kernel = makeKernel();
+    kernel.errno = errno;
+    const files = new BackingFiles(kernel.libc, DEVICE, makeOpenNodes(8));
+    assertEquals([NODE, NODE + 1].map((node) => files.opened(node, OF_ROOT, true)), [0, 0]);
+    assertEquals(kernel.asked, asked);
+    files.released(NODE);
+  }
 });
