@@ -3,6 +3,7 @@
  * poll have one of their own, whose worker is the poll handler: a wake-up never waits in the kernel, and so must not wait
  * behind a notification that does, for a page that a request has locked.
  */
+import { F_DUPFD_CLOEXEC } from "../../ffi/libc.ts";
 import { openLibc } from "../../ffi/library.ts";
 import type { NodeId } from "../fs/filesystem.ts";
 import type { NotifyOutcome } from "../fs/notifier.ts";
@@ -11,9 +12,6 @@ import { SenderPorts } from "./channel_ends.ts";
 import { ChannelNotifier, type NotificationDelivery } from "./channel_notifier.ts";
 import { NotificationLine } from "./notification_line.ts";
 import { refuseRequests } from "./refuse_requests.ts";
-
-// fcntl.h
-const F_DUPFD_CLOEXEC = 1030;
 
 /** How often what asks of a mount that ends is refused. */
 const REFUSING_MILLISECONDS = 10;

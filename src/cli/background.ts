@@ -7,6 +7,7 @@
 import { type Libc, openLibc } from "../../ffi/library.ts";
 import { cString } from "../../ffi/memory.ts";
 import { errnoName } from "../fs/errors.ts";
+import { O_APPEND, O_CLOEXEC, O_CREAT, O_RDWR, O_WRONLY } from "../fs/flags.ts";
 import { Failure } from "./failure.ts";
 
 /** In the environment of the one that is to serve. */
@@ -18,9 +19,7 @@ const VARIABLE = "TRELLIS_IN_BACKGROUND";
  */
 const END = 0;
 
-// fcntl.h, alike on x86_64 and aarch64
-const O_RDWR_CLOEXEC = 0o2000002;
-const O_LOG = 0o2002101; // O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC
+const O_LOG = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC;
 
 /**
  * Starts this very command in the background and returns its exit code, 0 as soon as its mount is ready. Its standard
@@ -86,7 +85,7 @@ export class Background {
   /** `logFile` is made or appended to. @throws {Failure} when it cannot be written. */
   constructor(logFile: string | undefined) {
     const { symbols, errno } = this.#libc;
-    this.#nothing = symbols.open(cString("/dev/null"), O_RDWR_CLOEXEC, 0);
+    this.#nothing = symbols.open(cString("/dev/null"), O_RDWR | O_CLOEXEC, 0);
     this.#log = logFile === undefined ? this.#nothing : symbols.open(cString(logFile), O_LOG, 0o644);
     if (this.#log < 0) throw new Failure("USAGE", `Cannot write the log file ${logFile}: ${errnoName(errno[0]!)}`);
   }

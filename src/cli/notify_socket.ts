@@ -1,11 +1,7 @@
 /** Tells the service manager that started this process how the mount is, as sd_notify(3) does: `Type=notify`. */
+import { AF_UNIX, MSG_NOSIGNAL, SOCK_CLOEXEC, SOCK_DGRAM } from "../../ffi/libc.ts";
 import { openLibc } from "../../ffi/library.ts";
 import { errnoName } from "../fs/errors.ts";
-
-// bits/socket.h, alike on x86_64 and aarch64
-const AF_UNIX = 1;
-const SOCK_DGRAM_CLOEXEC = 0o2000002;
-const MSG_NOSIGNAL = 0x4000;
 
 /** sun_path of struct sockaddr_un (unix(7)), with a zero at its end. */
 const LONGEST_NAME = 107;
@@ -43,7 +39,7 @@ function sendTo(socket: string, datagram: Uint8Array<ArrayBuffer>): string | und
   const name = new TextEncoder().encode(socket);
   if (name.length > LONGEST_NAME) return "its name is too long";
   const { symbols, errno } = openLibc();
-  const descriptor = symbols.socket(AF_UNIX, SOCK_DGRAM_CLOEXEC, 0);
+  const descriptor = symbols.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (descriptor < 0) return errnoName(errno[0]!);
   const address = addressOf(name);
   const sent = symbols.sendto(descriptor, datagram, datagram.length, MSG_NOSIGNAL, address, address.length);

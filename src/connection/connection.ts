@@ -3,23 +3,17 @@
  * then on the descriptor is ours.
  */
 import { FUSE_DEV_IOC_CLONE } from "../../ffi/kernel.ts";
+import { F_DUPFD_CLOEXEC, F_SETFL } from "../../ffi/libc.ts";
 import { type Libc, openLibc, openLibfuse } from "../../ffi/library.ts";
 import { addressOf, cString } from "../../ffi/memory.ts";
 import { errnoName } from "../fs/errors.ts";
+import { O_CLOEXEC, O_NONBLOCK, O_RDWR, POLLERR, POLLIN } from "../fs/flags.ts";
 import { encodeNotification } from "../protocol/notification.ts";
 import type { Feature } from "./features.ts";
 import { agree, type Agreement, decodeInit, encodeInit, type KernelOffer } from "./handshake.ts";
 import { findMount, findMountNow } from "./mount_table.ts";
 import { captureStandardError } from "./standard_error.ts";
 import { UnmountError, unmountLazily } from "./unmount.ts";
-
-// fcntl.h, poll.h and sys/eventfd.h, alike on x86_64 and aarch64
-const O_RDWR_CLOEXEC = 0o2000002;
-const F_SETFL = 4;
-const F_DUPFD_CLOEXEC = 1030;
-const O_NONBLOCK = 0o4000;
-const POLLIN = 1;
-const POLLERR = 8;
 
 /** The kernel queues INIT while it mounts; only a device that somebody else mounts may let it wait. */
 const INIT_DEADLINE_MILLISECONDS = 10_000;
@@ -179,7 +173,7 @@ export class Connection implements Disposable {
  */
 export function attachTo(device: number, mountpoint: string): number {
   const { symbols, errno } = openLibc();
-  const clone = symbols.open(cString("/dev/fuse"), O_RDWR_CLOEXEC | O_NONBLOCK, 0);
+  const clone = symbols.open(cString("/dev/fuse"), O_RDWR | O_CLOEXEC | O_NONBLOCK, 0);
   const source = new Uint8Array(new Int32Array([device]).buffer);
   if (clone < 0 || symbols.ioctl(clone, FUSE_DEV_IOC_CLONE, source) < 0) {
     const reason = errnoName(errno[0]!);

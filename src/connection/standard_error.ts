@@ -3,12 +3,11 @@
  * mount failed. The descriptor is the whole process's, so other threads' lines of those milliseconds are caught too;
  * a caller whose call succeeded passes the text on.
  */
+import { MFD_CLOEXEC } from "../../ffi/libc.ts";
 import { type Libc, openLibc } from "../../ffi/library.ts";
 import { cString } from "../../ffi/memory.ts";
 
 const STANDARD_ERROR = 2;
-// linux/memfd.h
-const MFD_CLOEXEC = 1;
 const MOST = 1 << 14;
 
 /** Runs `call` and returns its result with the text that was written meanwhile, trimmed. */

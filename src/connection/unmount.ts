@@ -1,10 +1,8 @@
 /** Takes mounts away by path: as root with umount2(2), otherwise through fusermount3, which may do it for their owner. */
+import { MNT_DETACH } from "../../ffi/libc.ts";
 import { openLibc } from "../../ffi/library.ts";
 import { cString } from "../../ffi/memory.ts";
 import { errnoName } from "../fs/errors.ts";
-
-// sys/mount.h
-const MNT_DETACH = 2;
 
 /** An unmount that did not happen; `code` is the errno's name where one is known. */
 export class UnmountError extends Error {

@@ -2,14 +2,8 @@
  * The arguments of bubblewrap on their way to it (`--args`): it starts nothing before it has them all, and when this process
  * ends before it wrote them, nothing can be started any more.
  */
+import { AF_UNIX, F_SETFD, FD_CLOEXEC, MSG_NOSIGNAL, SOCK_STREAM } from "../../ffi/libc.ts";
 import { type Libc, openLibc } from "../../ffi/library.ts";
-
-// sys/socket.h, bits/socket_type.h, fcntl.h
-const AF_UNIX = 1;
-const SOCK_STREAM = 1;
-const MSG_NOSIGNAL = 0x4000;
-const F_SETFD = 2;
-const FD_CLOEXEC = 1;
 
 export class ArgumentPipe implements Disposable {
   /** The end that a program inherits which is started now. */

@@ -8,10 +8,8 @@
  *
  * The reaper ends with the program's status, but only when all else in the namespace has ended too: that is killed then.
  */
+import { PR_SET_CHILD_SUBREAPER } from "../../ffi/libc.ts";
 import { openLibcProcess } from "../../ffi/library.ts";
-
-/** linux/prctl.h */
-const PR_SET_CHILD_SUBREAPER = 36;
 
 /** How often to look for a process that is about to start or to end. */
 const POLL_MILLISECONDS = 5;

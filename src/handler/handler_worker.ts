@@ -3,9 +3,11 @@
  * and the memory from which its requests are answered when it dies.
  */
 import { OPCODE } from "../../ffi/kernel.ts";
+import { F_DUPFD_CLOEXEC } from "../../ffi/libc.ts";
 import { type Libc, openLibc } from "../../ffi/library.ts";
 import { cString } from "../../ffi/memory.ts";
 import { ERRNO } from "../fs/errors.ts";
+import { O_CLOEXEC, O_RDWR } from "../fs/flags.ts";
 import type { EndReason, LoopCommandName, LoopCommands, ServeSettings } from "../messages.ts";
 import { type MetricsBlock, MetricsRecorder } from "../metrics/metrics.ts";
 import { wantsAnswer } from "../protocol/operations.ts";
@@ -30,10 +32,6 @@ const DYING_MILLISECONDS = 250;
 
 /** How long a worker that takes a dead one's place may take to get ready. */
 const STARTING_MILLISECONDS = 10_000;
-
-// fcntl.h
-const O_RDWR_CLOEXEC = 0o2000002;
-const F_DUPFD_CLOEXEC = 1030;
 
 /** What came from the worker that the pool has to see to. */
 export type WorkerEvent = Exclude<FromHandler, { kind: "ready" | "ended" | "failed" | "answer" }>;
@@ -232,7 +230,7 @@ export class HandlerWorker {
    */
   #disarm(): void {
     const { symbols } = this.#libc;
-    const nothing = symbols.open(cString("/dev/null"), O_RDWR_CLOEXEC, 0);
+    const nothing = symbols.open(cString("/dev/null"), O_RDWR | O_CLOEXEC, 0);
     if (nothing < 0) return;
     for (const descriptor of new Set([this.#read, ...this.#devices])) symbols.dup2(nothing, descriptor);
     symbols.close(nothing);

@@ -2,14 +2,11 @@
  * A process of ours that is asked and answers in frames (`src/control/frames.ts`), on its standard input and output, and
  * that may die: a server as its keeper sees it, or a keeper as the library does.
  */
+import { F_SETFD, FD_CLOEXEC } from "../../ffi/libc.ts";
 import { openLibc } from "../../ffi/library.ts";
 import { encodeFrame, FrameDecoder } from "../control/frames.ts";
 import { type Failed, ProcessFailure } from "./failure.ts";
 import { LONGEST, readMessage } from "./messages.ts";
-
-// fcntl.h
-const F_SETFD = 2;
-const FD_CLOEXEC = 1;
 
 /** The process is gone, which another may make good. */
 export class ProcessLost extends Error {

@@ -1,10 +1,8 @@
 /** The way of a process of ours to the one that started it: frames on its standard input and output. */
+import { F_DUPFD_CLOEXEC } from "../../ffi/libc.ts";
 import { openLibc } from "../../ffi/library.ts";
 import { encodeFrame, FrameDecoder } from "../control/frames.ts";
 import { LONGEST, readMessage } from "./messages.ts";
-
-// fcntl.h
-const F_DUPFD_CLOEXEC = 1030;
 
 /** `From` is what it hears, `To` what it says. To be made before anything is printed. */
 export class ParentLine<From, To> {

@@ -7,17 +7,12 @@
  * at a page and are never moved, and the memfd is mapped in their place (mmap(2), MAP_FIXED). The buffer lives as long as
  * its process.
  */
+import { MAP_FIXED, MAP_SHARED, MFD_CLOEXEC, PROT_READ, PROT_WRITE } from "../../ffi/libc.ts";
 import { type Libc, openLibc, openLibcUring } from "../../ffi/library.ts";
 import { cString, isMapFailed, pointerTo } from "../../ffi/memory.ts";
 import { openFiles } from "../../ffi/symbols/files.ts";
 import { errnoName } from "../fs/errors.ts";
-
-// sys/mman.h
-const PROT_READ_WRITE = 3;
-const MAP_SHARED_FIXED = 0x11;
-const MFD_CLOEXEC = 1;
-// unistd.h
-const SEEK_END = 2;
+import { SEEK_END } from "../fs/flags.ts";
 
 /** A page of WebAssembly memory: a multiple of the machine's pages. In bytes. */
 export const PAGE = 1 << 16;
@@ -45,7 +40,7 @@ export function mapKept(descriptor: number, bytes: number, start = 0): SharedArr
   const buffer = memory.buffer as unknown as SharedArrayBuffer;
   const { symbols, errno } = openLibcUring();
   const covers = pointerTo(new Uint8Array(buffer as unknown as ArrayBuffer));
-  const place = symbols.mmap(covers, size, PROT_READ_WRITE, MAP_SHARED_FIXED, descriptor, BigInt(start));
+  const place = symbols.mmap(covers, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, descriptor, BigInt(start));
   if (isMapFailed(place)) throw new Error(`Cannot map ${size} bytes of a memfd: ${errnoName(errno[0]!)}`);
   covered.push(buffer);
   return buffer;

@@ -11,6 +11,7 @@
  * attends alone sleeps on nothing else, and who goes to rest sets the timer unless the other sleeps, who sets it then when
  * it wakes up.
  */
+import { CLOCK_MONOTONIC, TFD_CLOEXEC, TFD_NONBLOCK } from "../../ffi/libc.ts";
 import type { Libc } from "../../ffi/library.ts";
 import { errnoName } from "../fs/errors.ts";
 import type { LoopAttendance } from "../messages.ts";
@@ -54,10 +55,6 @@ const SPINS = 150;
 /** Spins in vain, as where the client's core is taken, are followed by twice as many sleeps without, at most these. */
 const MOST_SLEEPS = 16;
 
-// sys/timerfd.h, time.h
-const TFD_CLOEXEC_NONBLOCK = 0o2004000;
-const CLOCK_MONOTONIC = 1;
-
 /** What the loops of a session share, on the side that mounts. */
 export class Attendance implements Disposable {
   readonly #libc: Libc;
@@ -70,7 +67,7 @@ export class Attendance implements Disposable {
   constructor(libc: Libc) {
     this.#libc = libc;
     this.#rally = openEventfd(libc);
-    this.#timer = libc.symbols.timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC_NONBLOCK);
+    this.#timer = libc.symbols.timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (this.#timer < 0) throw new Error(`Cannot let loops rest: ${errnoName(libc.errno[0]!)}`);
     this.#words[ATTENDANT] = 1;
   }

@@ -2,15 +2,9 @@
  * Waits for a device on a thread that may block. With EPOLLEXCLUSIVE a new request wakes one of the threads that wait on
  * the descriptors of a connection; poll(2) would wake them all, for one to find it (epoll_ctl(2)).
  */
+import { EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLLET, EPOLLEXCLUSIVE, EPOLLIN } from "../../ffi/libc.ts";
 import type { Libc } from "../../ffi/library.ts";
 import { errnoName } from "../fs/errors.ts";
-
-// sys/epoll.h
-const EPOLL_CLOEXEC = 0o2000000;
-const EPOLL_CTL_ADD = 1;
-const EPOLLIN = 1;
-const EPOLLEXCLUSIVE = 1 << 28;
-const EPOLLET = 1 << 31;
 
 /** What the events of the descriptors carry. */
 const DEVICE = 1;

@@ -1,10 +1,7 @@
 /** Descriptors that wake whoever waits for them, in any thread: eventfd(2). */
+import { EFD_CLOEXEC, EFD_NONBLOCK } from "../../ffi/libc.ts";
 import type { Libc } from "../../ffi/library.ts";
 import { errnoName } from "../fs/errors.ts";
-
-// sys/eventfd.h
-const EFD_CLOEXEC = 0o2000000;
-const EFD_NONBLOCK = 0o4000;
 
 /** What adds one to the counter. */
 const ONE = new Uint8Array(new BigUint64Array([1n]).buffer);

@@ -6,6 +6,7 @@
  * nothing is lost and nothing comes twice. Sending never waits; when the socket is full, since nobody reads it, the loop
  * keeps the request and tries again.
  */
+import { AF_UNIX, MSG_NOSIGNAL, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_SEQPACKET } from "../../ffi/libc.ts";
 import type { Libc } from "../../ffi/library.ts";
 import { STRUCT } from "../../ffi/structs.ts";
 import { ERRNO, errnoName } from "../fs/errors.ts";
@@ -19,11 +20,6 @@ import { readBufferSize } from "./device_reader.ts";
  */
 export const MAX_FORWARDED_WRITE = 1 << 17;
 
-// sys/socket.h, bits/socket_type.h
-const AF_UNIX = 1;
-const SOCK_SEQPACKET_NONBLOCK_CLOEXEC = 5 | 0o4000 | 0o2000000;
-const MSG_NOSIGNAL = 0x4000;
-
 const { EINTR, EAGAIN, ENOMEM, ENOBUFS } = ERRNO;
 
 /** The two ends of the way to one handler. When the sending end is closed, and all was read, the receiver's end has come. */
@@ -35,7 +31,7 @@ export interface ForwardingSocket {
 /** @throws when the process has no descriptors left. */
 export function openForwardingSocket({ symbols, errno }: Libc): ForwardingSocket {
   const pair = new Int32Array(2);
-  if (symbols.socketpair(AF_UNIX, SOCK_SEQPACKET_NONBLOCK_CLOEXEC, 0, new Uint8Array(pair.buffer)) < 0) {
+  if (symbols.socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, new Uint8Array(pair.buffer)) < 0) {
     throw new Error(`Cannot make a socket for the requests of a handler: ${errnoName(errno[0]!)}`);
   }
   return { sender: pair[0]!, receiver: pair[1]! };

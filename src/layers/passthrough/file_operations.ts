@@ -1,13 +1,11 @@
 /** Operations on open files. A handle is the descriptor itself. */
 import { addressOf } from "../../../ffi/memory.ts";
+import { SEEK_END } from "../../fs/flags.ts";
 import type { FileRange, FileSystem, Handle, NodeId, Opened, RequestContext } from "../../fs/filesystem.ts";
 import type { WriteDetails } from "../../fs/filesystem.ts";
 import { APPENDED_FILE } from "./descriptor_register.ts";
 import type { FileOpening } from "./file_opening.ts";
 import type { PassthroughLoop } from "./passthrough_loop.ts";
-
-/** lseek(2): from the file's end. */
-const SEEK_END = 2;
 
 /** pwritev2(2): append, wherever the end is by now. */
 const RWF_APPEND = 0x10;

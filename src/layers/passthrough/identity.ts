@@ -16,6 +16,7 @@
  */
 import { SYS_setfsgid, SYS_setfsuid, SYS_setgroups } from "../../../ffi/abi/mod.ts";
 import { FsError } from "../../fs/errors.ts";
+import { O_CLOEXEC, O_RDONLY } from "../../fs/flags.ts";
 import type { RequestContext } from "../../fs/filesystem.ts";
 import { onBecomeServer } from "../../threads/server_identity.ts";
 import { AT_FDCWD, StringBuffer, type SystemCalls } from "./system_calls.ts";
@@ -169,7 +170,7 @@ export class Identity {
 
   #readStatus(pid: number): string {
     const { files } = this.#calls;
-    const descriptor = files.openat(AT_FDCWD, this.#path.put(`/proc/${pid}/status`), O_RDONLY_CLOEXEC, 0);
+    const descriptor = files.openat(AT_FDCWD, this.#path.put(`/proc/${pid}/status`), O_RDONLY | O_CLOEXEC, 0);
     if (descriptor < 0) return "";
     let length = 0;
     for (let read = 1; read > 0 && length < this.#status.length; length += Math.max(read, 0)) {
@@ -179,5 +180,3 @@ export class Identity {
     return decoder.decode(this.#status.subarray(0, length));
   }
 }
-
-const O_RDONLY_CLOEXEC = 0o2000000;

@@ -9,13 +9,11 @@
  * A request that comes again must not find its own half-done work: what a loop opened or released last is written down
  * with the request's number, and so is what a change that cannot be repeated found before it (`intend`).
  */
+import { F_DUPFD_CLOEXEC } from "../../../ffi/libc.ts";
 import { FsError } from "../../fs/errors.ts";
 import type { KeptDescriptors } from "../../fs/module.ts";
 import { DescriptorStore } from "../../kept/descriptor_store.ts";
 import type { SystemCalls } from "./system_calls.ts";
-
-// fcntl.h
-const F_DUPFD_CLOEXEC = 1030;
 
 /** A word is a kind (see `DescriptorRegister`) and above it the cell of the file's node, if it has one. */
 export const KIND_BITS = 3;

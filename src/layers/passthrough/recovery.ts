@@ -6,6 +6,7 @@
  * What can be lost is a decrement: a forget that was read and not done, or a parent's count. Such a node stays until the
  * end of the mount.
  */
+import { F_DUPFD_CLOEXEC, F_SETFD, FD_CLOEXEC } from "../../../ffi/libc.ts";
 import { FsError } from "../../fs/errors.ts";
 import { O_CLOEXEC, O_PATH } from "../../fs/flags.ts";
 import type { KeptState } from "../../fs/module.ts";
@@ -26,10 +27,6 @@ import { EVICTED, HIGH_WATER, NODES, OPEN_NODES } from "./node_memory.ts";
 import { FD, GENERATION, LIVE, LOCK_OWNERS, type NodeTable, PLACE, ROOT, STATE } from "./node_table.ts";
 import { FileStatus, STATX_MASK } from "./file_status.ts";
 import { AT_EMPTY_PATH, EMPTY, StringBuffer, type SystemCalls } from "./system_calls.ts";
-
-// fcntl.h
-const F_SETFD = 2;
-const FD_CLOEXEC = 1;
 
 /** Rebuilds the table around its nodes, none of which has a descriptor yet. */
 export function rebuildNodes(table: NodeTable): void {
@@ -145,8 +142,6 @@ function reopenNode({ calls, register, table, proc }: Recovery, cell: number, de
 function duplicate(calls: SystemCalls, descriptor: number): number {
   return calls.files.fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
 }
-
-const F_DUPFD_CLOEXEC = 1030;
 
 function moveTo(calls: SystemCalls, descriptor: number, number: number): number {
   if (descriptor < 0 || calls.files.dup2(descriptor, number) < 0) {
