@@ -3,7 +3,7 @@
  * kernel's backing ids, one for each node while it is open anywhere (Documentation/filesystems/fuse-passthrough.rst).
  *
  * Inline in the thread that answers, not behind a channel: an ioctl costs a hundredth of a hop to another isolate
- * (docs/decisions.md), and a loop that waits in poll(2) hears no messages. What the loops share is counted in shared
+ * (docs/decisions.md), and a loop that waits in the kernel hears no messages. What the loops share is counted in shared
  * memory. However the session ends, the kernel lets go of all backing files with the connection: when the mount is gone
  * and the last descriptor of the device is closed (fuse_backing_files_free).
  */
