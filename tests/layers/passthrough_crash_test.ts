@@ -25,6 +25,28 @@ const CELLS = 2 ** 24;
 const MOST_POINTS = 10_000;
 const { notifier } = new NotifyHandler();
 
+/** How a server finds nodes of the one before. */
+const WAYS = ["by handle", "by name"] as const;
+
+/** What all servers of a test have. */
+interface Ground extends Disposable {
+  readonly way: typeof WAYS[number];
+  readonly calls: CrashingCalls;
+  readonly store: KeptDescriptors;
+}
+
+function prepareGround(way: Ground["way"]): Ground {
+  const calls = new CrashingCalls();
+  const store = { ...createDescriptorStore()!, slots: SLOTS };
+  return {
+    ...{ way, calls, store },
+    [Symbol.dispose]() {
+      calls[Symbol.dispose]();
+      openLibc().symbols.close(store.ring);
+    },
+  };
+}
+
 /** At which points servers die: of the request, of the next server's beginning, of the request when it comes again. */
 interface Deaths {
   readonly request: number;
@@ -41,8 +63,7 @@ interface Outcome {
 /** Servers over one directory, one after the other; with what outlives them. */
 class Servers implements Disposable {
   readonly directory: string;
-  readonly #store: KeptDescriptors;
-  readonly #calls: CrashingCalls;
+  readonly #ground: Ground;
   #memory: SharedArrayBuffer | undefined;
   /** The memory as it was when the server died. */
   #left: SharedArrayBuffer | undefined;
@@ -52,14 +73,14 @@ class Servers implements Disposable {
   #source: Source | undefined;
   loops: PassthroughFileSystem[] = [];
 
-  constructor(calls: CrashingCalls, scenario?: Scenario) {
-    this.#calls = calls;
+  constructor(ground: Ground, scenario?: Scenario) {
+    this.#ground = ground;
     this.directory = Deno.makeTempDirSync({ prefix: "trellis-crash-" });
     const write = (name: string) => Deno.writeTextFileSync(`${this.directory}/${name}`, `content of ${name}`);
     Deno.mkdirSync(`${this.directory}/directory`);
     for (const name of ["file", "other", "bystander", "directory/inner", "directory/second"]) write(name);
     scenario?.source?.(this.directory);
-    this.#store = { ...createDescriptorStore()!, slots: SLOTS };
+    new DescriptorStore(ground.store).dropOthers(() => false);
   }
 
   /** The server before is dead; `interrupted` by loop. */
@@ -68,11 +89,12 @@ class Servers implements Disposable {
     this.#open = openNumbers();
     const options = { source: this.directory, maxNodes: 256 };
     const memory = (bytes: number) => this.#memory ??= new SharedArrayBuffer(bytes);
+    const { store, way } = this.#ground;
     const claimed = new Set<number>();
     const isClaimed = (slot: number) => claimed.has(slot);
     let settle: Parameters<KeptState["claim"]>[1];
     const kept: KeptState = {
-      ...{ restarts: this.#restarts, interrupted, descriptors: this.#store, removedBranches: [], memory },
+      ...{ restarts: this.#restarts, interrupted, descriptors: store, removedBranches: [], memory },
       part: () => kept,
       claim(slots, then) {
         for (const slot of slots) claimed.add(slot);
@@ -80,8 +102,9 @@ class Servers implements Disposable {
       },
       free: () => {},
     };
-    const shared = this.#source = prepare(options, LOOPS, kept);
-    new DescriptorStore(this.#store).dropOthers(isClaimed);
+    const source = prepare(options, LOOPS, kept);
+    const shared = this.#source = way === "by handle" ? source : { ...source, handles: undefined };
+    new DescriptorStore(store).dropOthers(isClaimed);
     settle?.(isClaimed);
     this.loops = Array.from({ length: LOOPS }, (_, loop) => {
       const filesystem = makeFileSystem(options, { loop, loops: LOOPS, shared });
@@ -94,7 +117,7 @@ class Servers implements Disposable {
   survives(point: number | undefined, act: () => void): boolean {
     const died = point === undefined
       ? (act(), false)
-      : this.#calls.crashAt(point, act, () => this.#left = this.#memory?.slice());
+      : this.#ground.calls.crashAt(point, act, () => this.#left = this.#memory?.slice());
     if (died) this.end();
     return !died;
   }
@@ -108,7 +131,7 @@ class Servers implements Disposable {
   /** How many files are kept, as the words say, and as there are. */
   countFiles(): [named: number, kept: number] {
     const named = slotWords(this.#source!.kept!).filter((word) => word !== 0).length;
-    using reader = new DescriptorReader(this.#store);
+    using reader = new DescriptorReader(this.#ground.store);
     const taken = Array.from({ length: SLOTS }, (_, slot) => reader.take(slot)).filter((number) => number >= 0);
     for (const number of taken) openLibc().symbols.close(number);
     return [named, taken.length];
@@ -116,7 +139,6 @@ class Servers implements Disposable {
 
   [Symbol.dispose](): void {
     this.end();
-    openLibc().symbols.close(this.#store.ring);
     Deno.removeSync(this.directory, { recursive: true });
   }
 }
@@ -126,8 +148,8 @@ function openNumbers(): Set<number> {
 }
 
 /** The request is the first loop's; when it comes again the other one's. Meanwhile somebody else opens a file. */
-function play(calls: CrashingCalls, scenario: Scenario, deaths?: Deaths): Outcome {
-  using servers = new Servers(calls, scenario);
+function play(ground: Ground, scenario: Scenario, deaths?: Deaths): Outcome {
+  using servers = new Servers(ground, scenario);
   const died = { request: false, beginning: false, again: false };
   servers.start([]);
   const held = scenario.hold?.(servers.loops[0]!) ?? {};
@@ -214,21 +236,25 @@ function createStore(): boolean {
 
 const ALL = Deno.env.get("TRELLIS_CRASHES") === "all";
 
-Deno.test({
-  name: `servers that die at any point of a request${why === undefined ? "" : ` (skipped: ${why})`}`,
-  ignore: why !== undefined,
-  async fn(t) {
-    using calls = new CrashingCalls();
-    for (const scenario of SCENARIOS) await t.step(scenario.name, () => dieEverywhere(calls, scenario));
-  },
-});
+for (const way of WAYS) {
+  Deno.test({
+    name: `servers that die at any point of a request, nodes found ${way}${
+      why === undefined ? "" : ` (skipped: ${why})`
+    }`,
+    ignore: why !== undefined,
+    async fn(t) {
+      using ground = prepareGround(way);
+      for (const scenario of SCENARIOS) await t.step(scenario.name, () => dieEverywhere(ground, scenario));
+    },
+  });
+}
 
 Deno.test({
   name: "an open file whose node is gone is not taken for the file that has the node's place",
   ignore: why !== undefined,
   fn() {
-    using calls = new CrashingCalls();
-    using servers = new Servers(calls);
+    using ground = prepareGround("by handle");
+    using servers = new Servers(ground);
     servers.start([]);
     const [filesystem] = servers.loops as [PassthroughFileSystem];
     const node = find(filesystem, "file");
@@ -245,23 +271,22 @@ Deno.test({
   },
 });
 
-function dieEverywhere(calls: CrashingCalls, scenario: Scenario): void {
-  const { seen: expected } = play(calls, scenario);
+function dieEverywhere(ground: Ground, scenario: Scenario): void {
+  const { seen: expected } = play(ground, scenario);
   const check = (deaths: Deaths): Outcome["died"] => {
     try {
-      const { died, seen } = play(calls, scenario, deaths);
+      const { died, seen } = play(ground, scenario, deaths);
       assertEquals(seen, expected);
       return died;
     } catch (error) {
       throw new Error(`Wrong after deaths at ${JSON.stringify(deaths)}: ${describeThrown(error)}`, { cause: error });
     }
   };
-  for (let request = 0; check({ request }).request; request++) {
+  for (let request = 0, more = true; more; request++) {
     assert(request < MOST_POINTS);
-    if (!ALL) {
-      check(request % 2 === 0 ? { request, again: request } : { request, beginning: request * 3 });
-      continue;
-    }
+    const second = request % 2 === 0 ? { again: request } : { beginning: request * 3 };
+    more = check({ request, ...second }).request;
+    if (!ALL) continue;
     for (let again = 0; check({ request, again }).again; again++);
     for (let beginning = 0; check({ request, beginning }).beginning; beginning++);
   }

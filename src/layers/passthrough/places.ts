@@ -112,12 +112,13 @@ export class Places {
     const { words } = this.#table;
     const former = this.#table.locked(cell, (at) => {
       if ((words[at + STATE]! & LIVE) === 0) return place;
+      // A handle is for ever; only a name is replaced.
+      const stays = place === 0 && this.byHandle(cell);
+      const former = stays ? 0 : words[at + PLACE]!;
+      // First the place: a server may end in between, and the next one looks for one only while the node is pinned.
+      if (!stays) words[at + PLACE] = place;
       if (movable) words[at + STATE]! &= ~PINNED;
       else words[at + STATE]! |= PINNED;
-      const former = words[at + PLACE]!;
-      // A handle is for ever; only a name is replaced.
-      if (place === 0 && this.byHandle(cell)) return 0;
-      words[at + PLACE] = place;
       return former;
     });
     this.drop(former);
