@@ -66,8 +66,10 @@ export class FileOpening {
     if (loop.typeOf(node) !== S_IFREG) throw new FsError("ENXIO", "Cannot open what is no regular file");
     const descriptor = loop.descriptors.use(node);
     loop.identity.assume(context);
-    return this.#register(this.#open(descriptor, flags), flags, context, (opened) => {
-      this.#loop.register.kept?.setNode(opened.handle!, loop.table.cellOf(node));
+    return this.#register(this.#open(descriptor, flags), flags, context, (handle) => {
+      loop.register.kept?.setNode(handle, loop.table.cellOf(node));
+      if (loop.kernelPassthrough.agreed) loop.look(handle);
+      const opened = this.#describe(handle, flags);
       if (opened === this.#backed) this.#back(node, flags, false, context);
       return opened;
     });
@@ -104,9 +106,10 @@ export class FileOpening {
       return this.open(node, flags, context);
     }
     const opened = loop.identity.asServer(() => this.#openWithRights(descriptor, this.flagsFor(flags)));
-    return this.#register(opened, flags, context, (opened) => {
-      loop.register.kept?.setNode(opened.handle!, loop.table.cellOf(node));
-      return opened;
+    return this.#register(opened, flags, context, (handle) => {
+      loop.register.kept?.setNode(handle, loop.table.cellOf(node));
+      if (loop.kernelPassthrough.agreed) loop.look(handle);
+      return this.#describe(handle, flags);
     });
   }
 
@@ -145,20 +148,20 @@ export class FileOpening {
     opened: number,
     flags: number,
     context: RequestContext,
-    answer: (opened: Opened) => Answer,
+    answer: (handle: number) => Answer,
   ): Answer {
     const { register } = this.#loop;
     const appends = (flags & O_APPEND) !== 0 && !this.#loop.writeback;
     const descriptor = register.addOpened(opened, appends ? APPENDED_FILE : FILE, context);
     try {
-      return answer(this.#describe(descriptor, flags));
+      return answer(descriptor);
     } catch (error) {
       register.close(descriptor);
       throw error;
     }
   }
 
-  /** How the kernel is to treat an open file. The same two objects each time. */
+  /** How the kernel is to treat the open file that `status` was filled from. The same two objects each time. */
   #describe(descriptor: number, flags: number): Opened {
     const mode = this.#loop.kernelPassthrough.modeOf(descriptor, flags);
     if (mode === "plain") {
@@ -178,9 +181,10 @@ export class FileOpening {
     name: StringBuffer | undefined,
     context: RequestContext,
   ): Created {
-    return this.#register(descriptor, flags, context, (opened) => {
-      const entry = this.#loop.enterOpened(opened.handle!, parent, name);
-      this.#loop.register.kept?.setNode(opened.handle!, this.#loop.table.cellOf(entry.node));
+    return this.#register(descriptor, flags, context, (handle) => {
+      const entry = this.#loop.enterOpened(handle, parent, name);
+      this.#loop.register.kept?.setNode(handle, this.#loop.table.cellOf(entry.node));
+      const opened = this.#describe(handle, flags);
       if (opened === this.#backed) {
         this.#back(entry.node, flags, true, context);
         entry.attributes = this.#loop.attributesOf(this.#loop.table.cellOf(entry.node));

@@ -83,13 +83,18 @@ export class FileStatus {
     return this.#words[LINKS]!;
   }
 
+  /** As in the key. */
+  get device(): number {
+    return (this.#words[DEV_MAJOR]! << 20 | this.#words[DEV_MINOR]!) | 0;
+  }
+
   /** Fills in and returns the key; the same object each time. */
   readKey(): FileKey {
     const words = this.#words;
     const { key } = this;
     key.inodeLow = words[INODE]! | 0;
     key.inodeHigh = words[INODE + 1]! | 0;
-    key.device = (words[DEV_MAJOR]! << 20 | words[DEV_MINOR]!) | 0;
+    key.device = this.device;
     key.mount = words[MOUNT]! | 0;
     key.birth = words[MASK]! & STATX_BTIME ? this.#birthHash() : 0;
     key.type = this.type;
@@ -105,7 +110,7 @@ export class FileStatus {
     const words = this.#words;
     const attributes = this.#attributes;
     attributes.mode = words[MODE]! & 0xffff;
-    attributes.inode = this.shownInode(words[INODE]!, words[INODE + 1]!, this.#device);
+    attributes.inode = this.shownInode(words[INODE]!, words[INODE + 1]!, this.device);
     attributes.size = this.size;
     attributes.blocks = words[BLOCKS]! + words[BLOCKS + 1]! * 0x1_0000_0000;
     attributes.blockSize = words[BLOCK_SIZE]!;
@@ -136,10 +141,6 @@ export class FileStatus {
     if (device === this.#homeDevice) return (low >>> 0) + folded * 0x1_0000_0000;
     const mixed = (Math.imul(device, SPREAD) >>> 19) | 1;
     return (low >>> 0) + ((folded & 0xff) + mixed * 0x100) * 0x1_0000_0000;
-  }
-
-  get #device(): number {
-    return (this.#words[DEV_MAJOR]! << 20 | this.#words[DEV_MINOR]!) | 0;
   }
 
   #readTime(at: number, time: Mutable<Time>): void {

@@ -52,16 +52,20 @@ export class KernelPassthrough {
   readonly #loop: PassthroughLoop;
   readonly #statistics = new Uint32Array(STATFS_BYTES / 4);
   readonly #statisticsBytes = new Uint8Array(this.#statistics.buffer);
+  /** Whether the source's own filesystem is local, once that is known: it stays mounted as long as the source is open. */
+  #homeIsLocal: boolean | undefined;
 
   constructor(loop: PassthroughLoop) {
     this.#loop = loop;
   }
 
-  /** How to answer the open of a regular file with these flags. The same for all opens of a file, but for the last two. */
+  /**
+   * How to answer the open of a regular file, which `status` was filled from, with these flags. The same for all opens of
+   * a file, but for the last two.
+   */
   modeOf(descriptor: number, flags: number): OpenMode {
     if (!this.agreed) return "plain";
     const { status } = this.#loop;
-    this.#loop.look(descriptor);
     const reads = (flags & O_ACCMODE) === O_RDONLY;
     if (reads && status.size < WORTH_BACKING || !this.#isLocal(descriptor)) return "plain";
     const privileged = !reads && (status.mode & (S_ISUID | S_ISGID)) !== 0;
@@ -69,6 +73,12 @@ export class KernelPassthrough {
   }
 
   #isLocal(descriptor: number): boolean {
+    const { status, source } = this.#loop;
+    if (status.device !== source.device) return this.#looksLocal(descriptor);
+    return this.#homeIsLocal ??= this.#looksLocal(descriptor);
+  }
+
+  #looksLocal(descriptor: number): boolean {
     return this.#loop.calls.files.fstatfs(descriptor, this.#statisticsBytes) >= 0 && isLocal(this.#statistics[0]!);
   }
 }
