@@ -32,14 +32,14 @@ export async function keep(
     throw new TypeError(`Cannot keep ${mountpoint}: a mount is kept by who mounts it`);
   }
   const { debug = false, log = logToStandardError, restarts = MOST_RESTARTS } = options;
-  const { hangTimeout = HANG_TIMEOUT, spare = false } = options;
+  const { hangTimeout = HANG_TIMEOUT, spare = false, resend = true } = options;
   const keeper = await unwrapFailure(Keeper.start({
     mountpoint: await prepareMountpoint(mountpoint),
     mountOptions: libfuseOptions(options),
     module: String(module),
     options: moduleOptions,
     defaults: replyDefaults(options),
-    ...{ loops, debug, log, restarts, hangTimeout, spare },
+    ...{ loops, debug, log, restarts, hangTimeout, spare, resend },
   }));
   if (options.control === true) await controlKeeper(keeper, loops, log, hooks);
   return keeper;
@@ -60,6 +60,8 @@ async function controlKeeper(
     await keeper.restart();
     return keeper.server;
   };
-  await openControl({ mountpoint, mountedDevice, describe, restart, ...hooks }, log, resources);
+  const mount = { mountpoint, mountedDevice, describe, restart, ...hooks };
+  const control = await openControl(mount, log, resources);
+  keeper.onMountedAnew = () => control.moveTo(keeper.connection.mountedDevice);
   void keeper.finished.catch(() => {}).finally(() => resources.disposeAsync());
 }

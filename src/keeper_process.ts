@@ -27,7 +27,7 @@ export async function startKeeper(
 }
 
 class KeeperProcess implements KeptMount {
-  server: ServerState = { pid: 0, restarts: 0 };
+  server: ServerState = { pid: 0, restarts: 0, mountedAnew: 0 };
   readonly finished: Promise<void>;
   readonly #process: FramedProcess<ToKeeper, FromKeeper>;
   #kept: Kept | undefined;

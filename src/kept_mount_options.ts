@@ -22,6 +22,11 @@ export interface KeptMountOptions extends Omit<MountOptions, keyof LimitOptions 
    * much as a server that does nothing. Default false.
    */
   readonly spare?: boolean;
+  /**
+   * Whether the kernel is asked to send again what a dead server left unanswered, where it can (Linux 6.9). Default true;
+   * false is to see what a mount is on an older kernel: made anew for each server.
+   */
+  readonly resend?: boolean;
 }
 
 /** @throws {TypeError} for what no other process could serve. */

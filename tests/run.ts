@@ -44,6 +44,7 @@ const PURE = [
   "tests/cli/mount_list_test.ts",
   "tests/cli/mount_options_test.ts",
   "tests/cli/sandbox_plan_test.ts",
+  "tests/cli/separate_process_test.ts",
   "tests/cli/status_table_test.ts",
   "tests/cli/usage_test.ts",
 ];

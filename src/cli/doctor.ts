@@ -56,10 +56,7 @@ function describeRows({ deno, libfuse, fusermount, device, kernel, ...rest }: Fi
         : `no: ${rest.uring.reason}`,
     ],
     ["kernel passthrough", describePassthrough(rest.kernelPassthrough)],
-    [
-      "process=separate",
-      rest.separateProcess.usable ? "yes: a mount can outlive its server" : `no: ${rest.separateProcess.reason}`,
-    ],
+    ["process=separate", describeSeparateProcess(rest.separateProcess)],
     ["stale mounts", mounts.length === 0 ? "none" : mounts.join("\n")],
   ];
 }
@@ -69,6 +66,11 @@ function describePassthrough({ usable, reason, source }: Findings["kernelPassthr
   if (source !== undefined) return `yes, of ${source}`;
   return "yes, of sources on local filesystems (doctor --source DIRECTORY says of which);\n" +
     "not with the mount options writeback and no_kernel_passthrough";
+}
+
+function describeSeparateProcess({ usable, reason, limitation }: Findings["separateProcess"]): string {
+  if (!usable) return `no: ${reason}`;
+  return limitation === undefined ? "yes: a mount can outlive its server" : `yes, but ${limitation}`;
 }
 
 /** Words in lines of at most 80 characters. */

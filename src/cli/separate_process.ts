@@ -7,21 +7,23 @@ export interface SeparateProcessFindings {
   readonly usable: boolean;
   /** Why not; undefined when it is usable. */
   readonly reason: string | undefined;
+  /** What is less than it could be; undefined when nothing is. */
+  readonly limitation: string | undefined;
 }
+
+const MOUNTS_ANEW = "this kernel cannot send requests again (Linux 6.9 can): for each new server the connection is " +
+  "aborted and mounted anew, and what was open gets errors";
 
 /** Judges by what the kernel's FUSE offers, and whether it keeps open files. `fuse`: undefined when it was not asked. */
 export function examineSeparateProcess(fuse: KernelFacts | undefined): SeparateProcessFindings {
-  const reason = explain(fuse);
-  return { usable: reason === undefined, reason };
+  if (fuse === undefined) return { usable: false, reason: "the kernel was not asked", limitation: undefined };
+  return { usable: true, reason: undefined, limitation: findLimitation(fuse) };
 }
 
-function explain(fuse: KernelFacts | undefined): string | undefined {
-  if (fuse === undefined) return "the kernel was not asked";
-  if (!fuse.features.includes("has-resend")) {
-    return "this kernel cannot send requests again (Linux 6.9 can): the first death of a server takes the mount away";
-  }
+function findLimitation({ features }: KernelFacts): string | undefined {
+  if (!features.includes("has-resend")) return MOUNTS_ANEW;
   const kept = createKeptState();
   closeKeptState(kept);
   if (kept.descriptors !== undefined) return undefined;
-  return "this kernel keeps no open files (io_uring of Linux 6.8, see kernel.io_uring_disabled): not for directories";
+  return "not for directories: this kernel keeps no open files (io_uring of Linux 6.8, see kernel.io_uring_disabled)";
 }

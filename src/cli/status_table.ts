@@ -1,5 +1,5 @@
 /** How `status` shows mounts to people. */
-import type { StatusReport } from "../control/messages.ts";
+import type { ServerReport, StatusReport } from "../control/messages.ts";
 import { latencyQuantile } from "../metrics/latency.ts";
 import type { OperationMetrics } from "../metrics/metrics.ts";
 import type { MountStatus } from "./mount_status.ts";
@@ -27,12 +27,15 @@ function describeMount({ mountpoint, state, waiting, report, problem }: MountSta
 function describeServer({ placement, transport, servers, pid, server, uptimeSeconds, minor }: StatusReport): string[] {
   return [
     `${servers} ${placement}${servers === 1 ? "" : "s"}`,
-    ...server === undefined
-      ? [`pid ${pid}`]
-      : [`keeper ${pid}`, `server ${server.pid}`, `${server.restarts} restart${server.restarts === 1 ? "" : "s"}`],
+    ...server === undefined ? [`pid ${pid}`] : [`keeper ${pid}`, `server ${server.pid}`, ...describeRestarts(server)],
     `up ${describeDuration(uptimeSeconds)}`,
     `FUSE 7.${minor}${transport === "uring" ? " over io_uring" : ""}`,
   ];
+}
+
+function describeRestarts({ restarts, mountedAnew }: ServerReport): string[] {
+  const times = `${restarts} restart${restarts === 1 ? "" : "s"}`;
+  return mountedAnew === 0 ? [times] : [times, `mounted anew ${mountedAnew} time${mountedAnew === 1 ? "" : "s"}`];
 }
 
 function describeWaiting(waiting: number | undefined): string[] {

@@ -36,6 +36,8 @@ export class Connection implements Disposable {
   readonly #clones: number[] = [];
   /** `st_dev` of the mount as the mount table writes it; undefined when somebody else mounted. */
   readonly mountedDevice: string | undefined;
+  /** The kernel's INIT, and what it offers; once it has been read. */
+  #init: { readonly request: Uint8Array<ArrayBuffer>; readonly offer: KernelOffer } | undefined;
   #unmounting: Promise<void> | undefined;
 
   private constructor(mountpoint: string, session: Deno.PointerObject, device: number) {
@@ -69,8 +71,26 @@ export class Connection implements Disposable {
     return new Connection(mountpoint, session, device);
   }
 
-  /** Reads the kernel's INIT and answers it. */
+  /** What the kernel offers: reads its INIT. @throws {MountError} */
+  readOffer(): KernelOffer {
+    return this.#readInit().offer;
+  }
+
+  /** Reads the kernel's INIT, if nobody has, and answers it. @throws {MountError} */
   handshake(wanted: ReadonlySet<Feature>, maxWrite?: number): { offer: KernelOffer; agreement: Agreement } {
+    const { symbols, errno } = this.#libc;
+    const { request, offer } = this.#readInit();
+    const agreement = agree(offer, wanted, maxWrite);
+    const reply = encodeInit(request, offer, agreement);
+    if (symbols.write(this.device, reply, reply.length) < 0) {
+      throw new MountError(`Cannot answer INIT of "${this.mountpoint}": ${errnoName(errno[0]!)}`);
+    }
+    symbols.fcntl(this.device, F_SETFL, O_NONBLOCK);
+    return { offer, agreement };
+  }
+
+  #readInit() {
+    if (this.#init !== undefined) return this.#init;
     const { symbols, errno } = this.#libc;
     const events = new Int16Array(4);
     new Int32Array(events.buffer)[0] = this.device;
@@ -84,14 +104,7 @@ export class Connection implements Disposable {
       throw new MountError(`Cannot read INIT of "${this.mountpoint}": ${errnoName(errno[0]!)}; has it been mounted?`);
     }
     const request = buffer.slice(0, length);
-    const offer = decodeInit(request);
-    const agreement = agree(offer, wanted, maxWrite);
-    const reply = encodeInit(request, offer, agreement);
-    if (symbols.write(this.device, reply, reply.length) < 0) {
-      throw new MountError(`Cannot answer INIT of "${this.mountpoint}": ${errnoName(errno[0]!)}`);
-    }
-    symbols.fcntl(this.device, F_SETFL, O_NONBLOCK);
-    return { offer, agreement };
+    return this.#init = { request, offer: decodeInit(request) };
   }
 
   /** Another descriptor of the same connection, with a queue of its own for requests being answered. */
@@ -145,13 +158,14 @@ export class Connection implements Disposable {
   async #unmount(): Promise<void> {
     await openLibfuse().symbols.fuse_session_unmount(this.#session);
     // libfuse leaves alone what was aborted (fuse_kern_unmount in lib/mount.c).
-    if (await this.#isMounted()) await unmountLazily(this.mountpoint);
-    if (await this.#isMounted()) {
+    if (await this.isMounted()) await unmountLazily(this.mountpoint);
+    if (await this.isMounted()) {
       throw new UnmountError(`Cannot unmount "${this.mountpoint}": libfuse did not take it away; its words are above`);
     }
   }
 
-  async #isMounted(): Promise<boolean> {
+  /** Whether the mount is still in its place: neither unmounted nor below another. */
+  async isMounted(): Promise<boolean> {
     const mount = await findMount(this.mountpoint);
     return mount !== undefined && mount.device === this.mountedDevice;
   }

@@ -15,11 +15,21 @@ export async function listenForMount(
   device: string | undefined,
   commands: CommandTable,
 ): Promise<ControlServer> {
-  if (device === undefined) throw new ControlError("failed", `${mountpoint} is not in this process's mount table`);
-  const folder = await makeRuntimeFolder();
+  const path = await socketPath(mountpoint, device);
   await removeDeadSockets();
-  return await ControlServer.listen({
-    path: `${folder}/${socketName(connectionNumber(device), mountpoint)}`,
-    commands,
-  });
+  return await ControlServer.listen({ path, commands });
+}
+
+/** Has a mount that was made anew, as `device`, go on with the socket that it had. @throws as {@linkcode listenForMount}. */
+export async function moveToMount(
+  server: ControlServer,
+  mountpoint: string,
+  device: string | undefined,
+): Promise<void> {
+  await server.move(await socketPath(mountpoint, device));
+}
+
+async function socketPath(mountpoint: string, device: string | undefined): Promise<string> {
+  if (device === undefined) throw new ControlError("failed", `${mountpoint} is not in this process's mount table`);
+  return `${await makeRuntimeFolder()}/${socketName(connectionNumber(device), mountpoint)}`;
 }

@@ -26,6 +26,8 @@ export interface ServerReport {
   readonly pid: number;
   /** How many there were before it. */
   readonly restarts: number;
+  /** How often the mount was made anew for another, because the kernel could not send requests again. */
+  readonly mountedAnew: number;
 }
 
 /** What a server says of its mount. */

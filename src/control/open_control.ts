@@ -32,24 +32,34 @@ export function preloadControl(): void {
   loadListen().catch(() => {});
 }
 
+/** What a mount's control socket can be told. */
+export interface OpenControl {
+  /** The mount was made anew, as another device of the mount table. What fails is a log line. */
+  moveTo(mountedDevice: string | undefined): Promise<void>;
+}
+
 /** Answers on the mount's control socket for as long as `resources` live. What fails is a log line. */
 export async function openControl(
   { mountpoint, mountedDevice, describe, restart, reload }: ControlledMount,
   log: (message: string, detail: string) => void,
   resources: AsyncDisposableStack,
-): Promise<void> {
+): Promise<OpenControl> {
   const begun = performance.now();
   const uptimeSeconds = () => (performance.now() - begun) / 1000;
   const status = async () => ({ mountpoint, pid: Deno.pid, uptimeSeconds: uptimeSeconds(), ...await describe() });
+  const fail = (error: unknown) =>
+    log(`There is no control socket for ${mountpoint}, so "status" will not know it`, String(error));
   try {
-    const { listenForMount } = await loadListen();
+    const { listenForMount, moveToMount } = await loadListen();
     const commands = {
       status,
       ...restart && { restart },
       ...reload && { reload: (given: unknown) => reload(readReloadRequest(given)) },
     };
-    resources.use(await listenForMount(mountpoint, mountedDevice, commands));
+    const server = resources.use(await listenForMount(mountpoint, mountedDevice, commands));
+    return { moveTo: (device) => moveToMount(server, mountpoint, device).catch(fail) };
   } catch (error) {
-    log(`There is no control socket for ${mountpoint}, so "status" will not know it`, String(error));
+    fail(error);
+    return { moveTo: () => Promise.resolve() };
   }
 }

@@ -39,6 +39,7 @@ const MAX_PEERS = 64;
 
 export class ControlServer implements AsyncDisposable {
   readonly #options: ControlServerOptions;
+  #path: string;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   /** Tells our file from one that another server has put in its place. */
@@ -46,6 +47,7 @@ export class ControlServer implements AsyncDisposable {
 
   private constructor(options: ControlServerOptions) {
     this.#options = options;
+    this.#path = options.path;
     // Half open: what is wrong with a frame that was cut short can still be said.
     this.#server = createServer({ allowHalfOpen: true }, (socket) => void this.#serve(socket));
   }
@@ -77,12 +79,18 @@ export class ControlServer implements AsyncDisposable {
     return control;
   }
 
+  /** Is found at another path from then on; who has been connected stays so. */
+  async move(path: string): Promise<void> {
+    await Deno.rename(this.#path, path);
+    this.#path = path;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const socket of this.#sockets) socket.destroy();
     await closed;
-    const status = await Deno.lstat(this.#options.path).catch(() => undefined);
-    if (status !== undefined && status.ino === this.#inode) await Deno.remove(this.#options.path);
+    const status = await Deno.lstat(this.#path).catch(() => undefined);
+    if (status !== undefined && status.ino === this.#inode) await Deno.remove(this.#path);
   }
 
   async #serve(socket: Socket): Promise<void> {

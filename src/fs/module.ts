@@ -36,6 +36,11 @@ export interface KeptState {
   /** How many servers there were before this one. */
   readonly restarts: number;
   /**
+   * Whether the kernel goes on with the same connection, so that the next server will be asked for the nodes and handles of
+   * this one. Where it cannot (Linux before 6.9), `memory` and `descriptors` are empty for each server.
+   */
+  readonly resumes: boolean;
+  /**
    * By loop, the request (`RequestContext.unique`) that the last server which served was at work on when it ended, and had
    * not answered: it comes again. A server whose `prepare` has returned has settled them; the next one hears of others.
    */

@@ -154,6 +154,12 @@ function inheriting<Result>(descriptors: readonly number[], start: () => Result)
   try {
     return start();
   } finally {
-    for (const descriptor of descriptors) symbols.fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+    keepToProcess(descriptors);
   }
+}
+
+/** From here on programs that this process starts do not get these descriptors. */
+export function keepToProcess(descriptors: readonly number[]): void {
+  const { symbols } = openLibc();
+  for (const descriptor of descriptors) symbols.fcntl(descriptor, F_SETFD, FD_CLOEXEC);
 }

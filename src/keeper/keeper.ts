@@ -1,7 +1,8 @@
 /**
  * The keeper: mounts, answers INIT, and holds the connection's descriptors, from which a server process reads requests.
  * It never serves one and never loads the filesystem's module, so that no fault of a filesystem reaches it. When the
- * server dies, a new one gets the same descriptors, and the kernel is asked to send again what was not answered.
+ * server dies, a new one gets the same descriptors, and the kernel is asked to send again what was not answered. Where it
+ * cannot, the connection is ended and another mounted in its place.
  *
  * Requests belong to the descriptor that they were read from and end with it (fuse_dev_release in fs/fuse/dev.c). That is
  * why the keeper makes all of them, the clones too, before there is a server.
@@ -10,18 +11,18 @@
  * copies of open files, and closing one asks the mount's server, which is the process being started: both would wait for
  * ever.
  */
-import { Connection } from "../connection/connection.ts";
-import { type Feature, wantedFeatures } from "../connection/features.ts";
-import type { Agreement, KernelOffer } from "../connection/handshake.ts";
+import type { Connection } from "../connection/connection.ts";
+import type { Feature } from "../connection/features.ts";
+import type { Agreement } from "../connection/handshake.ts";
 import type { BranchStep, ChangedBranches, RemovalOptions, TreeHistory } from "../fs/branches.ts";
 import type { Agreed } from "../fs/module.ts";
-import { closeKeptState, createKeptState, keptDescriptorsOf } from "../kept/kept_state.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { ReplyDefaults } from "../protocol/reply.ts";
 import { RestartBudget } from "../threads/restart_budget.ts";
 import { ProcessLost } from "./framed_process.ts";
 import { clearSlots, readSlots, sendLastAnswers } from "./recovery.ts";
 import { HangWatch } from "./hang_watch.ts";
+import { HeldConnection, type HeldMount } from "./held_connection.ts";
 import { KeeperError, type KeptMount, type ServerState } from "./kept_mount.ts";
 import { ProcessFailure, unwrapFailure } from "./failure.ts";
 import { type FromServer, VERSION } from "./messages.ts";
@@ -37,15 +38,10 @@ const STOP_MILLISECONDS = 10_000;
 const READY_SECONDS = 30;
 
 /** What is kept. */
-export interface KeeperOptions {
-  /** An absolute path that may be mounted on. */
-  readonly mountpoint: string;
-  /** The mount's options, as `Connection.mount` takes them. */
-  readonly mountOptions: readonly string[];
+export interface KeeperOptions extends HeldMount {
   /** The filesystem's module, and what it is given: what JSON can say. */
   readonly module: string;
   readonly options: unknown;
-  readonly loops: number;
   readonly defaults: ReplyDefaults;
   readonly debug: boolean;
   /** How many servers that died are replaced within a minute. */
@@ -63,12 +59,12 @@ export class Keeper implements KeptMount {
   readonly finished: Promise<void>;
   /** Told when another server serves. */
   onServer: (server: ServerState) => void = () => {};
-  readonly connection: Connection;
+  /** Told when another connection is mounted. */
+  onMountedAnew: () => Promise<void> = () => Promise.resolve();
   readonly #options: KeeperOptions;
-  readonly #devices: readonly number[];
   readonly #budget: RestartBudget;
-  readonly #kept = createKeptState();
-  readonly #starter: ServerStarter;
+  #held: HeldConnection;
+  #starter: ServerStarter;
   #server: ServerProcess;
   /** What the loops of the last server were at work on when it ended. */
   #interrupted: (number | null)[] = [];
@@ -76,13 +72,15 @@ export class Keeper implements KeptMount {
   #agreed: Agreed | undefined;
   /** What the tree has become. */
   #tree: TreeHistory | undefined;
-  #offer: KernelOffer | undefined;
+  /** What the last server's filesystem and the kernel agreed on. */
   #agreement: Agreement | undefined;
   #serving = Promise.withResolvers<void>();
   /** Whether that has been resolved. */
   #isServing = false;
   /** How many servers there were before this one. */
   #restarts = 0;
+  /** How often another connection took the place of one. */
+  #mountedAnew = 0;
   /** Why the server ends, when it said so; a crash says nothing. */
   #stopping: "unmounted" | "aborted" | "stopped" | undefined;
   /** Set by who wants the mount to end. */
@@ -90,18 +88,12 @@ export class Keeper implements KeptMount {
   /** Set by who wants another server, and not by one that died. */
   #replacing = false;
 
-  private constructor(options: KeeperOptions) {
+  private constructor(options: KeeperOptions, held: HeldConnection) {
     this.#options = options;
     this.mountpoint = options.mountpoint;
     this.#budget = new RestartBudget(options.restarts);
-    this.connection = Connection.mount(options.mountpoint, options.mountOptions);
-    const { device } = this.connection;
-    this.#devices = [device, ...Array.from({ length: options.loops - 1 }, () => this.connection.clone())];
-    this.#starter = new ServerStarter({
-      ...options,
-      descriptors: [...this.#devices, ...keptDescriptorsOf(this.#kept)],
-      onMessage: (message) => this.#hear(message),
-    });
+    this.#held = held;
+    this.#starter = this.#makeStarter();
     this.#server = this.#starter.start();
     this.finished = this.#keep();
     // Awaiting `finished` is the caller's choice.
@@ -114,9 +106,13 @@ export class Keeper implements KeptMount {
    * @throws {MountError} @throws {ProcessFailure} what the module threw. @throws {KeeperError} when no server would live.
    */
   static async start(options: KeeperOptions): Promise<Keeper> {
-    const keeper = new Keeper(options);
+    const keeper = new Keeper(options, await HeldConnection.mount(options));
     await Promise.race([keeper.#serving.promise, keeper.finished]);
     return keeper;
+  }
+
+  get connection(): Connection {
+    return this.#held.connection;
   }
 
   get features(): ReadonlySet<Feature> {
@@ -124,7 +120,7 @@ export class Keeper implements KeptMount {
   }
 
   get kernelFeatures(): ReadonlySet<Feature> {
-    return this.#offer!.features;
+    return this.#held.offer.features;
   }
 
   get minor(): number {
@@ -132,7 +128,7 @@ export class Keeper implements KeptMount {
   }
 
   get server(): ServerState {
-    return { pid: this.#server.pid, restarts: this.#restarts };
+    return { pid: this.#server.pid, restarts: this.#restarts, mountedAnew: this.#mountedAnew };
   }
 
   async metrics(): Promise<Metrics> {
@@ -212,6 +208,17 @@ export class Keeper implements KeptMount {
     this.#isServing = false;
   }
 
+  /** Of servers for the connection that is held. */
+  #makeStarter(): ServerStarter {
+    const { descriptors, canResend } = this.#held;
+    const { module, loops, spare } = this.#options;
+    // None can wait for a connection that is not there yet.
+    return new ServerStarter({
+      ...{ module, loops, descriptors, spare: spare && canResend },
+      onMessage: (message) => this.#hear(message),
+    });
+  }
+
   #hear(message: FromServer): void {
     if (message.kind === "log") this.#options.log(message.message, message.detail);
     if (message.kind === "stopping") this.#stopping = message.reason;
@@ -228,8 +235,7 @@ export class Keeper implements KeptMount {
       this.#ending = true;
       this.#server.kill();
       await Promise.all([this.#server.ended, this.#starter.dropSpare()]);
-      await this.connection.unmount().finally(() => this.connection[Symbol.dispose]());
-      closeKeptState(this.#kept);
+      await this.connection.unmount().finally(() => this.#held[Symbol.dispose]());
     }
   }
 
@@ -265,7 +271,7 @@ export class Keeper implements KeptMount {
   /** Looks after the server until it has ended, and ends it when it hangs. */
   async #watch(): Promise<void> {
     const limit = this.#options.hangTimeout * 1000;
-    const slots = () => readSlots(this.#kept.journal, this.#options.loops);
+    const slots = () => readSlots(this.#held.kept.journal, this.#options.loops);
     const watch = new HangWatch(limit, slots(), performance.now());
     const timer = setInterval(() => {
       const hung = watch.look(slots(), this.connection.hasPending(), performance.now());
@@ -281,10 +287,11 @@ export class Keeper implements KeptMount {
 
   async #begin(): Promise<void> {
     const { module, options, loops, mountpoint, defaults, debug } = this.#options;
+    const { devices, kept, canResend } = this.#held;
     const mountedDevice = this.connection.mountedDevice ?? "";
     const { methods, features } = await this.#server.ask({
       ...{ kind: "start", version: VERSION, module, options, loops, mountpoint, mountedDevice, defaults, debug },
-      ...{ devices: this.#devices, kept: this.#kept },
+      ...{ devices, kept, resumes: canResend },
       history: {
         ...{ restarts: this.#restarts, interrupted: this.#interrupted },
         ...this.#agreed && { agreed: this.#agreed },
@@ -292,17 +299,10 @@ export class Keeper implements KeptMount {
       },
     }, "ready");
     this.#agreed ??= { methods, features };
-    if (this.#agreement === undefined) {
-      // What was registered as a backing file would be out of reach for the next server.
-      const wanted = wantedFeatures(new Set(methods), features.filter((feature) => feature !== "passthrough"));
-      const { offer, agreement } = this.connection.handshake(wanted);
-      this.#offer = offer;
-      this.#agreement = agreement;
-    }
+    const { minor, maxWrite, features: agreed } = this.#agreement = this.#held.agree(methods, features);
     // What was interrupted is settled. A loop that this server leaves at rest would name it again to the next one.
-    clearSlots(this.#kept.journal);
-    const { minor, maxWrite } = this.#agreement;
-    await this.#server.ask({ kind: "serve", minor, maxWrite, features: [...this.#agreement.features] }, "serving");
+    clearSlots(kept.journal);
+    await this.#server.ask({ kind: "serve", minor, maxWrite, features: [...agreed] }, "serving");
   }
 
   #isOver(): boolean {
@@ -310,31 +310,59 @@ export class Keeper implements KeptMount {
     return this.#ending || reason === "unmounted" || reason === "aborted" || this.connection.hasEnded();
   }
 
-  /** @throws {KeeperError} when it has happened too often, or the kernel cannot go on with another server. */
+  /** @throws {KeeperError} when it has happened too often, or the mount cannot be made anew. */
   async #replace(): Promise<void> {
     const how = await this.#server.ended;
-    if (!this.#replacing) {
-      const ended = `The server of ${this.mountpoint} (pid ${this.#server.pid}) ended`;
-      if (!this.#budget.spend()) {
-        const most = this.#options.restarts + 1;
-        throw new KeeperError(`${ended} (${how}), number ${most} within a minute: the mount is taken away`);
-      }
-      this.#options.log(`${ended}; another takes its place`, how);
-    }
+    if (!this.#replacing) this.#spend(how);
     this.#serveNoMore();
     this.#replacing = false;
-    const slots = readSlots(this.#kept.journal, this.#options.loops);
+    const slots = readSlots(this.#held.kept.journal, this.#options.loops);
     this.#interrupted = slots.map(({ begun }) => begun ?? null);
-    sendLastAnswers(slots, this.#devices);
-    // Before the new one reads: what it is serving would be sent twice. Before the handshake there is nothing to send.
-    if (this.#agreement !== undefined && !this.connection.resend()) {
-      throw new KeeperError(
-        `The server of ${this.mountpoint} ended, and this kernel cannot send its requests again (Linux 6.9 can): ` +
-          "the mount is taken away",
-      );
-    }
+    sendLastAnswers(slots, this.#held.devices);
+    // Before the new one reads: what it is serving would be sent twice.
+    if (!this.#held.resend()) await this.#mountAnew();
+    if (this.#ending) return;
     this.#restarts++;
     this.#stopping = undefined;
     this.#server = this.#starter.start();
+  }
+
+  /** Takes the death of a server out of the budget. */
+  #spend(how: string): void {
+    const ended = `The server of ${this.mountpoint} (pid ${this.#server.pid}) ended`;
+    if (!this.#budget.spend()) {
+      const most = this.#options.restarts + 1;
+      throw new KeeperError(`${ended} (${how}), number ${most} within a minute: the mount is taken away`);
+    }
+    this.#options.log(`${ended}; another takes its place`, how);
+  }
+
+  /**
+   * Ends the connection, so that nobody waits for ever for what cannot be sent again, and mounts another in its place. It
+   * ends with its last descriptor, which needs neither root nor /sys/fs/fuse/connections. For a moment nothing is mounted:
+   * over the old mount there can be none, since libfuse and fusermount3 look at what they mount on (stat), which would
+   * wait for a server.
+   */
+  async #mountAnew(): Promise<void> {
+    const old = this.#held;
+    // What somebody has taken out of the tree, while it was in use, is not to come back.
+    if (!await old.connection.isMounted()) return void (this.#ending = true);
+    try {
+      await Promise.all([old.connection.unmount(), this.#starter.dropSpare()]);
+      this.#held = await HeldConnection.mount(this.#options);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new KeeperError(`${this.mountpoint} could not be mounted anew for another server: ${reason}`);
+    } finally {
+      old[Symbol.dispose]();
+    }
+    this.#starter = this.#makeStarter();
+    this.#mountedAnew++;
+    this.#interrupted = [];
+    this.#options.log(
+      `${this.mountpoint} was mounted anew: what was open or under way there gets errors (ENOTCONN, ECONNABORTED)`,
+      this.#held.canResend ? "" : "this kernel cannot send requests again to another server (Linux 6.9 can)",
+    );
+    await this.onMountedAnew();
   }
 }

@@ -8,6 +8,11 @@ export interface ServerState {
   readonly pid: number;
   /** How many servers there were before it. */
   readonly restarts: number;
+  /**
+   * How often the mount was made anew for another server, because the kernel could not send requests again (Linux 6.9 can):
+   * what was open then got errors.
+   */
+  readonly mountedAnew: number;
 }
 
 /** Hold it with `await using`: at the end of the scope it is unmounted. */

@@ -36,7 +36,7 @@ export function closeKeptState(handles: KeptHandles): void {
 }
 
 /** What a server is told of the ones before it. */
-export interface KeptHistory extends Pick<KeptState, "restarts" | "interrupted"> {
+export interface KeptHistory extends Pick<KeptState, "restarts" | "interrupted" | "resumes"> {
   /** What the first server's filesystem had; undefined for that one. */
   readonly agreed?: Agreed | undefined;
   /** What its tree has become since. */

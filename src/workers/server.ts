@@ -16,8 +16,9 @@ import {
   TO_SERVER,
   type ToServer,
 } from "../keeper/messages.ts";
-import { openJournal, openKeptState } from "../kept/kept_state.ts";
+import { keptDescriptorsOf, openJournal, openKeptState } from "../kept/kept_state.ts";
 import { describeFailure } from "../keeper/failure.ts";
+import { keepToProcess } from "../keeper/framed_process.ts";
 import { ParentLine } from "../keeper/parent_line.ts";
 import { beginLoops, startLoops } from "../placements/loops.ts";
 import type { Servers } from "../placements/placement.ts";
@@ -73,8 +74,10 @@ function load(message: ServerLoad): void {
 async function prepare(message: ServerStart): Promise<void> {
   checkVersion(message);
   start = message;
+  // A program of the module's that outlived the server would keep an aborted connection alive, and who waits in it.
+  keepToProcess([...message.devices, ...keptDescriptorsOf(message.kept)]);
   const interrupted = message.history.interrupted.map((unique) => unique ?? undefined);
-  const kept = openKeptState(message.kept, { ...message.history, interrupted });
+  const kept = openKeptState(message.kept, { ...message.history, interrupted, resumes: message.resumes });
   loops = await startLoops(message, notifications, log, resources, { kept, begun });
   parent.say({ kind: "ready", methods: loops.methods, features: loops.features });
 }

@@ -94,7 +94,7 @@ class Servers implements Disposable {
     const isClaimed = (slot: number) => claimed.has(slot);
     let settle: Parameters<KeptState["claim"]>[1];
     const kept: KeptState = {
-      ...{ restarts: this.#restarts, interrupted, descriptors: store, removedBranches: [], memory },
+      ...{ restarts: this.#restarts, resumes: true, interrupted, descriptors: store, removedBranches: [], memory },
       part: () => kept,
       claim(slots, then) {
         for (const slot of slots) claimed.add(slot);

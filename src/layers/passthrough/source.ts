@@ -49,7 +49,9 @@ const CAP_SETGID = 6n;
 const CAP_SETUID = 7n;
 
 /** Opens the source. What stands in the way is an error that says what to do. */
-export function openSource(options: CheckedOptions, loops: number, state?: KeptState): Source {
+export function openSource(options: CheckedOptions, loops: number, keptState?: KeptState): Source {
+  // Nobody asks the next server for what this one knows, or has open, where it has a connection of its own.
+  const state = keptState?.resumes ? keptState : undefined;
   const calls = new SystemCalls();
   const limit = raiseDescriptorLimit(calls);
   const buffer = new SharedArrayBuffer(limit);

@@ -1,0 +1,87 @@
+/**
+ * One connection as the keeper holds it: a descriptor for each loop, what the kernel offers, and what servers leave to each
+ * other. Where the kernel cannot send requests again, each server has a connection of its own.
+ */
+import { Connection } from "../connection/connection.ts";
+import { type Feature, wantedFeatures } from "../connection/features.ts";
+import type { Agreement, KernelOffer } from "../connection/handshake.ts";
+import { closeKeptState, createKeptState, keptDescriptorsOf } from "../kept/kept_state.ts";
+
+/** What is mounted where. */
+export interface HeldMount {
+  /** An absolute path that may be mounted on. */
+  readonly mountpoint: string;
+  /** The mount's options, as `Connection.mount` takes them. */
+  readonly mountOptions: readonly string[];
+  readonly loops: number;
+  /** Whether the kernel is asked to send requests again, where it can. */
+  readonly resend: boolean;
+}
+
+const RESEND: Feature = "has-resend";
+
+export class HeldConnection implements Disposable {
+  readonly connection: Connection;
+  /** One for each loop: requests end with the descriptor that they were read from. */
+  readonly devices: readonly number[];
+  readonly kept = createKeptState();
+  readonly offer: KernelOffer;
+  /** Whether another server can go on with this connection. */
+  readonly canResend: boolean;
+  #agreement: Agreement | undefined;
+  #disposed = false;
+
+  private constructor(connection: Connection, { loops, resend }: HeldMount) {
+    this.connection = connection;
+    this.offer = connection.readOffer();
+    this.canResend = resend && this.offer.features.has(RESEND);
+    this.devices = [connection.device, ...Array.from({ length: loops - 1 }, () => connection.clone())];
+  }
+
+  /** Mounts. @throws {MountError} */
+  static async mount(mount: HeldMount): Promise<HeldConnection> {
+    const connection = Connection.mount(mount.mountpoint, mount.mountOptions);
+    try {
+      return new HeldConnection(connection, mount);
+    } catch (error) {
+      await connection.unmount().finally(() => connection[Symbol.dispose]());
+      throw error;
+    }
+  }
+
+  /** All that a server inherits. */
+  get descriptors(): readonly number[] {
+    return [...this.devices, ...keptDescriptorsOf(this.kept)];
+  }
+
+  /** What was agreed with the kernel; undefined before the first server. */
+  get agreement(): Agreement | undefined {
+    return this.#agreement;
+  }
+
+  /** Agrees with the kernel, once, on what a filesystem with these methods and features needs. */
+  agree(methods: readonly string[], features: readonly Feature[]): Agreement {
+    if (this.#agreement !== undefined) return this.#agreement;
+    const wanted = wantedFeatures(new Set(methods), features);
+    // What was registered as a backing file would be out of reach for the next server.
+    wanted.delete("passthrough");
+    if (!this.canResend) wanted.delete(RESEND);
+    return this.#agreement = this.connection.handshake(wanted).agreement;
+  }
+
+  /**
+   * Has the kernel send again what was read and not answered; nobody may be serving. False when that cannot be. Before the
+   * handshake there is nothing to send.
+   */
+  resend(): boolean {
+    return this.#agreement === undefined || (this.canResend && this.connection.resend());
+  }
+
+  /** Ends the connection, which must not be mounted any more: who waits for an answer gets an error. */
+  [Symbol.dispose](): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.connection[Symbol.dispose]();
+    closeKeptState(this.kept);
+  }
+}
