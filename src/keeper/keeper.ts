@@ -53,6 +53,10 @@ export interface KeeperOptions extends HeldMount {
   readonly log: (message: string, detail: string) => void;
 }
 
+/** Another server must not begin beside it: what it is at may still be done, and would be done twice. */
+const UNKILLABLE = "a system call of its filesystem waits in the kernel, for a disk or another filesystem, where no " +
+  "signal reaches it (state D): the mount waits with it";
+
 export class Keeper implements KeptMount {
   readonly mountpoint: string;
   readonly keeper = Deno.pid;
@@ -275,14 +279,21 @@ export class Keeper implements KeptMount {
     const watch = new HangWatch(limit, slots(), performance.now());
     const timer = setInterval(() => {
       const hung = watch.look(slots(), this.connection.hasPending(), performance.now());
-      if (hung !== undefined) this.#endHung(hung);
+      if (hung === undefined) return;
+      clearInterval(timer);
+      this.#endHung(hung);
     }, Math.min(1000, limit / 4));
     await this.#server.ended.finally(() => clearInterval(timer));
   }
 
   #endHung(reason: string): void {
-    this.#options.log(`The server of ${this.mountpoint} (pid ${this.#server.pid}) hangs, and is ended`, reason);
-    this.#server.kill();
+    const server = this.#server;
+    const name = `The server of ${this.mountpoint} (pid ${server.pid})`;
+    this.#options.log(`${name} hangs, and is ended`, reason);
+    server.kill();
+    const limit = Math.min(STOP_MILLISECONDS, this.#options.hangTimeout * 1000);
+    const late = setTimeout(() => this.#options.log(`${name} cannot be ended`, UNKILLABLE), limit);
+    void server.ended.finally(() => clearTimeout(late));
   }
 
   async #begin(): Promise<void> {

@@ -2,7 +2,7 @@
 import { findMount } from "../../src/connection/mount_table.ts";
 import { KeeperError } from "../../src/keeper/kept_mount.ts";
 import { type KeptMount, mount } from "../../src/mount.ts";
-import { assert, assertEquals, assertRejects } from "../deps.ts";
+import { assert, assertEquals, assertMatch, assertRejects } from "../deps.ts";
 import { waitFor } from "../support/mounted.ts";
 import { serversOf } from "../support/server_killer.ts";
 import type { KeptOptions } from "./kept_module.ts";
@@ -160,6 +160,22 @@ Deno.test("a server that hangs in a request is replaced, and so is the next one,
   await Deno.writeTextFile(`${kept.folder}/release`, "");
   assertEquals(await client, "1000000\n");
   assert(kept.log.some((line) => line.includes("at one request")), kept.log.join("\n"));
+});
+
+Deno.test("a server that no signal can end is waited for, and the log says so once", async () => {
+  await using other = await keepTemporarily();
+  await using kept = await keepTemporarily({ hangTimeout: 1, elsewhere: `${other.path}/stuck` });
+  const client = read(`${kept.path}/elsewhere`).catch(String);
+  const isLogged = (text: string) => kept.log.filter((line) => line.includes(text)).length;
+  try {
+    await waitFor("the log", () => isLogged("cannot be ended") > 0);
+    assertEquals(kept.keeper.server.restarts, 0);
+  } finally {
+    await Deno.writeTextFile(`${other.folder}/release`, "");
+  }
+  assertMatch(await client, /No such file/);
+  assertEquals(kept.keeper.server.restarts, 1);
+  assertEquals([isLogged("hangs, and is ended"), isLogged("cannot be ended")], [1, 1]);
 });
 
 Deno.test("a server that is killed before it serves is replaced as any other", async () => {

@@ -14,6 +14,8 @@ export interface KeptOptions {
   readonly dies?: boolean;
   /** The first server has all its loops serve, each later one the first of them alone, until the file `wake` is there. */
   readonly rests?: boolean;
+  /** Whoever looks up "elsewhere" waits for this file. */
+  readonly elsewhere?: string;
 }
 
 const STUCK = 1_000_000;
@@ -25,7 +27,7 @@ export function prepare({ folder }: KeptOptions, _loops: number, kept?: KeptStat
 }
 
 export default function makeFileSystem(
-  { folder, mayBreak = false, dies = false, rests = false }: KeptOptions,
+  { folder, mayBreak = false, dies = false, rests = false, elsewhere }: KeptOptions,
   { loop, restarts = 0 }: LoopHost,
 ): FileSystem {
   if (mayBreak && exists(`${folder}/broken`)) throw new Error("broken by intent");
@@ -52,6 +54,7 @@ export default function makeFileSystem(
         Deno.writeTextFileSync(`${folder}/asked-${Deno.pid}`, `${name}\n`, { append: true });
         waitForFile("release");
       }
+      if (name === "elsewhere") Deno.statSync(elsewhere!);
       const node = name.startsWith("stuck") ? STUCK : Number(name);
       return Number.isInteger(node) && node > 1 ? { node, attributes: attributes(node) } : undefined;
     },
