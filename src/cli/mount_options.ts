@@ -10,7 +10,7 @@ import {
 } from "../config/mount_options.ts";
 import { OptionError, readCount, readId, readMode, readSize, readWord } from "../config/option_values.ts";
 import { DESCRIPTORS, LOOPS } from "../config/values.ts";
-import type { MemoryOptions } from "../layers/memory/mod.ts";
+import type { MemoryModuleOptions } from "../layers/memory/module.ts";
 import { CACHE_TIMEOUTS, type CacheMode, type PassthroughOptions } from "../layers/passthrough/options.ts";
 import { Failure } from "./failure.ts";
 
@@ -20,7 +20,7 @@ export type Kind = "memory" | "passthrough" | "configuration";
 /** What a list of options means. Fields are there for options that were given. */
 export interface ParsedOptions extends MountTarget {
   /** For the filesystem in memory. */
-  memory: MemoryOptions;
+  memory: MemoryModuleOptions;
   /** For a directory that is shown as it is. */
   passthrough: Omit<PassthroughOptions, "source">;
   /** How many loops are to serve the directory. */
@@ -42,6 +42,7 @@ const MEMORY: Rules<ParsedOptions> = {
   },
   inodes,
   nr_inodes: { ...inodes, help: "the same, as tmpfs(5) spells it" },
+  keep_content: flag("with process=separate: the files outlive the server", ({ memory }) => memory.keepContent = true),
   mode: {
     value: "OCTAL",
     help: "permissions of the root folder (755)",

@@ -23,7 +23,13 @@ const MEMORY = new URL("../layers/memory/module.ts", import.meta.url);
 const PASSTHROUGH = new URL("../layers/passthrough/module.ts", import.meta.url);
 
 /** An empty filesystem in memory. */
-export function planMemory({ memory }: ParsedOptions): MountPlan {
+export function planMemory({ memory, separate = false }: ParsedOptions): MountPlan {
+  if (memory.keepContent && !separate) {
+    throw new Failure(
+      "USAGE",
+      'The mount option "keep_content" is for mounts that outlive a server: add process=separate',
+    );
+  }
   // As tmpfs: a full filesystem is an error that programs know, a machine without memory is not.
   const limits = { size: Math.floor(Deno.systemMemoryInfo().total / 2) };
   return {

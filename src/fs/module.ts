@@ -63,6 +63,10 @@ export interface KeptState {
   claim(slots: Iterable<number>, then?: (isClaimed: (slot: number) => boolean) => void): void;
   /** Lets go of this part's memory, and of its parts': nobody uses it any more. */
   free(): void;
+  /** The descriptor of a file in memory, empty in the first server, that outlives the connection too. */
+  readonly file: number;
+  /** Tells whoever mounted. */
+  log(message: string, detail: string): void;
 }
 
 /** A table of open files in the kernel; it survives a structured clone. */

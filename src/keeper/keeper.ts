@@ -11,11 +11,13 @@
  * copies of open files, and closing one asks the mount's server, which is the process being started: both would wait for
  * ever.
  */
+import { openLibc } from "../../ffi/library.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Feature } from "../connection/features.ts";
 import type { Agreement } from "../connection/handshake.ts";
 import type { BranchStep, ChangedBranches, RemovalOptions, TreeHistory } from "../fs/branches.ts";
 import type { Agreed } from "../fs/module.ts";
+import { createKept } from "../kept/kept_memory.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { ReplyDefaults } from "../protocol/reply.ts";
 import { RestartBudget } from "../threads/restart_budget.ts";
@@ -67,6 +69,8 @@ export class Keeper implements KeptMount {
   onMountedAnew: () => Promise<void> = () => Promise.resolve();
   readonly #options: KeeperOptions;
   readonly #budget: RestartBudget;
+  /** What the filesystem itself has, whichever the connection. */
+  readonly #file = createKept("trellis-file");
   #held: HeldConnection;
   #starter: ServerStarter;
   #server: ServerProcess;
@@ -218,7 +222,7 @@ export class Keeper implements KeptMount {
     const { module, loops, spare } = this.#options;
     // None can wait for a connection that is not there yet.
     return new ServerStarter({
-      ...{ module, loops, descriptors, spare: spare && canResend },
+      ...{ module, loops, descriptors: [...descriptors, this.#file], spare: spare && canResend },
       onMessage: (message) => this.#hear(message),
     });
   }
@@ -239,7 +243,10 @@ export class Keeper implements KeptMount {
       this.#ending = true;
       this.#server.kill();
       await Promise.all([this.#server.ended, this.#starter.dropSpare()]);
-      await this.connection.unmount().finally(() => this.#held[Symbol.dispose]());
+      await this.connection.unmount().finally(() => {
+        this.#held[Symbol.dispose]();
+        openLibc().symbols.close(this.#file);
+      });
     }
   }
 
@@ -302,7 +309,7 @@ export class Keeper implements KeptMount {
     const mountedDevice = this.connection.mountedDevice ?? "";
     const { methods, features } = await this.#server.ask({
       ...{ kind: "start", version: VERSION, module, options, loops, mountpoint, mountedDevice, defaults, debug },
-      ...{ devices, kept, resumes: canResend },
+      ...{ devices, kept, resumes: canResend, file: this.#file },
       history: {
         ...{ restarts: this.#restarts, interrupted: this.#interrupted },
         ...this.#agreed && { agreed: this.#agreed },

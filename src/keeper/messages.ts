@@ -33,6 +33,8 @@ export interface ServerStart {
   readonly debug: boolean;
   /** What outlives it, and what it is told of the servers before it. */
   readonly kept: KeptHandles;
+  /** The filesystem's own file. */
+  readonly file: number;
   /** Whether another server can go on with this connection. */
   readonly resumes: boolean;
   readonly history: ServerHistory;

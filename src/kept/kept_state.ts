@@ -35,8 +35,8 @@ export function closeKeptState(handles: KeptHandles): void {
   for (const descriptor of keptDescriptorsOf(handles)) openLibc().symbols.close(descriptor);
 }
 
-/** What a server is told of the ones before it. */
-export interface KeptHistory extends Pick<KeptState, "restarts" | "interrupted" | "resumes"> {
+/** What a server is told beside. */
+export interface KeptHistory extends Pick<KeptState, "restarts" | "resumes" | "interrupted" | "file" | "log"> {
   /** What the first server's filesystem had; undefined for that one. */
   readonly agreed?: Agreed | undefined;
   /** What its tree has become since. */

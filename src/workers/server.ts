@@ -75,9 +75,10 @@ async function prepare(message: ServerStart): Promise<void> {
   checkVersion(message);
   start = message;
   // A program of the module's that outlived the server would keep an aborted connection alive, and who waits in it.
-  keepToProcess([...message.devices, ...keptDescriptorsOf(message.kept)]);
+  keepToProcess([...message.devices, ...keptDescriptorsOf(message.kept), message.file]);
   const interrupted = message.history.interrupted.map((unique) => unique ?? undefined);
-  const kept = openKeptState(message.kept, { ...message.history, interrupted, resumes: message.resumes });
+  const { resumes, file } = message;
+  const kept = openKeptState(message.kept, { ...message.history, interrupted, resumes, file, log });
   loops = await startLoops(message, notifications, log, resources, { kept, begun });
   parent.say({ kind: "ready", methods: loops.methods, features: loops.features });
 }

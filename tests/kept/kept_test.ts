@@ -45,7 +45,8 @@ Deno.test("areas of kept memory have names, keep apart, and are empty again when
 
 Deno.test("a part of what is kept is found again by its name, and open files that no part claims are closed", () => {
   const handles = createKeptState();
-  const open = (restarts: number) => openKeptState(handles, { restarts, resumes: true, interrupted: [] });
+  const open = (restarts: number) =>
+    openKeptState(handles, { restarts, resumes: true, interrupted: [], file: -1, log: () => {} });
   const first = open(0);
   new Uint8Array(first.part("a").memory(1))[0] = 7;
   new Uint8Array(first.part("b").memory(1))[0] = 8;

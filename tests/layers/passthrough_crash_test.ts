@@ -101,6 +101,7 @@ class Servers implements Disposable {
         settle ??= then;
       },
       free: () => {},
+      ...{ file: -1, log: () => {} },
     };
     const source = prepare(options, LOOPS, kept);
     const shared = this.#source = way === "by handle" ? source : { ...source, handles: undefined };

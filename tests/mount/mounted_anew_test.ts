@@ -67,6 +67,7 @@ Deno.test({
     const seen = await look(repository, "memory", {}, user.folder, { ...user.invocation, cli: program });
     assertMountedAnew(seen);
     assertEquals(seen.names, ["new"]);
+    assert(seen.log.some((line) => line.includes("in memory is empty")), seen.log.join("\n"));
   },
 });
 

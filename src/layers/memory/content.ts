@@ -2,12 +2,27 @@
 import { FsError } from "../../fs/errors.ts";
 import type { RequestContext } from "../../fs/filesystem.ts";
 import type { Capacity } from "./capacity.ts";
-import { Chunk, CHUNK_SIZE, PAGE_SIZE } from "./chunk.ts";
+import { type Chunk, CHUNK_SIZE, countPages, PAGE_SIZE } from "./chunk.ts";
+import { MemoryChunk } from "./memory_chunk.ts";
 
 /** The largest size of a file: what JavaScript counts exactly, in whole pages. */
 const SIZE_MAX = Number.MAX_SAFE_INTEGER + 1 - PAGE_SIZE;
 
 const NO_BYTES = new Uint8Array(0);
+
+/** Where the bytes of a file are. */
+export interface ChunkMaker {
+  /** The largest size of a file. */
+  readonly mostBytes: number;
+  /** Makes chunk `index`. `follows`: the one before it is there. */
+  makeChunk(index: number, follows: boolean): Chunk;
+}
+
+/** In this process. A file that has come to the end of a chunk will most likely fill the next one too. */
+const IN_PROCESS: ChunkMaker = {
+  mostBytes: SIZE_MAX,
+  makeChunk: (_index, follows) => new MemoryChunk(follows ? CHUNK_SIZE : 0),
+};
 
 /** A part of a range that lies in one chunk: chunk number, and from where to where in it. */
 interface Piece {
@@ -22,14 +37,25 @@ interface Piece {
  */
 export class Content {
   readonly #capacity: Capacity;
+  readonly #maker: ChunkMaker;
   #size = 0;
   #pages = 0;
   // Most files end within the first chunk and are spared a Map.
   #first: Chunk | undefined;
   #others: Map<number, Chunk> | undefined;
 
-  constructor(capacity: Capacity) {
+  constructor(capacity: Capacity, maker: ChunkMaker = IN_PROCESS) {
     this.#capacity = capacity;
+    this.#maker = maker;
+  }
+
+  /** Takes over what was there before: the size, and chunks by number. */
+  restore(size: number, chunks: ReadonlyMap<number, Chunk>): void {
+    this.#size = size;
+    for (const [index, chunk] of chunks) {
+      this.#store(index, chunk);
+      this.#take(chunk.count);
+    }
   }
 
   /** Bytes. */
@@ -65,10 +91,10 @@ export class Content {
 
   /** Writes `data` and returns how many bytes there was space for, 0 when for none. */
   write(offset: number, data: Uint8Array): number {
-    checkSize(offset + data.length);
+    this.#checkSize(offset + data.length);
     let written = 0;
     for (const { index, start, stop } of pieces(offset, offset + data.length)) {
-      const chunk = this.#chunk(index) ?? this.#newChunk(index);
+      const chunk = this.#chunk(index) ?? this.#makeChunk(index);
       const end = this.#spaceFor(chunk, start, stop);
       if (end > start) {
         this.#writeChunk(index, chunk, start, data.subarray(written, written += end - start));
@@ -97,7 +123,7 @@ export class Content {
 
   /** Sets the size; what is cut off is freed, also what was reserved past the end; what is added is a hole. */
   resize(size: number): void {
-    checkSize(size);
+    this.#checkSize(size);
     if (size <= this.#size) this.#cut(size);
     this.#size = size;
   }
@@ -123,13 +149,13 @@ export class Content {
   /** Allocates the pages of `length` bytes, all or (`ENOSPC`) none. The size stays. */
   reserve(offset: number, length: number): void {
     const end = offset + length;
-    checkSize(end);
+    this.#checkSize(end);
     const free = this.#capacity.freePages;
     // Asked first, because counting a range that cannot fit may take very long.
     const missing = length / PAGE_SIZE > free + this.#pages ? Infinity : this.#missing(offset, end);
     if (missing > free) throw new FsError("ENOSPC", `Cannot allocate ${length} bytes: ${free} pages of 4 KiB are free`);
     for (const { index, start, stop } of pieces(offset, end)) {
-      const chunk = this.#chunk(index) ?? new Chunk();
+      const chunk = this.#chunk(index) ?? this.#makeChunk(index);
       chunk.reserve(start, stop);
       this.#store(index, chunk);
     }
@@ -139,7 +165,7 @@ export class Content {
   #missing(offset: number, end: number): number {
     let missing = 0;
     for (const { index, start, stop } of pieces(offset, end)) {
-      missing += (this.#chunk(index) ?? new Chunk()).missing(start, stop);
+      missing += this.#chunk(index)?.missing(start, stop) ?? countPages(start, stop);
     }
     return missing;
   }
@@ -186,9 +212,13 @@ export class Content {
     return next === Infinity ? undefined : next;
   }
 
-  // A file that has come to the end of a chunk will most likely fill the next one too.
-  #newChunk(index: number): Chunk {
-    return new Chunk(this.#chunk(index - 1) ? CHUNK_SIZE : 0);
+  #makeChunk(index: number): Chunk {
+    return this.#maker.makeChunk(index, this.#chunk(index - 1) !== undefined);
+  }
+
+  #checkSize(size: number): void {
+    const { mostBytes } = this.#maker;
+    if (size > mostBytes) throw new FsError("EFBIG", `Cannot make a file of ${size} bytes: ${mostBytes} is the limit`);
   }
 
   #chunk(index: number): Chunk | undefined {
@@ -249,8 +279,4 @@ function* within(index: number, offset: number, end: number): Generator<Piece> {
 
 function roundUp(offset: number): number {
   return Math.ceil(offset / PAGE_SIZE) * PAGE_SIZE;
-}
-
-function checkSize(size: number): void {
-  if (size > SIZE_MAX) throw new FsError("EFBIG", `Cannot make a file of ${size} bytes: ${SIZE_MAX} is the limit`);
 }

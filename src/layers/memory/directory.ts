@@ -66,7 +66,7 @@ export class DirectoryNode extends Node {
   }
 
   /** All children in the order of their offsets; the iterator lives on while the directory changes. */
-  children(): Iterator<Child> {
+  children(): IteratorObject<Child> {
     return this.#children?.values() ?? [].values();
   }
 
@@ -82,6 +82,15 @@ export class DirectoryNode extends Node {
   attach(name: Name, node: Node): void {
     (this.#children ??= new Map()).set(name, new Child(name, this.#nextOffset++, node));
     this.#count(node, 1);
+  }
+
+  /** Takes over what was there before: names in the order of their offsets, and the next offset. */
+  restore(children: Iterable<Child>, nextOffset: number): void {
+    for (const child of children) {
+      (this.#children ??= new Map()).set(child.name, child);
+      this.#count(child.node, 1);
+    }
+    this.#nextOffset = nextOffset;
   }
 
   /** Takes away the name `name`, which is there. */

@@ -84,6 +84,8 @@ export class MemoryFileSystem implements FileSystem {
   readonly #nodes = new Map<NodeId, Node>();
   #lastNode: NodeId;
   readonly #cursors: HandleTable<DirectoryCursor>;
+  /** Whether it took over nodes; then handles may come that it has not given out. */
+  #hasAdopted = false;
   // The one answer of all lookups: it is read before the next method is called.
   readonly #entry: Entry;
 
@@ -96,6 +98,25 @@ export class MemoryFileSystem implements FileSystem {
     const root = new DirectoryNode(mode & PERMISSIONS, { inode: ROOT_NODE, uid, gid, time: now() });
     this.#nodes.set(ROOT_NODE, root);
     this.#entry = { node: ROOT_NODE, attributes: root };
+  }
+
+  /** For a filesystem that takes a dead one's place: its nodes, the root among them, and the last id that it gave out. */
+  protected adopt(restore: (capacity: Capacity) => Iterable<Node>, lastNode: NodeId): void {
+    for (const node of restore(this.#capacity)) {
+      if (node.inode !== ROOT_NODE) this.#capacity.takeNode();
+      this.#keep(node);
+    }
+    this.#lastNode = lastNode;
+    this.#hasAdopted = true;
+  }
+
+  /** The node with this id, if there is one. */
+  protected find(id: NodeId): Node | undefined {
+    return this.#nodes.get(id);
+  }
+
+  protected makeFile(permissions: number, birth: Birth): FileNode {
+    return new FileNode(permissions, birth);
   }
 
   /** Frees what only the kernel still held: it forgets no more after the last request. */
@@ -147,7 +168,7 @@ export class MemoryFileSystem implements FileSystem {
     const directory = this.#placeFor(parent, name);
     const birth = this.#birth(directory, context);
     const regular = (mode & S_IFMT) === S_IFREG || (mode & S_IFMT) === 0;
-    const node = regular ? new FileNode(mode & PERMISSIONS, birth) : new SpecialNode(mode, device, birth);
+    const node = regular ? this.makeFile(mode & PERMISSIONS, birth) : new SpecialNode(mode, device, birth);
     return this.#enter(directory, name, node);
   }
 
@@ -164,14 +185,14 @@ export class MemoryFileSystem implements FileSystem {
     return this.#enter(directory, name, new SymbolicLinkNode(target, this.#birth(directory, context)));
   }
 
-  unlink(parent: NodeId, name: Name): void {
+  unlink(parent: NodeId, name: Name, _context?: RequestContext): void {
     const directory = this.#directory(parent);
     const node = directory.require(name);
     if (node instanceof DirectoryNode) throw new FsError("EISDIR", `Cannot unlink "${name}": it is a directory`);
     this.#leave(directory, name, node);
   }
 
-  removeDirectory(parent: NodeId, name: Name): void {
+  removeDirectory(parent: NodeId, name: Name, _context?: RequestContext): void {
     const directory = this.#directory(parent);
     const removed = requireDirectory(directory.require(name));
     if (!removed.empty) throw new FsError("ENOTEMPTY", `Cannot remove directory "${name}": it is not empty`);
@@ -194,7 +215,7 @@ export class MemoryFileSystem implements FileSystem {
   }
 
   // That a file without links is given a name only when O_TMPFILE made it so, the kernel sees to (vfs_link).
-  link(node: NodeId, newParent: NodeId, newName: Name): Entry {
+  link(node: NodeId, newParent: NodeId, newName: Name, _context?: RequestContext): Entry {
     const linked = this.#node(node);
     if (linked instanceof DirectoryNode) throw new FsError("EPERM", `Cannot link directory ${node} as "${newName}"`);
     const directory = this.#placeFor(newParent, newName);
@@ -216,14 +237,14 @@ export class MemoryFileSystem implements FileSystem {
 
   create(parent: NodeId, name: Name, mode: number, flags: number, context: RequestContext): Created {
     const directory = this.#placeFor(parent, name);
-    const entry = this.#enter(directory, name, new FileNode(mode & PERMISSIONS, this.#birth(directory, context)));
+    const entry = this.#enter(directory, name, this.makeFile(mode & PERMISSIONS, this.#birth(directory, context)));
     return { entry, opened: { handle: handleFor(flags) } };
   }
 
   /** O_TMPFILE: `link` may give it a name later; until then nothing but the kernel knows of it. */
   makeTemporaryFile(parent: NodeId, mode: number, flags: number, context: RequestContext): Created {
     const directory = this.#directory(parent);
-    const file = this.#keep(new FileNode(mode & PERMISSIONS, this.#birth(directory, context)));
+    const file = this.#keep(this.makeFile(mode & PERMISSIONS, this.#birth(directory, context)));
     return { entry: this.#answer(file), opened: { handle: handleFor(flags) } };
   }
 
@@ -273,12 +294,12 @@ export class MemoryFileSystem implements FileSystem {
 
   readDirectory(node: NodeId, handle: Handle, offset: number): Iterable<DirectoryEntry> {
     touchAccessTime(this.#directory(node));
-    return this.#cursors.get(handle).entries(offset, false);
+    return this.#cursor(node, handle).entries(offset, false);
   }
 
   readDirectoryPlus(node: NodeId, handle: Handle, offset: number): Iterable<DirectoryEntry> {
     touchAccessTime(this.#directory(node));
-    return this.#cursors.get(handle).entries(offset, true);
+    return this.#cursor(node, handle).entries(offset, true);
   }
 
   releaseDirectory(_node: NodeId, handle: Handle): void {
@@ -289,7 +310,13 @@ export class MemoryFileSystem implements FileSystem {
     return this.#capacity.statistics;
   }
 
-  setExtendedAttribute(node: NodeId, name: string, value: Uint8Array, flags: number): void {
+  setExtendedAttribute(
+    node: NodeId,
+    name: string,
+    value: Uint8Array,
+    flags: number,
+    _context?: RequestContext,
+  ): void {
     const owner = this.#node(node);
     checkExtendedAttribute(name, value);
     (owner.extendedAttributes ??= new ExtendedAttributes()).set(name, value, flags);
@@ -305,7 +332,7 @@ export class MemoryFileSystem implements FileSystem {
     return this.#node(node).extendedAttributes?.names() ?? [];
   }
 
-  removeExtendedAttribute(node: NodeId, name: string): void {
+  removeExtendedAttribute(node: NodeId, name: string, _context?: RequestContext): void {
     checkNamespace(name);
     const owner = this.#node(node);
     if (!owner.extendedAttributes?.remove(name)) {
@@ -318,6 +345,12 @@ export class MemoryFileSystem implements FileSystem {
     const node = this.#nodes.get(id);
     if (node === undefined) throw new FsError("ESTALE", `Cannot find node ${id}: it is gone`);
     return node;
+  }
+
+  /** What was opened before a filesystem took over the nodes is read on by offsets, which it took over too. */
+  #cursor(node: NodeId, handle: Handle): DirectoryCursor {
+    if (!this.#hasAdopted) return this.#cursors.get(handle);
+    return this.#cursors.find(handle) ?? this.#cursors.adopt(handle, new DirectoryCursor(this.#directory(node)));
   }
 
   #directory(id: NodeId): DirectoryNode {

@@ -82,16 +82,30 @@ export class FileNode extends Node {
 
   /** Changes the content by `change`, and size and times with it. */
   modify<Result>(capacity: Capacity, change: (content: Content) => Result): Result {
-    const content = this.#content ??= new Content(capacity);
+    const content = this.#content ??= this.makeContent(capacity);
     try {
       const result = change(content);
       this.modified();
       return result;
     } finally {
       // When `change` fails halfway, what it did until then counts.
-      this.size = content.size;
-      this.blocks = content.pages * (PAGE_SIZE / BLOCK_SIZE);
+      this.#measure(content);
     }
+  }
+
+  /** Takes over the content that was there before. */
+  restore(content: Content): void {
+    this.#content = content;
+    this.#measure(content);
+  }
+
+  protected makeContent(capacity: Capacity): Content {
+    return new Content(capacity);
+  }
+
+  #measure(content: Content): void {
+    this.size = content.size;
+    this.blocks = content.pages * (PAGE_SIZE / BLOCK_SIZE);
   }
 
   /** Gives its space back; the last thing done to it. */

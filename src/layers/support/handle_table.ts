@@ -25,6 +25,12 @@ export class HandleTable<Opened> {
     return handle;
   }
 
+  /** Keeps `opened` under a handle that another table gave out before. */
+  adopt(handle: Handle, opened: Opened): Opened {
+    this.#opened.set(handle, opened);
+    return opened;
+  }
+
   /** What `handle` stands for; undefined when it is not open here. */
   find(handle: Handle): Opened | undefined {
     return this.#opened.get(handle);
