@@ -43,19 +43,23 @@ export async function planConfiguration(
     throw new Failure("USAGE", `Cannot mount ${config.file}: it has no mount.point; name a mountpoint`);
   }
   const plan = await planTreeOf(config);
-  const { separate = config.mount.separate ?? false } = options;
+  const { separate = config.mount.separate ?? false, resend = config.mount.resend ?? true } = options;
   if (separate) await refuseUnkept(config, config.mount.point);
   const { LiveConfig } = await import("../config/mod.ts");
   const live = new LiveConfig({ config, flags, live: { loops: plan.placement.loops, separate } });
   const reload: MountPlan["reload"] = (mount, request) => live.reload(mount, request);
-  return withOptions({ plan: { ...plan, separate, reload }, mountpoint: config.mount.point }, options);
+  return withOptions({ plan: { ...plan, separate, resend, reload }, mountpoint: config.mount.point }, options);
 }
 
 /** A plan with what `-o` says, which wins. */
-export function withOptions({ plan, mountpoint }: MountAt, { mount, separate }: ParsedOptions): MountAt {
+export function withOptions({ plan, mountpoint }: MountAt, parsed: ParsedOptions): MountAt {
+  const { mount, separate = plan.separate ?? false, resend = plan.resend ?? true } = parsed;
+  if (!resend && !separate) {
+    throw new Failure("USAGE", 'The mount option "no_resend" is for process=separate: add that');
+  }
   const options = [...plan.settings.options ?? [], ...mount.options];
   const settings = { ...plan.settings, ...mount, options };
-  return { plan: { ...plan, settings, ...separate !== undefined && { separate } }, mountpoint };
+  return { plan: { ...plan, settings, separate, resend }, mountpoint };
 }
 
 /** @throws {Failure} when a branch cannot outlive its server, or who keeps the mount would read it. */

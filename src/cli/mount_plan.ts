@@ -17,6 +17,8 @@ export interface MountPlan {
   readonly reload?: (mount: ChangingMount, request: ReloadRequest) => Promise<ReloadReport>;
   /** Whether a process of its own is to serve, and this one only to keep the mount. */
   readonly separate?: boolean;
+  /** Whether the kernel is to send another server what one left unanswered. */
+  readonly resend?: boolean;
 }
 
 const MEMORY = new URL("../layers/memory/module.ts", import.meta.url);

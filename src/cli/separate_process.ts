@@ -25,5 +25,6 @@ function findLimitation({ features }: KernelFacts): string | undefined {
   const kept = createKeptState();
   closeKeptState(kept);
   if (kept.descriptors !== undefined) return undefined;
-  return "not for directories: this kernel keeps no open files (io_uring of Linux 6.8, see kernel.io_uring_disabled)";
+  return "for directories with no_resend only: this kernel keeps no open files (io_uring of Linux 6.8, see " +
+    "kernel.io_uring_disabled)";
 }

@@ -32,6 +32,8 @@ export interface MountConfig {
   readonly branchPointErrno: ErrnoName & ("EBUSY" | "EPERM");
   /** Whether a process of its own is to serve (`process=separate` of `options`); undefined: it is not said. */
   readonly separate?: boolean;
+  /** Whether the kernel is to send another server what one left unanswered (`no_resend`). */
+  readonly resend?: boolean;
   /** For `mount`. */
   readonly options: MountOptions;
 }

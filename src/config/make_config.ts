@@ -15,9 +15,10 @@ function given<Type extends object>(options: Undefinable<Type>): Type {
 
 /** `[mount]`. Its options keep to the rules. */
 export function makeMount(table: MountTable, paths: HostPaths): MountConfig {
-  const { separate, mount } = readOptions(table);
+  const { separate, resend, mount } = readOptions(table);
   return given<MountConfig>({
     separate,
+    resend,
     point: table.point === undefined ? undefined : paths.resolve(table.point, ["mount", "point"]),
     loops: table.loops,
     growing: table.growing,

@@ -24,6 +24,8 @@ export interface MountTarget {
   mount: MountSettings;
   /** Whether a process of its own serves. */
   separate?: boolean;
+  /** Whether the kernel is to send another server what one left unanswered. */
+  resend?: boolean;
 }
 
 /** An option without a value. */
@@ -76,6 +78,9 @@ export const GENERAL_OPTIONS: Rules<MountTarget> = {
     help: "which one serves: this (the default), or one that is replaced when it dies",
     apply: (target, value, option) => target.separate = readWord(value, option, ["same", "separate"]) === "separate",
   },
+  no_resend: flag("with process=separate: mount anew for each server, as on kernels before 6.9", (target) => {
+    target.resend = false;
+  }),
   debug: flag("show every request and its answer on standard error", ({ mount }) => mount.debug = true),
   auto_unmount: handedOn("unmount even when this process is killed"),
   fsname: {

@@ -103,7 +103,8 @@ function placeKept(
   if (descriptors === undefined) {
     throw new FsError(
       "EOPNOTSUPP",
-      "Cannot keep open files for another server: that takes io_uring of Linux 6.8 (see kernel.io_uring_disabled)",
+      "Cannot keep open files for another server: that takes io_uring of Linux 6.8 (see kernel.io_uring_disabled); " +
+        "or add no_resend (resend: false), and the mount is made anew for each server",
     );
   }
   const at = nodeMemorySize(cells, loops);

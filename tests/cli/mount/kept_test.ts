@@ -75,6 +75,38 @@ Deno.test("a configuration is kept when -o or its own options say so, and when a
   }
 });
 
+Deno.test("with no_resend a mount is made anew for each server, and goes on answering on its control socket", async () => {
+  await using folder = await temporaryFolder();
+  const point = `${folder.path}/mnt`;
+  const { code, stderr } = await runCli(["mount", "-o", "no_resend", point]);
+  assertEquals(code, 2);
+  assert(stderr.includes("add that"), stderr);
+  await using mount = await MountProcess.start(point, ["-o", "process=separate,no_resend"]);
+  const restart = await runCli(["restart", point]);
+  assertEquals(restart.code, 0, restart.stderr);
+  assert((await Deno.stat(point)).isDirectory);
+  const [server] = serversOf(mount.pid);
+  const { stdout } = await runCli(["status", point]);
+  assert(stdout.includes(`server ${server}, 1 restart, mounted anew 1 time`), stdout);
+});
+
+Deno.test("a tree is mounted anew with no_resend too: directories are shown, what was in memory is gone", async () => {
+  await using folder = await temporaryFolder();
+  const [point, file] = [`${folder.path}/mnt`, `${folder.path}/t.toml`];
+  await Deno.mkdir(`${folder.path}/source`);
+  const branches = '[[branch]]\npath = "/a"\ntype = "passthrough"\nsource = "source"\nmax_size = "1M"\n' +
+    '[[branch]]\npath = "/b"\ntype = "memory"\n';
+  await Deno.writeTextFile(file, `[mount]\noptions = ["process=separate", "no_resend"]\n${branches}`);
+  await using _mount = await MountProcess.startWith([point, "-c", file], point);
+  for (const name of ["a", "b"]) await Deno.writeTextFile(`${point}/${name}/file`, "text");
+  for (let restart = 0; restart < 2; restart++) {
+    assertEquals((await runCli(["restart", point])).code, 0);
+    assertEquals(await Deno.readTextFile(`${point}/a/file`), "text");
+    await Deno.writeTextFile(`${point}/a/file`, "text");
+    assertEquals(await Array.fromAsync(Deno.readDir(`${point}/b`)), []);
+  }
+});
+
 Deno.test("a mount that its own process serves has no server to replace", async () => {
   await using folder = await temporaryFolder();
   const invocation = { env: { TRELLIS_RUNTIME_DIR: `${folder.path}/sockets` } };
