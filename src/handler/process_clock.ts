@@ -1,8 +1,6 @@
 /** One clock for all isolates of this process: `performance.now()` begins anew in each. */
+import { CLOCK_MONOTONIC } from "../../ffi/libc.ts";
 import { openLibc } from "../../ffi/library.ts";
-
-// linux/time.h
-const CLOCK_MONOTONIC = 1;
 
 /** The system's monotonic time, in milliseconds. */
 export function processTime(): number {

@@ -1,8 +1,6 @@
 /** The time as a loop takes it, twice for each request. */
+import { CLOCK_MONOTONIC } from "../../ffi/libc.ts";
 import type { Libc } from "../../ffi/library.ts";
-
-// linux/time.h
-const CLOCK_MONOTONIC = 1;
 
 /** Milliseconds since some moment. A call took 60 ns, one of `performance.now()` 170. */
 export class Clock {
