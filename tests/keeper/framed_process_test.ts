@@ -1,12 +1,15 @@
 /** A process that is asked in frames: what it says wrong is an error, and never a hang. */
+import { FrameError } from "../../src/control/frames.ts";
+import { ProcessFailure } from "../../src/keeper/failure.ts";
 import { FramedProcess, ProcessLost } from "../../src/keeper/framed_process.ts";
+import { LONGEST } from "../../src/keeper/messages.ts";
 import { assertEquals, assertRejects } from "../deps.ts";
 
 const ENTRY = new URL("garbled_process.ts", import.meta.url);
 
 function start() {
-  return new FramedProcess<{ kind: string }, { kind: "ready" }>({
-    ...{ title: "The process", entry: ENTRY, descriptors: [], kinds: ["ready"] },
+  return new FramedProcess<{ kind: string }, { kind: "ready" } | { kind: "done" }>({
+    ...{ title: "The process", entry: ENTRY, descriptors: [], kinds: ["ready", "done"] },
     onMessage: () => {},
   });
 }
@@ -32,4 +35,15 @@ Deno.test("a process that answers is asked again, and is gone when it was killed
   await waiting;
   assertEquals(await process.ended, "SIGKILL");
   await assertRejects(() => process.tell(message), ProcessLost, "is gone");
+});
+
+Deno.test("a failure that names a kind is that of who waits for it, and what is too long to say is asked of nobody", async () => {
+  const process = start();
+  await assertRejects(() => process.ask({ kind: "x".repeat(LONGEST) }, "done"), FrameError, "Cannot send a frame");
+  const other = process.ask({ kind: "nothing" }, "ready");
+  await assertRejects(() => process.ask({ kind: "that it failed" }, "done"), ProcessFailure, "no");
+  await process.tell({ kind: "what is asked for" });
+  assertEquals(await other, { kind: "ready" });
+  process.kill();
+  await process.ended;
 });

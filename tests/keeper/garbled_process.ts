@@ -4,6 +4,7 @@ const words: Record<string, Uint8Array> = {
   "too long": new Uint8Array([255, 255, 255, 255]),
   "an unknown kind": frame('{"kind":"poem"}'),
   "half a frame": frame('{"kind":"ready"}').subarray(0, 7),
+  "that it failed": frame('{"kind":"failed","of":"done","error":"TypeError","message":"no"}'),
   "what is asked for": frame('{"kind":"ready"}'),
 };
 
