@@ -24,7 +24,7 @@ function frameOf(length: number, body: string): Uint8Array {
 Deno.test("values come out as they went in, wherever the stream is cut", () => {
   fc.assert(
     fc.property(fc.array(fc.jsonValue(), { maxLength: 4 }), fc.array(fc.nat(), { maxLength: 8 }), (values, at) => {
-      const stream = concatenate(values.map(encodeFrame));
+      const stream = concatenate(values.map((value) => encodeFrame(value)));
       const cuts = [0, ...at.map((cut) => cut % (stream.length + 1)).sort((a, b) => a - b), stream.length];
       const pieces = cuts.slice(1).map((end, index) => stream.subarray(cuts[index], end));
       assertEquals(decode(...pieces), values.map((value) => JSON.parse(JSON.stringify(value))));
