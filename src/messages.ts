@@ -71,7 +71,7 @@ export interface LoopServe {
   readonly forwarding?: { readonly senders: readonly number[]; readonly loop: number };
   /** Where the loop counts what it does. */
   readonly metrics: MetricsBlock;
-  /** One word: whether the loop is called, to take a `LoopCommand`; see `src/session/doorbell.ts`. */
+  /** One word: how often the loop is called, to take a `LoopCommand`; see `src/session/doorbell.ts`. */
   readonly call: Int32Array<SharedArrayBuffer>;
 }
 
@@ -80,8 +80,8 @@ export interface LoopServe {
  * a new line here and in `src/session/loop_commands.ts`.
  */
 export interface LoopCommands {
-  /** Make the branches that are to come, and be ready to change the tree. */
-  prepareBranches: { readonly given: LoopBranchChange; readonly answer: void };
+  /** Make the branches that are to come, and be ready to change the tree. A handler answers what it has made. */
+  prepareBranches: { readonly given: LoopBranchChange; readonly answer: readonly MadeInHandler[] };
   /** Change the tree as prepared. */
   commitBranches: { readonly given: undefined; readonly answer: readonly ChangedName[] };
   /** Forget what was prepared. */
@@ -104,7 +104,14 @@ export interface LoopBranchChange {
   readonly numbers?: PlaceNumbers;
 }
 
-/** A branch that a loop is to make, by its module. */
+/** What a branch can do that a handler has made, for the loops to stand in for it. */
+export interface MadeInHandler {
+  readonly id: number;
+  readonly methods: readonly string[];
+  readonly features: readonly string[];
+}
+
+/** A branch that a loop is to make, by its module, or the handler that serves it. */
 export interface LoopNewBranch extends BranchPoint {
   readonly generation: number;
   readonly module: string;
@@ -113,17 +120,22 @@ export interface LoopNewBranch extends BranchPoint {
   readonly shared: unknown;
   /** How many loops have it. */
   readonly loops: number;
-  /** As `LoopStart` has it. */
+  /** As `LoopStart` has it; of one in a handler how many died in its place. */
   readonly restarts?: number;
+  /** To loops, of one in a handler: what that has made, and the way to it. */
+  readonly made?: MadeInHandler;
+  readonly sender?: number;
 }
 
 /** A branch that is to go; with the count of its open files it goes lazily, and the last loop says `LoopUnused`. */
 export interface LoopDroppedBranch {
   readonly id: number;
+  /** The handler that ends with it: nothing is handed on to that any more. */
+  readonly handler?: number | undefined;
   readonly openFiles?: Int32Array<SharedArrayBuffer> | undefined;
 }
 
-/** To a serving loop, which is then called: what to do. Answered with `LoopAnswer`. One at a time. */
+/** To a serving loop, which is then called: what to do. Answered with `LoopAnswer`, in their order. */
 export interface LoopCommand<Name extends LoopCommandName = LoopCommandName> {
   readonly kind: "command";
   readonly name: Name;
@@ -174,6 +186,8 @@ export type EndReason = "unmounted" | "aborted" | "stopped";
 export interface LoopEnded {
   readonly kind: "ended";
   readonly reason: EndReason;
+  /** Of a handler: what the kernel holds of the branches. */
+  readonly held?: readonly HeldBranch[] | undefined;
 }
 
 /** The loop cannot go on, or could not begin. */

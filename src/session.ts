@@ -116,10 +116,11 @@ export class Session implements AsyncDisposable {
   /**
    * Grafts a branch into the tree that loops serve (placement "loop" of a module that makes a `BranchFileSystem`). Every
    * loop makes the branch's filesystem from `branch.module`, and has it when this resolves; a client sees it in all loops
-   * or in none. When one loop refuses, all take it back.
+   * or in none. When one loop refuses, all take it back. With `branch.placement` "handler" a handler of its own serves it.
    *
    * @throws {FsError} `EINVAL` for a path that is none, `EEXIST` when a branch is there, `EOPNOTSUPP` when the mount uses a
-   * feature that the filesystem does not ask for; and what the module throws.
+   * feature that the filesystem does not ask for, or has no handlers (`LoopPlacement.handlersLater`); `ETIMEDOUT` that
+   * names the loop or handler that is busy, which has changed nothing unless it says so; and what the module throws.
    * @throws {TypeError} when the mount is no tree in loops.
    */
   async graft(path: string, branch: BranchModule): Promise<void> {
@@ -127,7 +128,8 @@ export class Session implements AsyncDisposable {
   }
 
   /**
-   * Removes a branch, as `BranchFileSystem.prune` does, in all loops: resolves when none has it and the kernel was told.
+   * Removes a branch, as `BranchFileSystem.prune` does, in all loops: resolves when none has it and the kernel was told. A
+   * handler ends with the last of its branches, also one that hangs.
    *
    * @throws {FsError} `ENOENT` when no branch is there, `EBUSY` for the root.
    * @throws {TypeError} when the mount is no tree in loops.

@@ -58,7 +58,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/transport",
   ],
   "src/session.ts": [...SHARED, ...SERVING, "src/transport"],
-  "src/placements": [...SHARED, ...SERVING, "src/control", "src/session.ts", "src/transport"],
+  "src/placements": [...SHARED, ...SERVING, "src/control", "src/session.ts", "src/threads", "src/transport"],
   "src/mount_options.ts": ["src/control", "src/handler", "src/protocol", "src/transport"],
   "src/kept_mount_options.ts": ["src/fs", "src/handler", "src/mount_options.ts", "src/placements"],
   "src/keep.ts": [

@@ -35,6 +35,7 @@ const PURE = [
   "tests/layers/passthrough_lock_waits_test.ts",
   "tests/layers/union",
   "tests/layers/wrappers",
+  "tests/placements",
   "tests/protocol",
   "tests/session",
   "tests/setup_test.ts",

@@ -1,6 +1,6 @@
 /** What is mounted, and where, when a configuration says so. */
 import { resolve } from "node:path";
-import type { Config, TreePlan } from "../config/mod.ts";
+import type { Config, LiveMount, TreePlan } from "../config/mod.ts";
 import { CONFIG_NAME } from "../config/template.ts";
 import type { MountTargets } from "../layers/branch/mod.ts";
 import { loadConfiguration } from "./config_options.ts";
@@ -45,10 +45,21 @@ export async function planConfiguration(
   const plan = await planTreeOf(config);
   const { separate = config.mount.separate ?? false, resend = config.mount.resend ?? true } = options;
   if (separate) await refuseUnkept(config, config.mount.point);
+  const reloadable = await withReload(plan, config, flags, { separate });
+  return withOptions({ plan: { ...reloadable, separate, resend }, mountpoint: config.mount.point }, options);
+}
+
+/** The plan, whose tree becomes what its configuration says when somebody asks. `live`: what is to be known of the mount. */
+export async function withReload(
+  plan: MountPlan & TreePlan,
+  config: Config,
+  flags: readonly string[],
+  live: Pick<LiveMount, "separate" | "sandbox">,
+): Promise<MountPlan> {
   const { LiveConfig } = await import("../config/mod.ts");
-  const live = new LiveConfig({ config, flags, live: { loops: plan.placement.loops, separate } });
-  const reload: MountPlan["reload"] = (mount, request) => live.reload(mount, request);
-  return withOptions({ plan: { ...plan, separate, resend, reload }, mountpoint: config.mount.point }, options);
+  const { loops, handlersLater } = plan.placement;
+  const tree = new LiveConfig({ config, flags, live: { loops, handlersLater, ...live } });
+  return { ...plan, reload: (mount, request) => tree.reload(mount, request) };
 }
 
 /** A plan with what `-o` says, which wins. */
@@ -100,6 +111,6 @@ async function expectConfiguration(): Promise<void> {
 }
 
 /** A path as the value of a setting that means just that path. */
-function asSetting(path: string): string {
+export function asSetting(path: string): string {
   return path.replaceAll("$", "$$$$");
 }

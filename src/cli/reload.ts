@@ -17,7 +17,8 @@ export function reloadCommand(): Command {
     .summary("make a mounted tree as its configuration says now")
     .usage("[options] [mountpoint]")
     .description(
-      "Have the server of the mount at MOUNTPOINT, or at the mount.point of a configuration, read its file again. Prints " +
+      "Have the server of the mount at MOUNTPOINT, or at the mount.point of a configuration, read its file again; the tree " +
+        "of `run` too, while the program goes on. Prints " +
         "what is different, and then adds, removes and replaces branches: all of them, or none.",
     )
     .argument("[mountpoint]", "where the tree is mounted")
@@ -80,7 +81,7 @@ async function askToReload(
   } catch (error) {
     if (!(error instanceof ControlError)) throw error;
     const { code, message } = error;
-    const reason = code === "command" ? "it was not mounted by `mount` from a configuration" : message;
+    const reason = code === "command" ? "it was not mounted by `mount` or `run` from a configuration" : message;
     throw new Failure(FAILURES[code] ?? "NO_ANSWER", `Cannot reload ${mountpoint}: ${reason}`, { cause: error });
   }
 }

@@ -11,10 +11,14 @@ import { UnmountGuard } from "../guards/unmount_guard.ts";
 import { Command } from "../deps.ts";
 import { addConfigOptions, loadConfiguration } from "./config_options.ts";
 import { Failure } from "./failure.ts";
-import { planTreeOf } from "./mount_configuration.ts";
+import { asSetting, planTreeOf, withReload } from "./mount_configuration.ts";
+import type { MountPlan } from "./mount_plan.ts";
 import { Mountpoint } from "./mountpoint.ts";
 import { environmentInside, findMountTargets } from "./sandbox_plan.ts";
 import { checkMachine, startSession } from "./start_session.ts";
+
+/** The tree of a program, as far as a reload goes. */
+const RELOADED = { separate: false, sandbox: SYSTEM_DIRECTORIES };
 
 type ProgramAndArguments = readonly [string, ...string[]];
 
@@ -34,12 +38,18 @@ export function runCommand(ended: (status: number) => void): Command {
       const { config: file, set, debug } = command.optsWithGlobals<
         { config: string; set: string[]; debug?: boolean }
       >();
-      ended(await runProgram(await loadConfiguration(file, set), words, debug === true));
+      ended(await runProgram(file, set, words, debug === true));
     },
   );
 }
 
-async function runProgram(config: Config, words: readonly string[], debug: boolean): Promise<number> {
+async function runProgram(
+  file: string,
+  set: readonly string[],
+  words: readonly string[],
+  debug: boolean,
+): Promise<number> {
+  const config = await loadConfiguration(file, set);
   const [program, ...rest] = words.length > 0 ? words : config.run.command ?? [];
   if (program === undefined) {
     throw new Failure("USAGE", `Cannot run in ${config.file}: it has no run.command; name one: run -- COMMAND`);
@@ -52,10 +62,18 @@ async function runProgram(config: Config, words: readonly string[], debug: boole
     empty: mountpoint.made ? [mountpoint.path] : [],
     full: memory.path === undefined ? [] : [memory.path],
   });
-  const plan = await planTreeOf(config, await findMountTargets(config.run));
+  const plan = await planRun(config, set, mountpoint.path);
   await using session = await startSession(plan, mountpoint.path, debug);
   for (const { name, path } of memory.areas) console.error(`Shared memory ${name}: ${path}`);
   return await runSandboxed(config, session.mountpoint, [program, ...rest], memory);
+}
+
+/** The tree, which can be reloaded while the program runs. What it shows then is to be apart from where it is mounted, too. */
+async function planRun(config: Config, set: readonly string[], mountpoint: string): Promise<MountPlan> {
+  const plan = await planTreeOf(config, await findMountTargets(config.run));
+  if (config.mount.point !== undefined) return await withReload(plan, config, set, RELOADED);
+  const flags = [...set, `mount.point=${asSetting(mountpoint)}`];
+  return await withReload(plan, await loadConfiguration(config.file, flags), flags, RELOADED);
 }
 
 /** The sandbox has directories of its own over the tree. */

@@ -89,12 +89,14 @@ export function release({ sources }: Pick<SharedBranch, "sources">, removed = fa
   for (const source of sources) passthrough.release(source, removed);
 }
 
-/** Makes one loop's, or one handler's, filesystem. */
+/** Makes one loop's, or one handler's, filesystem; `host.restarts` of a handler is for those that it serves. */
 export default function makeBranch(
   { branch }: Pick<BranchOptions, "branch">,
   host: LoopHost<SharedBranch>,
 ): FileSystem {
-  const { loop, shared: { usage, changes } } = host;
+  const { loop, shared: { usage, changes }, restarts = 0 } = host;
+  // What a filesystem in memory held is gone with its server, and takes up nothing any more.
+  if (branch.type === "memory" && restarts > 0 && usage !== undefined) usage[0] = 0;
   return wrapBranch(makeFileSystem(branch, host), branch.wrappers, {
     ...usage && { usage },
     ...changes && { change: sizeChangeOf(changes, SIZE_USAGE_BYTES, loop) },

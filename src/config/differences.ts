@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { BranchDifference, FixedDifference, KeyDifference } from "../control/messages.ts";
 import { canBeInAllLoops } from "./branch_module.ts";
+import { isWithin } from "./branch_paths.ts";
 import type { BranchConfig, Config } from "./config.ts";
 import { formatValue } from "./format_value.ts";
 import { whyNotKept } from "./kept_branches.ts";
@@ -16,6 +17,10 @@ export interface LiveMount {
   readonly loops: number;
   /** Whether a process of its own serves it. */
   readonly separate: boolean;
+  /** Whether branches may come in handlers of their own. */
+  readonly handlersLater: boolean;
+  /** Of one that is a program's root: the directories that its sandbox has over it. */
+  readonly sandbox?: readonly string[];
 }
 
 /** What is different. */
@@ -33,7 +38,8 @@ export function compareConfigs(before: ComparedConfig, after: ComparedConfig, li
     branches,
     fixed: [
       ...compareMounts(before, after),
-      ...branches.flatMap(({ path }) => whyFixed(before, after, path, live)),
+      ...live.sandbox === undefined ? [] : compareRuns(before, after),
+      ...branches.flatMap(({ path }) => whyFixed(after, path, live)),
       ...compareTimeouts(before, after),
       ...compareWriteback(before, after),
     ],
@@ -44,6 +50,12 @@ function compareMounts(before: ComparedConfig, after: ComparedConfig): FixedDiff
   if (isDeepStrictEqual(before.mount, after.mount)) return [];
   const keys = compareTables(tableAt(before.settings, "mount"), tableAt(after.settings, "mount"));
   return keys.map(({ key, ...values }) => ({ key: `mount.${key}`, ...values, advice: MOUNT_AGAIN }));
+}
+
+function compareRuns(before: ComparedConfig, after: ComparedConfig): FixedDifference[] {
+  const keys = compareTables(tableAt(before.settings, "run"), tableAt(after.settings, "run"));
+  const advice = "it cannot change while the program runs; end that and run it again";
+  return keys.map(({ key, ...values }) => ({ key: `run.${key}`, ...values, advice }));
 }
 
 function compareBranches(before: ComparedConfig, after: ComparedConfig): BranchDifference[] {
@@ -79,17 +91,19 @@ function lossOf({ type }: BranchConfig): { loss?: string } {
 
 /** Why the branch at `path` cannot change as it is to. */
 function whyFixed(
-  before: ComparedConfig,
   after: ComparedConfig,
   path: string,
-  { loops, separate }: LiveMount,
+  { loops, separate, handlersLater, sandbox = [] }: LiveMount,
 ): FixedDifference[] {
   const key = `branch ${JSON.stringify(path)}`;
   if (path === "/") return [{ key, advice: "the root stays while it is mounted; unmount and mount again" }];
   const branch = byPath(after.branches).get(path);
-  const inHandler = [byPath(before.branches).get(path), branch].some((one) => one?.placement === "handler");
-  if (inHandler) {
-    const advice = 'branches of placement "handler" come and go with the mount; unmount and mount again';
+  const hiding = branch && sandbox.find((directory) => isWithin(path, directory));
+  if (hiding !== undefined) return [{ key, advice: `the sandbox's own ${hiding} would hide it; graft it elsewhere` }];
+  if (branch?.placement === "handler" && !handlersLater) {
+    const advice =
+      'a branch of placement "handler" can come where there was one from the start, or with mount.growing = ' +
+      "true; unmount and mount again";
     return [{ key, advice }];
   }
   const reason = separate && branch !== undefined ? whyNotKept(branch)?.reason : undefined;

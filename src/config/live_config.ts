@@ -88,7 +88,8 @@ export class LiveConfig {
       if (change === "removed") return { action: "prune", path };
       const branch = branches.find((branch) => branch.path === path) as BranchConfig;
       const options: BranchOptions = { branch, sharers };
-      return { action: change === "added" ? "graft" : "replace", path, branch: { module: MODULE, options } };
+      const { placement = "loop" } = branch;
+      return { action: change === "added" ? "graft" : "replace", path, branch: { module: MODULE, options, placement } };
     });
     try {
       return (await mount.changeBranches(steps, { lazy })).opened;

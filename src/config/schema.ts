@@ -43,8 +43,8 @@ const mount = table({
       "Unless said: then as many as there are cores, at most four.",
   ),
   growing: flag().default(false).describe(
-    "Let `reload` add branches of any type: no feature of the kernel is used that all branches would have to know, which " +
-      "costs some speed.",
+    "Let `reload` add branches of any type and placement: no feature of the kernel is used that all branches would have to " +
+      "know, and reads and writes are at most 128 KiB, which costs some speed.",
   ),
   branch_point_errno: word(["EBUSY", "EPERM"]).default("EBUSY").describe(
     "What refuses to remove, rename or replace a branch point. The kernel says `EBUSY` of its mountpoints.",

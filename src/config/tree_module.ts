@@ -69,19 +69,10 @@ export default function makeTree(options: TreeOptions, host: LoopHost<SharedTree
     const shared = host.shared.get(branch.path)!;
     const handler = inHandlers.indexOf(branch);
     const isHere = handler === (host.handler ?? -1);
-    if (isHere) forgetFilesOfDead(branch, shared, host);
-    const filesystem = branchModule.default({ branch }, { ...host, shared });
+    const { restarts = 0 } = host;
+    const filesystem = branchModule.default({ branch }, { ...host, shared, restarts: isHere ? restarts : 0 });
     return { id: branch.id, path: branch.path, filesystem, ...handler >= 0 && { handler } };
   });
   const { handler, agreed } = host;
   return new BranchFileSystem(definitions, { branchPointErrno, growing, handler, agreed, ...targets && { targets } });
-}
-
-/** What a filesystem in memory held is gone with its handler, and takes up nothing any more. */
-function forgetFilesOfDead(
-  { type }: BranchConfig,
-  { usage }: branchModule.SharedBranch,
-  { restarts = 0 }: LoopHost,
-): void {
-  if (type === "memory" && restarts > 0 && usage !== undefined) usage[0] = 0;
 }

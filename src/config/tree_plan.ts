@@ -11,7 +11,7 @@ const MODULE = new URL("./tree_module.ts", import.meta.url);
 
 /** What `mount` is given. */
 export interface TreePlan {
-  readonly placement: Required<Pick<LoopPlacement, "module" | "loops" | "handlers">> & {
+  readonly placement: Required<Pick<LoopPlacement, "module" | "loops" | "handlers" | "handlersLater">> & {
     readonly options: TreeOptions;
   };
   readonly settings: MountOptions;
@@ -25,12 +25,14 @@ export function planTree(
 ): TreePlan {
   const { branchPointErrno, growing } = mount;
   const loops = branches.every(canBeInAllLoops) ? mount.loops ?? Math.min(cores, MOST_LOOPS_UNASKED) : 1;
+  const handlers = branchesInHandlers(branches).map(() => ({}));
   return {
     placement: {
       module: MODULE,
       options: { branches, branchPointErrno, growing, ...targets && { targets } },
       loops,
-      handlers: branchesInHandlers(branches).map(() => ({})),
+      handlers,
+      handlersLater: growing || handlers.length > 0,
     },
     settings: { attributesTimeout: attributesTimeout(branches), ...mount.options },
   };

@@ -5,6 +5,7 @@
  * they have the change already or not.
  */
 import type { FileSystem, Name, NodeId } from "./filesystem.ts";
+import type { LimitOptions } from "./limits.ts";
 
 /** Where a branch is grafted. */
 export interface BranchPoint {
@@ -17,7 +18,10 @@ export interface BranchPoint {
 
 /** A branch that is to come. */
 export interface NewBranch extends BranchPoint {
-  /** Undefined in a handler beside the loops: they serve it. */
+  /**
+   * In loops, of a branch that a handler serves: one that has its operations and features, and is never asked. Undefined in
+   * handlers that do not serve it: they need to know only where it is.
+   */
   readonly filesystem: FileSystem | undefined;
   /** How many branches had the id before. */
   readonly generation: number;
@@ -71,6 +75,8 @@ export interface SharedOpenFiles {
 
 /** The branches of a filesystem that can be changed while it is served. */
 export interface ChangeableBranches {
+  /** The handler beside the loops that the tree is made for; undefined in loops. */
+  readonly handler: number | undefined;
   readonly points: readonly BranchPoint[];
   readonly numbers: PlaceNumbers;
   /** What the kernel holds of each branch, also of those that were dropped. */
@@ -98,12 +104,16 @@ export interface DroppedBranch {
   readonly lazy?: SharedOpenFiles | undefined;
 }
 
-/** A filesystem that is grafted in every loop: a module, as `mount` takes it. */
+/** A filesystem that is grafted: a module, as `mount` takes it. */
 export interface BranchModule {
   /** The module's URL; see {@linkcode FileSystemModule}. */
   readonly module: URL | string;
   /** For the module's functions; must survive a structured clone. */
   readonly options?: unknown;
+  /** Whether every loop serves it (the default), or a handler of its own beside them, where methods may be async. */
+  readonly placement?: "loop" | "handler";
+  /** How much that handler takes on at once, and for how long. */
+  readonly limits?: LimitOptions;
 }
 
 /** A branch that was grafted while the tree was served. */

@@ -68,9 +68,10 @@ export class Handler {
   readonly #interruptElsewhere: HandlerOptions["interruptElsewhere"];
   /** Of a handler beside loops: an interrupt may come from another loop than its request, and so before it. */
   readonly #earlyInterrupts: EarlyInterrupts | undefined;
+  /** Answers go nowhere any more. */
   #ended = false;
   /** Called when nothing is in flight any more after the end. */
-  #drained: () => void = () => {};
+  #drained: (() => void) | undefined;
 
   constructor(options: HandlerOptions) {
     const { filesystem, settings, watcher, limits, metrics, notifier, retrieved, log, taken, buffer, forwarded } =
@@ -112,7 +113,7 @@ export class Handler {
 
   /**
    * Serves until the end and says why it ended. After an unmount what still runs is given a grace time; then all signals
-   * fire, and late answers go nowhere.
+   * fire, and late answers go nowhere. What loops have handed on is answered in that time, for the mount may live on.
    */
   async serve(): Promise<EndReason> {
     const { poll, minor, features, maxWrite } = this.#settings;
@@ -134,8 +135,10 @@ export class Handler {
   }
 
   async #drain(): Promise<void> {
-    this.#ended = true;
-    this.#inFlight.refuseQueued();
+    if (this.#reader instanceof DeviceReader) {
+      this.#ended = true;
+      this.#inFlight.refuseQueued();
+    }
     if (this.#inFlight.size === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#drained = resolve;
@@ -195,7 +198,7 @@ export class Handler {
     } finally {
       // Only now: what starts builds its answer in the same buffer.
       this.#inFlight.leave(flight, length);
-      if (this.#ended && this.#inFlight.size === 0) this.#drained();
+      if (this.#inFlight.size === 0) this.#drained?.();
     }
   }
 

@@ -8,6 +8,7 @@ import { type Libc, openLibc } from "../../ffi/library.ts";
 import { cString } from "../../ffi/memory.ts";
 import { ERRNO } from "../fs/errors.ts";
 import { O_CLOEXEC, O_RDWR } from "../fs/flags.ts";
+import type { HeldBranch } from "../fs/branches.ts";
 import type { EndReason, LoopCommandName, LoopCommands, ServeSettings } from "../messages.ts";
 import { type MetricsBlock, MetricsRecorder } from "../metrics/metrics.ts";
 import { wantsAnswer } from "../protocol/operations.ts";
@@ -19,6 +20,7 @@ import { Commands } from "../threads/commands.ts";
 import { type ForwardedSource, forwardingLoop } from "../transport/forwarding.ts";
 import { processTime } from "./process_clock.ts";
 import { lastRead, makeTakenMemory, markAnswered, readTaken } from "./taken_requests.ts";
+import { endWatch, makeWatchFlag } from "./watcher.ts";
 import type { FromHandler, HandlerReady, HandlerStart, ToHandler, WorkerMemory } from "./worker_messages.ts";
 
 /** How long after a deadline the worker itself has time to answer. Then the mounting isolate does. */
@@ -30,8 +32,8 @@ const HANGING_MILLISECONDS = 1_000;
 /** How long the burial waits for the thread to end. One in an endless loop never does. */
 const DYING_MILLISECONDS = 250;
 
-/** How long a worker that takes a dead one's place may take to get ready. */
-const STARTING_MILLISECONDS = 10_000;
+/** How long a worker that comes while the mount is live may take to get ready. */
+const STARTING_MILLISECONDS = 30_000;
 
 /** What came from the worker that the pool has to see to. */
 export type WorkerEvent = Exclude<FromHandler, { kind: "ready" | "ended" | "failed" | "answer" }>;
@@ -53,6 +55,8 @@ export class HandlerWorker {
   #descriptors: number[] = [];
   #thread: string | undefined;
 
+  /** What the kernel held of the branches of its tree when it ended by itself. */
+  held: readonly HeldBranch[] | undefined;
   /** What the worker sends while it serves. */
   onEvent: (event: WorkerEvent) => void = () => {};
 
@@ -79,12 +83,12 @@ export class HandlerWorker {
     return this.#ready.promise;
   }
 
-  /** As `prepare`, for a worker that nobody waits for: one that does not get ready has failed. */
-  async prepareInTime(start: Omit<HandlerStart, "kind">): Promise<void> {
+  /** As `prepare`, while the mount is live: one that does not get ready in time has failed. */
+  async prepareInTime(start: Omit<HandlerStart, "kind">): Promise<HandlerReady> {
     const tooLate = () => this.kill(new Error(`It was not ready after ${STARTING_MILLISECONDS / 1000} s`));
     const timer = setTimeout(tooLate, STARTING_MILLISECONDS);
     try {
-      await this.prepare(start);
+      return await this.prepare(start);
     } finally {
       clearTimeout(timer);
     }
@@ -118,7 +122,7 @@ export class HandlerWorker {
     const device = this.#devices[0]!;
     const buffer = new SharedArrayBuffer((readBufferSize(settings.maxWrite) + 7) & ~7);
     this.#stop = stop;
-    this.#memory = { taken: makeTakenMemory(), buffer, metrics: this.#metrics };
+    this.#memory = { taken: makeTakenMemory(), buffer, metrics: this.#metrics, watch: makeWatchFlag() };
     const message = { kind: "serve", settings: { ...settings, device, poll }, memory: this.#memory } as const;
     this.post({ ...message, ...forwarded && { forwarded } });
     return this.#ended.promise;
@@ -176,12 +180,13 @@ export class HandlerWorker {
     return next;
   }
 
-  /** Answers `EIO` to all that the dead worker had taken, and closes its descriptors. */
-  async bury(reply: DeviceReply): Promise<void> {
+  /** Answers `errno` to all that the dead worker had taken, and closes its descriptors. */
+  async bury(reply: DeviceReply, errno: number = ERRNO.EIO): Promise<void> {
     this.#worker.terminate();
     const gone = await this.#waitForThread();
-    if (this.#memory !== undefined) this.#answerAll(this.#memory, reply);
+    this.answerAll(reply, errno);
     signalEventfd(this.#libc, this.#stop);
+    if (this.#memory !== undefined) endWatch(this.#memory.watch);
     if (gone) this.#close();
     else this.#disarm();
   }
@@ -189,24 +194,28 @@ export class HandlerWorker {
   /** At the end of a worker that ended by itself. */
   dispose(): void {
     this.#commands.end(new Error("The handler has ended"));
+    if (this.#memory !== undefined) endWatch(this.#memory.watch);
     this.#worker.terminate();
     this.#close();
   }
 
-  #answerAll({ taken, buffer }: WorkerMemory, reply: DeviceReply): void {
+  /** Answers `errno` to all that a worker which has ended had taken and not answered. */
+  answerAll(reply: DeviceReply, errno: number): void {
+    if (this.#memory === undefined) return;
+    const { taken, buffer } = this.#memory;
     const metrics = new MetricsRecorder(this.#metrics, this.#forwarded);
     const now = processTime();
     const last = lastRead(buffer);
     for (const { opcode, device, uniqueLower, uniqueUpper, begin, answered } of readTaken(taken)) {
-      reply.sendFor(device, uniqueLower, uniqueUpper, -ERRNO.EIO);
+      reply.sendFor(device, uniqueLower, uniqueUpper, -errno);
       if (answered) metrics.timeOut(opcode);
-      metrics.end(opcode, answered ? -ERRNO.ETIMEDOUT : -ERRNO.EIO, now - begin);
+      metrics.end(opcode, answered ? -ERRNO.ETIMEDOUT : -errno, now - begin);
     }
     // A NOTIFY_REPLY's `unique` is even another request's number.
     if (last.opcode !== 0 && last.opcode !== OPCODE.INTERRUPT && wantsAnswer(last.opcode)) {
       const device = this.#devices[this.#forwarded ? forwardingLoop(buffer) : 0]!;
-      const waited = reply.sendFor(device, last.uniqueLower, last.uniqueUpper, -ERRNO.EIO);
-      if (waited && this.#forwarded) metrics.end(last.opcode, -ERRNO.EIO, 0);
+      const waited = reply.sendFor(device, last.uniqueLower, last.uniqueUpper, -errno);
+      if (waited && this.#forwarded) metrics.end(last.opcode, -errno, 0);
     }
     metrics.settle();
   }
@@ -253,6 +262,7 @@ export class HandlerWorker {
         this.#thread = message.thread;
         return this.#ready.resolve(message);
       case "ended":
+        this.held = message.held;
         this.#commands.end(new Error(`The handler has ended: ${message.reason}`));
         return this.#ended.resolve(message.reason);
       case "answer":

@@ -3,9 +3,9 @@
  * neither of them a statfs.
  */
 import { OPCODE } from "../../ffi/kernel.ts";
+import type { OperationKind } from "../fs/limits.ts";
 
-/** What an operation works on: bytes of files, names and attributes, or the filesystem as a whole. */
-export type OperationKind = "data" | "metadata" | "administrative";
+export type { OperationKind };
 
 /** All kinds. */
 export const OPERATION_KINDS: readonly OperationKind[] = ["data", "metadata", "administrative"];

@@ -3,7 +3,8 @@
  * dies has its requests answered, and another takes its place; after too many deaths everything is answered `EIO`.
  */
 import { type Libc, openLibc } from "../../ffi/library.ts";
-import { describeThrown, FsError } from "../fs/errors.ts";
+import type { HeldBranch } from "../fs/branches.ts";
+import { describeThrown, ERRNO, type ErrnoName, FsError } from "../fs/errors.ts";
 import type { FileSystem } from "../fs/filesystem.ts";
 import type { LoopHost } from "../fs/module.ts";
 import type { EndReason, LoopCommandName, LoopCommands, LoopReady, ServeSettings } from "../messages.ts";
@@ -29,12 +30,19 @@ export interface HandlerPoolOptions {
   /** For a handler beside loops, which has one worker: its numbers, among the handlers and among all that serve. */
   readonly place?: Pick<LoopHost, "loop" | "loops"> & { readonly handler: number };
   readonly limits: Limits;
+  /** Where each place's workers count. Default: memory of the pool's own. */
+  readonly metrics?: readonly MetricsBlock[];
   readonly notifications: Notifications;
   readonly log: (message: string, detail: string) => void;
 }
 
+/** How long a handler that retires may take for what it has, before it is ended and that answered for it. */
+const RETIRING_MILLISECONDS = 2_500;
+
 /** A worker whose tree is as it was at first. */
 export interface CatchUp {
+  /** How many died in its place. */
+  readonly restarts: number;
   /** @throws {FsError} or Error, as the worker did; also when it ends before it answers. */
   command<Name extends LoopCommandName>(
     name: Name,
@@ -61,21 +69,34 @@ export class HandlerPool implements Disposable {
   /** No worker is started any more. */
   #ending = false;
   #exhausted = false;
+  #retired = false;
+  #retirement: ReturnType<typeof setTimeout> | undefined;
+  /** What the kernel held at its end of the branches of its tree; undefined when that is not known, as one worker died. */
+  held: readonly HeldBranch[] | undefined;
 
   /** Told of a worker that takes a dead one's place, before it serves: brings its tree to where the loops' are. */
   onReplaced: (catchUp: CatchUp) => Promise<void> = () => Promise.resolve();
+  /** Told when the last open file of a branch that goes lazily was closed; perhaps more than once. */
+  onUnused: (branch: number) => void = () => {};
+  /** Told when too many have died: nobody takes the last one's place. */
+  onExhausted: () => void = () => {};
 
   /** Starts the threads. */
   constructor(options: HandlerPoolOptions) {
     this.#options = options;
-    this.metrics = Array.from({ length: options.workers }, makeMetricsBlock);
+    this.metrics = options.metrics ?? Array.from({ length: options.workers }, makeMetricsBlock);
     this.#workers = this.metrics.map((_, number) => this.#makeWorker(number));
   }
 
-  /** Resolves when every worker has made its filesystem. @throws what the module threw. */
-  async prepare(shared: unknown): Promise<LoopReady> {
+  /**
+   * Resolves when every worker has made its filesystem; `inTime`, or it fails. @throws what the module threw.
+   */
+  async prepare(shared: unknown, inTime = false): Promise<LoopReady> {
     this.#start = { ...this.#options.start, shared };
-    const all = await Promise.all(this.#workers.map((worker, number) => worker.prepare(this.#startOf(number, 0))));
+    const all = await Promise.all(this.#workers.map((worker, number) => {
+      const start = this.#startOf(number, 0);
+      return inTime ? worker.prepareInTime(start) : worker.prepare(start);
+    }));
     this.#methods = all[0]!.methods;
     this.#joined = this.#workers[0];
     return all[0]!;
@@ -110,13 +131,35 @@ export class HandlerPool implements Disposable {
 
   /** Serves until the end and says why it ended. The settings' own device is read only when no worker is left. */
   async serve(settings: ServeSettings): Promise<EndReason> {
-    const reasons = await this.#serveWithWorkers(settings);
-    return this.#exhausted ? await this.#refuseEverything(settings) : reasons[0]!;
+    try {
+      const reasons = await this.#serveWithWorkers(settings);
+      if (this.#exhausted) return await this.#refuseEverything(settings, "EIO");
+      // Ended before it came to the end of what loops had handed on.
+      if (this.#retired && reasons[0] === "stopped") return await this.#refuseEverything(settings, "ESTALE");
+      return reasons[0]!;
+    } finally {
+      clearTimeout(this.#retirement);
+    }
+  }
+
+  /**
+   * Of a handler beside loops that serves, when its branches are gone and its sending end is closed: what it has is served
+   * if that does not take too long, else answered `ESTALE`. Then `serveForwarded` ends.
+   */
+  retire(): void {
+    this.#retired = true;
+    const tooLate = "Nothing is to be served any more, and the worker has not ended";
+    this.#retirement = setTimeout(() => this.#killAll(tooLate), RETIRING_MILLISECONDS);
   }
 
   [Symbol.dispose](): void {
     this.#ending = true;
-    for (const worker of this.#workers) worker.dispose();
+    clearTimeout(this.#retirement);
+    for (const worker of this.#workers) {
+      // Who waits for it to get ready waits no more.
+      worker.kill(new Error("The mount has ended"));
+      worker.dispose();
+    }
   }
 
   async #serveWithWorkers(settings: ServeSettings): Promise<EndReason[]> {
@@ -138,18 +181,20 @@ export class HandlerPool implements Disposable {
         const reason = this.#forwarded === undefined
           ? await worker.serve(settings, this.#attach)
           : await worker.serveForwarded(settings, this.#forwarded);
+        // Methods that have not come to their end.
+        if (this.#retired) worker.answerAll(this.#reply, ERRNO.ESTALE);
+        if (restarts === 0) this.held = worker.held;
         worker.dispose();
         return reason;
       } catch (error) {
         if (this.#joined === worker) this.#joined = undefined;
-        await worker.bury(this.#reply);
+        const code = this.#retired ? "ESTALE" : "EIO";
+        await worker.bury(this.#reply, ERRNO[code]);
         if (!this.#exhausted) {
-          this.#log(
-            `Handler worker ${this.#options.place?.handler ?? number} died; its requests were answered EIO`,
-            error,
-          );
+          const who = this.#options.place?.handler ?? number;
+          this.#log(`Handler worker ${who} died; its requests were answered ${code}`, error);
         }
-        if (this.#ending || !this.#mayRestart()) return "stopped";
+        if (this.#ending || this.#retired || !this.#mayRestart()) return "stopped";
         this.#workers[number] = this.#makeWorker(number);
         restarts++;
       }
@@ -160,6 +205,7 @@ export class HandlerPool implements Disposable {
     await worker.prepareInTime(start);
     if (this.#options.place === undefined) return;
     await this.onReplaced({
+      restarts: start.restarts,
       command: async (name, given) => {
         const done = await worker.command(name, given);
         if (done === undefined) throw new Error("The worker that took a dead one's place died too");
@@ -176,6 +222,7 @@ export class HandlerPool implements Disposable {
     const what = place === undefined ? "the filesystem" : `what handler ${place.handler} serves`;
     this.#log(`Handler workers died four times in a minute: from now on ${what} answers EIO to everything`, "");
     this.#killAll("Too many handler workers died");
+    this.onExhausted();
     return false;
   }
 
@@ -185,13 +232,13 @@ export class HandlerPool implements Disposable {
   }
 
   /** No thread waits for this: the mounting isolate answers at once, between whatever else it does. */
-  async #refuseEverything(settings: ServeSettings): Promise<EndReason> {
+  async #refuseEverything(settings: ServeSettings, code: ErrnoName): Promise<EndReason> {
     using watcher = new Watcher();
     const forwarded = this.#forwarded;
     // The settings' own waits for the device.
     using poll = forwarded && ownPoll(this.#libc, forwarded.receiver);
     const handler = new Handler({
-      filesystem: refusingFileSystem(this.#methods),
+      filesystem: refusingFileSystem(this.#methods, code),
       settings: poll === undefined ? settings : { ...settings, poll: poll.descriptor },
       forwarded,
       watcher,
@@ -223,8 +270,7 @@ export class HandlerPool implements Disposable {
       case "log":
         return log(event.message, event.detail);
       case "unused":
-        // Only branches that loops serve go lazily, and nothing of those is open here.
-        return;
+        return this.onUnused(event.branch);
       case "interrupt":
         // Whoever has the request wrote it down in the same turn in which it was read, before it sees this message.
         for (const worker of this.#workers) if (worker !== from) worker.post(event);
@@ -242,9 +288,9 @@ export class HandlerPool implements Disposable {
 }
 
 /** Has these methods, so that the kernel sees the same filesystem, and refuses each. */
-function refusingFileSystem(methods: readonly string[]): FileSystem {
+function refusingFileSystem(methods: readonly string[], code: ErrnoName): FileSystem {
   const refuse = () => {
-    throw new FsError("EIO", "The filesystem's workers died too often");
+    throw new FsError(code, "The filesystem's workers died too often, or it was removed");
   };
   return Object.fromEntries(methods.map((method) => [method, refuse]));
 }

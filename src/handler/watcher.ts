@@ -10,12 +10,26 @@ export const IDLE = 0;
 export const WATCHING = 1;
 export const ENDED = 2;
 
+/** The flag's memory. */
+export type WatchFlag = Int32Array<SharedArrayBuffer>;
+
+export function makeWatchFlag(): WatchFlag {
+  return new Int32Array(new SharedArrayBuffer(4));
+}
+
+/** Ends the watcher's thread, also for an isolate that was ended itself: who closes a worker does nothing after that. */
+export function endWatch(flag: WatchFlag): void {
+  Atomics.store(flag, 0, ENDED);
+  Atomics.notify(flag, 0);
+}
+
 export class Watcher implements Disposable {
   readonly #worker: Worker;
-  readonly #flag = new Int32Array(new SharedArrayBuffer(4));
+  readonly #flag: WatchFlag;
   #wake: (stopped: Watched) => void = () => {};
 
-  constructor() {
+  constructor(flag: WatchFlag = makeWatchFlag()) {
+    this.#flag = flag;
     this.#worker = new Worker(new URL("../workers/watcher.ts", import.meta.url), {
       type: "module",
       name: "trellis-watcher",
@@ -32,17 +46,13 @@ export class Watcher implements Disposable {
   wait(): Promise<Watched> {
     const { promise, resolve } = Promise.withResolvers<Watched>();
     this.#wake = resolve;
-    this.#setFlag(WATCHING);
+    Atomics.store(this.#flag, 0, WATCHING);
+    Atomics.notify(this.#flag, 0);
     return promise;
   }
 
   [Symbol.dispose](): void {
-    this.#setFlag(ENDED);
+    endWatch(this.#flag);
     this.#worker.terminate();
-  }
-
-  #setFlag(value: number): void {
-    Atomics.store(this.#flag, 0, value);
-    Atomics.notify(this.#flag, 0);
   }
 }

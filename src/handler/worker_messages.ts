@@ -15,6 +15,7 @@ import type { MetricsBlock } from "../metrics/metrics.ts";
 import type { Notification } from "../protocol/notification.ts";
 import type { ForwardedSource } from "../transport/forwarding.ts";
 import type { Limits } from "./limits.ts";
+import type { WatchFlag } from "./watcher.ts";
 
 /** What outlives the worker. */
 export interface WorkerMemory {
@@ -24,6 +25,8 @@ export interface WorkerMemory {
   readonly buffer: SharedArrayBuffer;
   /** The figures of `src/metrics`, which the worker that takes its place counts on in. */
   readonly metrics: MetricsBlock;
+  /** The flag of its watcher. */
+  readonly watch: WatchFlag;
 }
 
 /** To a new worker: what to serve. Answered with `HandlerReady` or `LoopFailed`. */

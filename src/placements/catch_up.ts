@@ -1,29 +1,36 @@
-/** Brings the tree of a handler that takes a dead one's place from the first branches to the present ones. */
-import type { BranchPoint, PlaceNumbers } from "../fs/branches.ts";
-import type { CatchUp } from "../handler/pool.ts";
-import type { LoopNewBranch } from "../messages.ts";
+/** Brings the tree of a handler that was not there when branches changed from the first branches to the present ones. */
+import type { PlaceNumbers } from "../fs/branches.ts";
+import type { LoopCommandName, LoopCommands, LoopNewBranch } from "../messages.ts";
+import type { BranchLedger } from "./branch_ledger.ts";
 
-/** What the loops' trees have. */
-export interface PresentBranches {
-  /** What they had at first. */
-  readonly first: readonly BranchPoint[];
-  /** By path. */
-  readonly ids: ReadonlyMap<string, number>;
-  /** How many branches had an id before the one that has it. */
-  readonly generations: ReadonlyMap<number, number>;
+/** Has the handler do something. */
+type Command = <Name extends LoopCommandName>(
+  name: Name,
+  given: LoopCommands[Name]["given"],
+) => Promise<LoopCommands[Name]["answer"]>;
+
+/** What the handler is to know. */
+export interface CatchingUp {
+  readonly handler: number;
+  readonly ledger: BranchLedger;
   /** In node ids: the loops and the handler must number alike. */
   readonly numbers: PlaceNumbers;
-  readonly loops: number;
+  /** How many handlers died in this one's place. */
+  readonly restarts: number;
 }
 
-export async function catchUpWith(present: PresentBranches, command: CatchUp["command"]): Promise<void> {
-  const { first, ids, generations, numbers, loops } = present;
-  const stays = ({ path, id }: BranchPoint) => ids.get(path) === id && generations.get(id) === 0;
+export async function catchUpWith({ handler, ledger, numbers, restarts }: CatchingUp, command: Command): Promise<void> {
+  const { first, live, generations } = ledger;
+  const firstOf = (path: string, id: number) => first.find((point) => point.path === path && point.id === id);
+  const stays = ({ path, id }: { path: string; id: number }) => {
+    return generations.get(id) === 0 && live.some((record) => record.path === path && record.id === id);
+  };
   const gone = first.filter((point) => !stays(point));
-  const old = new Set(first.filter(stays).map(({ path }) => path));
-  const added = [...ids].filter(([path]) => !old.has(path)).map(([path, id]): LoopNewBranch => {
-    // Handlers make nothing of what loops serve.
-    return { path, id, generation: 0, module: "", options: undefined, shared: undefined, loops };
+  const came = live.filter(({ path, id }) => firstOf(path, id) === undefined || generations.get(id) !== 0);
+  const added = came.map(({ path, id, handler: its, made }): LoopNewBranch => {
+    if (its === handler) return { ...made!, restarts };
+    // Of what others serve a handler needs to know only where it is.
+    return { path, id, generation: 0, module: "", options: undefined, shared: undefined, loops: 1 };
   });
   // One after the other, for an id may be another branch's now.
   await command("prepareBranches", { removed: gone.map(({ path }) => path), added: [], numbers });

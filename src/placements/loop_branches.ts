@@ -1,68 +1,98 @@
 /**
  * Changes the branches of a tree that loops serve, with handlers beside them or without: all make a change, or none does.
- * Each step is a command to all loops at the same time, so that a change takes as long as in one; see `src/fs/branches.ts`
- * for the steps.
+ * Each step is a command to all at the same time, so that a change takes as long as in one; see `src/fs/branches.ts` for
+ * the steps. A branch of a handler's own is first made in that handler, which says what it can do; the loops stand in for
+ * it, and hand on.
  *
  * Handlers come after the loops: a loop that has the change no longer hands on what a handler with the change would refuse
  * (`src/layers/branch/elsewhere.ts`). A handler that died has no say. The one that takes its place waits until the change
  * is made or not, is told of all that the tree has become, and then serves.
+ *
+ * Nobody is waited for without an end. Until all are ready somebody who is late stops the change, and takes it back when he
+ * comes round, since commands keep their order. From the first commit on the change is made: who is late makes it when he
+ * comes round, and until then both trees are understood by all; only the next change has to wait for that.
  */
 import {
   type BranchPoint,
   type BranchStep,
   type ChangedBranches,
   type ChangedName,
+  type HeldBranch,
   type LiveBranches,
   NOT_ADDED,
   type PlaceNumbers,
   type RemovalOptions,
   type TreeHistory,
 } from "../fs/branches.ts";
-import { FsError } from "../fs/errors.ts";
 import type { Awaitable } from "../fs/filesystem.ts";
-import type { CatchUp, HandlerPool } from "../handler/pool.ts";
-import type { OpenedKeptState } from "../kept/kept_state.ts";
 import type { Notifier } from "../fs/notifier.ts";
-import type { LoopCommandName, LoopCommands, LoopDroppedBranch } from "../messages.ts";
+import type { OpenedKeptState } from "../kept/kept_state.ts";
+import type { CatchUp } from "../handler/pool.ts";
+import type { LoopDroppedBranch, LoopNewBranch, MadeInHandler } from "../messages.ts";
 import type { LoopWorker } from "../session/loop_worker.ts";
+import { atMost, inTime } from "../threads/in_time.ts";
+import { BranchLedger, type BranchRecord } from "./branch_ledger.ts";
+import { BranchMaker } from "./branch_maker.ts";
 import { catchUpWith } from "./catch_up.ts";
-import { type MadeBranch, makeLaterBranch } from "./later_branch.ts";
+import type { HandlersBesideLoops } from "./handlers_beside_loops.ts";
+import type { MadeBranch } from "./later_branch.ts";
+import { refusalOf, TreeServers } from "./tree_servers.ts";
 
-/** How long a handler may take to get ready for a change, which is at once unless its thread is busy. */
-const PATIENCE_MILLISECONDS = 5_000;
+/** How long everything may take. In milliseconds. */
+export interface ChangeDeadlines {
+  /** For all to come round to a change, which is at once unless a thread is busy. */
+  readonly calling: number;
+  /** For the branches to be made, for which modules are loaded. */
+  readonly making: number;
+  /** For the kernel to forget names, until what had them goes; it waits for whoever looks them up. */
+  readonly telling: number;
+  /** For a change that is made to be complete. */
+  readonly completing: number;
+}
+
+const DEADLINES: ChangeDeadlines = { calling: 5_000, making: 30_000, telling: 1_000, completing: 10_000 };
 
 export interface LoopBranchesOptions {
-  readonly loops: readonly LoopWorker[];
-  /** Those beside the loops, by their numbers. */
-  readonly handlers: readonly Pick<HandlerPool, "command" | "onReplaced">[];
+  readonly loops: readonly Pick<LoopWorker, "command" | "onUnused">[];
+  /** Those beside the loops; undefined where there cannot be any. */
+  readonly beside: HandlersBesideLoops | undefined;
   readonly notifier: Notifier;
   /** What the tree has at first. */
   readonly points: readonly BranchPoint[];
   /** Closes what the branch had that was at `path` at first. */
   readonly releaseFirst: (path: string) => Awaitable<void>;
+  readonly deadlines?: ChangeDeadlines;
   /** Where a keeper holds the mount: what outlives this server. */
   readonly kept?: OpenedKeptState | undefined;
   /** The branches that `kept.tree` adds, made. */
   readonly later?: readonly MadeBranch[];
 }
 
+/** What is to be changed. */
+interface Change {
+  readonly removed: readonly BranchRecord[];
+  readonly added: readonly MadeBranch[];
+  readonly lazy: boolean;
+  /** The handlers that make the change too: of what they serve something stays. */
+  readonly staying: readonly number[];
+  /** Those that end with it, and are not asked: they may be what is to be got rid of. */
+  readonly ending: readonly number[];
+}
+
 export class LoopBranches implements LiveBranches, AsyncDisposable {
   readonly #options: LoopBranchesOptions;
-  readonly #ids: Map<string, number>;
-  /** How many branches had an id before the one that has it, or had it last. */
-  readonly #generations: Map<number, number>;
-  /** What is to be closed when a branch is gone; nothing for the ids of those that are. */
-  readonly #releases: Map<number, MadeBranch["release"]>;
-  /** Those that came later, by their paths. */
-  readonly #later: Map<string, MadeBranch>;
-  /** Ids of which the kernel may hold what only a server before this one has counted. */
-  readonly #spent: ReadonlySet<number>;
-  /** Branches that go lazily. */
-  readonly #leaving = new Map<number, PromiseWithResolvers<void>>();
+  readonly #ledger: BranchLedger;
+  readonly #deadlines: ChangeDeadlines;
+  readonly #servers: TreeServers;
+  readonly #maker: BranchMaker;
   /** Which numbers paths have since the last change, where there are handlers or a keeper. */
   #numbers: PlaceNumbers | undefined;
   /** The change that is made now; the next waits for it. */
   #turn: Promise<unknown> = Promise.resolve();
+  /** What is made and not complete, as somebody was late. Never rejects. */
+  #unfinished: Promise<unknown> = Promise.resolve();
+  /** What is taken back, and closed when all have come round to it. None rejects. */
+  readonly #undoing = new Set<Promise<unknown>>();
   /**
    * What makes the trees differ from each other: a change until it is committed, or the catching up of a handler. The
    * latter must not wait for the whole change, which waits for the kernel, which may wait for that handler to answer.
@@ -71,18 +101,14 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
 
   constructor(options: LoopBranchesOptions) {
     this.#options = options;
-    const { points, releaseFirst, loops, handlers, kept, later = [] } = options;
-    const { removed = [], generations = [], numbers } = kept?.tree ?? {};
-    const first = points.filter(({ path }) => !removed.includes(path));
-    this.#ids = new Map([...first, ...later].map(({ path, id }) => [path, id]));
-    this.#generations = new Map([...points.map(({ id }) => [id, 0] as const), ...generations]);
-    this.#releases = new Map(first.map(({ path, id }) => [id, () => releaseFirst(path)]));
-    for (const { id, release } of later) this.#releases.set(id, release);
-    this.#later = new Map(later.map((branch) => [branch.path, branch]));
-    this.#spent = new Set(kept !== undefined && kept.restarts > 0 ? this.#generations.keys() : []);
-    this.#numbers = numbers && new Map(numbers);
-    for (const loop of loops) loop.onUnused = (id) => void this.#wait(() => this.#end(id)).catch(() => {});
-    for (const handler of handlers) handler.onReplaced = (catchUp) => this.#agree(() => this.#catchUp(catchUp));
+    const { loops, beside, deadlines = DEADLINES, kept } = options;
+    this.#deadlines = deadlines;
+    this.#ledger = new BranchLedger(options);
+    this.#numbers = kept?.tree && new Map(kept.tree.numbers);
+    this.#servers = new TreeServers(loops, beside?.handlers ?? new Map());
+    this.#maker = new BranchMaker({ loops: loops.length, beside, kept }, this.#ledger);
+    for (const loop of loops) loop.onUnused = (id) => this.#endLater(id);
+    for (const handler of beside?.handlers.keys() ?? []) this.#listen(handler);
   }
 
   change(steps: readonly BranchStep[], { lazy = false }: RemovalOptions = {}): Promise<ChangedBranches> {
@@ -90,25 +116,22 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
   }
 
   get history(): TreeHistory | undefined {
-    if (this.#options.kept === undefined || this.#numbers === undefined) return undefined;
-    const isThere = ({ path, id }: BranchPoint) => this.#ids.get(path) === id && !this.#later.has(path);
-    return {
-      removed: this.#options.points.filter((point) => !isThere(point)).map(({ path }) => path),
-      added: [...this.#later.values()].map(({ id, path, generation, module, options }) => {
-        return { id, path, generation, module, options };
-      }),
-      generations: [...this.#generations],
-      numbers: [...this.#numbers],
-    };
+    return this.#options.kept && this.#numbers && this.#ledger.history(this.#numbers);
   }
 
   /** At the end of the mount: closes what is left of branches that came later. What was there at first has its own end. */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const { id } of this.#options.points) {
-      if (this.#generations.get(id) === 0) this.#releases.delete(id);
-    }
-    await Promise.all([...this.#releases.keys()].map((id) => this.#release(id, false)));
-    for (const { resolve } of this.#leaving.values()) resolve();
+    await Promise.all(this.#undoing);
+    const records = this.#ledger.takeAll();
+    await Promise.all(records.map(({ release }) => release(false)));
+    for (const { leaving } of records) leaving?.resolve();
+  }
+
+  #listen(handler: number): void {
+    const { pool } = this.#options.beside!.handlers.get(handler)!;
+    pool.onReplaced = (catchUp) => this.#agree(() => this.#catchUp(handler, catchUp));
+    pool.onUnused = (id) => this.#endLater(id);
+    pool.onExhausted = () => this.#endLeaving(handler);
   }
 
   #wait<Result>(action: () => Promise<Result>): Promise<Result> {
@@ -125,195 +148,263 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
   }
 
   async #change(steps: readonly BranchStep[], lazy: boolean): Promise<ChangedBranches> {
-    const removed = steps.filter(({ action }) => action !== "graft").map(({ path }) => path);
-    const dropped = removed.map((path) => this.#removableAt(path));
-    const added = await this.#make(steps);
-    let names: readonly ChangedName[];
-    try {
-      names = await this.#agree(() => this.#makeChange(removed, added));
-    } catch (error) {
-      await Promise.all(added.map(({ release }) => release(true)));
-      throw error;
-    }
-    // From here on the tree has changed, whatever else goes wrong.
-    const { notifier } = this.#options;
-    const told = Promise.allSettled(names.map(({ parent, name }) => notifier.invalidateEntry(parent, name)));
-    const failed = (await told).find((outcome) => outcome.status === "rejected");
-    const result = await this.#drop(dropped, lazy);
-    if (failed !== undefined) throw failed.reason;
-    return result;
+    await this.#servers.all([this.#unfinished], this.#deadlines.calling, "made the change before this one");
+    const removed = steps.filter(({ action }) => action !== "graft").map(({ path }) => this.#ledger.at(path));
+    const remaining = handlersOf(this.#ledger.live.filter((record) => !removed.includes(record)));
+    const serving = handlersOf(removed);
+    const staying = [...new Set([...remaining, ...lazy ? serving : []])];
+    const ending = serving.filter((handler) => !this.#ledger.inHandler(handler).some((one) => !removed.includes(one)));
+    const held = await this.#callAll(staying);
+    const added = await this.#maker.make(steps, this.#ledger.freeIds(held));
+    const change: Change = { removed, added, lazy, staying, ending: lazy ? [] : ending };
+    const prepared = Promise.withResolvers<void>();
+    const committed = this.#agree(async () => {
+      await this.#prepare(change);
+      prepared.resolve();
+      return await this.#commit(change);
+    });
+    await Promise.race([prepared.promise, committed]);
+    return await this.#complete(change, committed);
   }
 
-  async #makeChange(removed: readonly string[], added: readonly MadeBranch[]): Promise<readonly ChangedName[]> {
-    await this.#prepare(removed, added);
-    // Fails only when a loop has ended, and with it the mount.
-    const [names = []] = await this.#command("commitBranches", undefined);
-    const { loops, handlers, kept } = this.#options;
-    if (handlers.length > 0) await this.#tellHandlers("commitBranches", undefined);
-    if (handlers.length > 0 || kept !== undefined) this.#numbers = await loops[0]!.command("numberPlaces", undefined);
-    for (const path of removed) {
-      this.#ids.delete(path);
-      this.#later.delete(path);
+  /** Sees that nobody is busy who is to make a change, and returns what the loops count. */
+  async #callAll(handlers: readonly number[]): Promise<HeldBranch[]> {
+    const loops = this.#servers.askLoops("countBranches", undefined);
+    const others = handlers.map((handler) => this.#servers.askHandler(handler, "countBranches", undefined));
+    await this.#servers.all<unknown>([...loops, ...others], this.#deadlines.calling, "come round from what it is at");
+    return (await Promise.all(loops)).flat();
+  }
+
+  /** All are ready to make the change, or none keeps anything of it. */
+  async #prepare(change: Change): Promise<void> {
+    const { removed: records, added, staying } = change;
+    const removed = records.map(({ path }) => path);
+    const asked: Promise<unknown>[] = [];
+    try {
+      const made = await this.#prepareNewcomers(removed, added);
+      const loops = this.#servers.askLoops("prepareBranches", {
+        removed,
+        added: added.map((branch) => this.#forLoops(branch, made)),
+      });
+      const points = added.map((branch) => forHandler(branch));
+      const handlers = staying.map((handler) =>
+        this.#servers.askHandler(handler, "prepareBranches", { removed, added: points })
+      );
+      asked.push(...loops, ...handlers);
+      const what = "made the branches";
+      const refused = refusalOf(await this.#servers.settle(loops, this.#deadlines.making, what), "loop") ??
+        refusalOf(await this.#servers.settle(handlers, this.#deadlines.calling, what), "handler");
+      if (refused !== undefined) throw refused;
+    } catch (error) {
+      await this.#takeBack(change, asked);
+      throw error;
     }
-    for (const branch of added) {
-      const { id, path, generation, release } = branch;
-      this.#ids.set(path, id);
-      this.#later.set(path, branch);
-      this.#generations.set(id, generation);
-      this.#releases.set(id, release);
+  }
+
+  /** Handlers that come with their branches get the tree as it is, serve, and make what they are for. */
+  async #prepareNewcomers(removed: readonly string[], added: readonly MadeBranch[]): Promise<MadeInHandler[]> {
+    const newcomers = handlersOf(added);
+    if (newcomers.length === 0) return [];
+    const numbers = await this.#options.loops[0]!.command("numberPlaces", undefined);
+    const made = newcomers.map(async (handler) => {
+      const command: CatchUp["command"] = async (name, given) => {
+        const done = await this.#servers.askHandler(handler, name, given);
+        if (done === undefined) throw new Error("Cannot graft in a handler: its worker died while it made the branch");
+        return done.answer;
+      };
+      this.#listen(handler);
+      await catchUpWith({ handler, ledger: this.#ledger, numbers, restarts: 0 }, command);
+      this.#options.beside!.serve(handler);
+      return await command("prepareBranches", { removed, added: added.map((branch) => forHandler(branch, handler)) });
+    });
+    return (await this.#servers.all(made, this.#deadlines.making, "made its branch")).flat();
+  }
+
+  /** What loops are told of a branch. */
+  #forLoops({ release: _, ...branch }: MadeBranch, made: readonly MadeInHandler[]): LoopNewBranch {
+    const { handler } = branch;
+    if (handler === undefined) return branch;
+    const { sender } = this.#options.beside!.handlers.get(handler)!;
+    return {
+      ...branch,
+      module: "",
+      options: undefined,
+      shared: undefined,
+      sender,
+      made: made.find(({ id }) => id === branch.id)!,
+    };
+  }
+
+  /** Who was `asked` to be ready for a change takes it back. What came with it is closed when all have done so. */
+  async #takeBack({ added, staying }: Change, asked: readonly Promise<unknown>[]): Promise<void> {
+    const taken = asked.length === 0 ? [] : [
+      ...this.#servers.askLoops("abandonBranches", undefined),
+      ...staying.map((handler) => this.#servers.askHandler(handler, "abandonBranches", undefined)),
+    ];
+    const undone = Promise.allSettled([...asked, ...taken]).then(() => this.#maker.unmake(added)).catch(() => {});
+    this.#undoing.add(undone);
+    void undone.then(() => this.#undoing.delete(undone));
+    await atMost(undone, this.#deadlines.calling);
+  }
+
+  /** Fails only when a loop has ended, and with it the mount. */
+  async #commit({ removed, added, staying, lazy }: Change): Promise<readonly ChangedName[]> {
+    const [names = []] = await Promise.all(this.#servers.askLoops("commitBranches", undefined));
+    const handlers = [...staying, ...handlersOf(added)];
+    await Promise.all(handlers.map((handler) => this.#servers.askHandler(handler, "commitBranches", undefined)));
+    if (handlers.length > 0 || this.#options.kept !== undefined) {
+      this.#numbers = await this.#options.loops[0]!.command("numberPlaces", undefined);
     }
+    for (const record of removed) {
+      if (lazy) record.leaving = Promise.withResolvers();
+      else this.#ledger.drop(record);
+    }
+    for (const branch of added) this.#ledger.add(branch);
     return names;
   }
 
-  async #catchUp({ command, join }: CatchUp): Promise<void> {
-    const { points: first, loops: { length: loops } } = this.#options;
-    const numbers = this.#numbers;
-    const present = { first, ids: this.#ids, generations: this.#generations, loops };
-    // Without numbers nothing has changed yet.
-    if (numbers !== undefined) await catchUpWith({ ...present, numbers }, command);
-    join();
+  /** From here on the tree changes, whatever else goes wrong. */
+  async #complete(change: Change, committed: Promise<readonly ChangedName[]>): Promise<ChangedBranches> {
+    const { telling, completing } = this.#deadlines;
+    let told: Promise<void> = Promise.resolve();
+    const finish = async () => {
+      told = this.#tell(await committed);
+      await atMost(told, telling);
+      return await this.#drop(change);
+    };
+    const finished = finish();
+    this.#goesOn(finished);
+    const late = (who: string) =>
+      `The branches have changed, but ${who} has not come round to it for ${completing / 1000} s; it goes on by itself`;
+    const result = await inTime(finished, completing, () => late(this.#servers.late));
+    await inTime(told, completing, () => late("the kernel, which waits for a lookup that is not answered,"));
+    return result;
   }
 
-  /** Loads modules and opens what their loops share. What one throws, all are closed for. */
-  async #make(steps: readonly BranchStep[]): Promise<MadeBranch[]> {
-    await using undo = new AsyncDisposableStack();
-    const ids = await this.#freeIds();
-    const made: MadeBranch[] = [];
-    for (const step of steps) {
-      if (step.action === "prune") continue;
-      const { path, branch: { module, options } } = step;
-      const id = ids.next().value!;
-      const generation = (this.#generations.get(id) ?? -1) + 1;
-      const { loops, kept } = this.#options;
-      const branch = await makeLaterBranch(
-        { id, path, generation, module: String(module), options },
-        loops.length,
-        kept,
-      );
-      undo.defer(() => branch.release(true));
-      made.push(branch);
-    }
-    undo.move();
-    return made;
+  /** The next change waits for `finished`. */
+  #goesOn(finished: Promise<unknown>): void {
+    this.#unfinished = Promise.allSettled([this.#unfinished, finished]);
   }
 
-  /** All loops are ready to make the change, or none keeps anything of it. */
-  async #prepare(removed: readonly string[], made: readonly MadeBranch[]): Promise<void> {
-    const { loops, handlers } = this.#options;
-    const added = made.map(({ release: _, ...branch }) => branch);
-    const change = { removed, added };
-    // What handlers are told of what comes is where: its module is the loops'.
-    const points = { removed, added: added.map((branch) => ({ ...branch, options: undefined, shared: undefined })) };
-    const [outcomes, inHandlers] = await Promise.all([
-      Promise.allSettled(loops.map((loop) => loop.command("prepareBranches", change))),
-      Promise.allSettled(handlers.map((handler, number) => inTime(number, handler.command("prepareBranches", points)))),
-    ]);
-    const at = outcomes.findIndex(({ status }) => status === "rejected");
-    const refused = inHandlers.find(({ status }) => status === "rejected");
-    if (at < 0 && refused === undefined) return;
-    // A handler that is late finds both when it comes round: commands keep their order.
-    for (const handler of handlers) handler.command("abandonBranches", undefined).catch(() => {});
-    await Promise.allSettled(loops.map((loop) => loop.command("abandonBranches", undefined)));
-    if (at < 0) throw (refused as PromiseRejectedResult).reason;
-    const { reason } = outcomes[at] as PromiseRejectedResult;
-    if (outcomes.every(({ status }) => status === "rejected")) throw reason;
-    const text = `Cannot change the branches: loop ${at} of ${loops.length} refuses, and the others took it back: ` +
-      reason.message;
-    throw reason instanceof FsError
-      ? new FsError(reason.code, text, { cause: reason })
-      : new Error(text, { cause: reason });
+  #tell(names: readonly ChangedName[]): Promise<void> {
+    const { notifier } = this.#options;
+    const told = Promise.all(names.map(({ parent, name }) => notifier.invalidateEntry(parent, name))).then(() => {});
+    told.catch(() => {});
+    return told;
   }
 
-  async #drop(ids: readonly number[], lazy: boolean): Promise<ChangedBranches> {
-    const { length } = this.#options.loops;
-    // What was opened before this server is not counted, so that such a branch stays until the end.
-    const parts = (id: number) => this.#spent.has(id) ? length + 1 : length;
-    const dropped = ids.map((id): LoopDroppedBranch => ({
+  /** What was removed goes, lazily or at once. */
+  async #drop({ removed, lazy, staying, ending, added }: Change): Promise<ChangedBranches> {
+    const openedBeside = await this.#countOpened(removed);
+    const dropped = removed.map(({ id, handler }): LoopDroppedBranch => ({
       id,
-      ...lazy && { openFiles: new Int32Array(new SharedArrayBuffer(4)).fill(parts(id) * NOT_ADDED) },
+      ...handler !== undefined && ending.includes(handler) && { handler },
+      ...lazy && { openFiles: this.#makeCount(id, handler) },
     }));
-    if (lazy) ids.forEach((id) => this.#leaving.set(id, Promise.withResolvers()));
-    const held = (await this.#command("dropBranches", dropped)).flat();
-    await this.#tellHandlers("dropBranches", ids.map((id) => ({ id })));
-    const opened = held.filter(({ id }) => ids.includes(id)).reduce((sum, { opened }) => sum + opened, 0);
-    const endings = ids.map((id) => lazy ? this.#leaving.get(id)!.promise : this.#release(id, true));
-    const ended = Promise.all(endings).then(() => {});
+    const held = (await Promise.all(this.#servers.askLoops("dropBranches", dropped))).flat();
+    const own = (handler: number) =>
+      dropped.map(({ id, openFiles }, at) => removed[at]!.handler === handler ? { id, openFiles } : { id });
+    const tell = (handler: number) => this.#servers.askHandler(handler, "dropBranches", own(handler));
+    for (const handler of ending) tell(handler).catch(() => {});
+    await Promise.all([...staying, ...handlersOf(added)].map(async (handler) => {
+      // Whatever was open in one that died is not any more.
+      if (await tell(handler) === undefined) this.#endLeaving(handler);
+    }));
+    const opened = held.filter(({ id }) => removed.some((record) => record.id === id))
+      .reduce((sum, { opened }) => sum + opened, openedBeside);
+    const ended = Promise.all([
+      ...removed.map((record) => this.#endOf(record)),
+      ...ending.map((handler) => this.#retire(handler)),
+    ]).then(() => {});
     // Awaiting it is the caller's choice.
     ended.catch(() => {});
     return { opened: Math.max(0, opened), ended };
   }
 
+  /** How many files of `removed` are open in handlers; of one whose thread hangs nobody knows. */
+  async #countOpened(removed: readonly BranchRecord[]): Promise<number> {
+    const counts = handlersOf(removed).map(async (handler) => {
+      const { answer = [] } = await this.#servers.askHandler(handler, "countBranches", undefined) ?? {};
+      const own = answer.filter(({ id }) => removed.some((record) => record.id === id && record.handler === handler));
+      return own.reduce((sum, { opened }) => sum + opened, 0);
+    });
+    const known = await Promise.all(
+      counts.map((count) => inTime(count, this.#deadlines.telling, () => "").catch(() => 0)),
+    );
+    return known.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Where the open files of a branch are counted that goes lazily: the loops add their part, and its handler. */
+  #makeCount(id: number, handler: number | undefined): Int32Array<SharedArrayBuffer> {
+    // What was opened before this server is not counted, so that such a branch stays until the end.
+    const more = handler !== undefined || this.#ledger.isSpent(id) ? 1 : 0;
+    const counting = this.#options.loops.length + more;
+    return new Int32Array(new SharedArrayBuffer(4)).fill(counting * NOT_ADDED);
+  }
+
+  /** When a branch that was removed is gone. What its handler has of it is closed when that ends. */
+  async #endOf({ leaving, handler, release }: BranchRecord): Promise<void> {
+    if (leaving !== undefined) await leaving.promise;
+    else if (handler === undefined) await release(true);
+  }
+
+  /** Ends a handler whose branches are gone. */
+  async #retire(handler: number): Promise<void> {
+    const held = await this.#options.beside!.retire(handler);
+    for (const { release } of this.#ledger.endHandler(handler, held)) await release(true);
+  }
+
   /** The last open file of a branch that goes lazily was closed. */
+  #endLater(id: number): void {
+    void this.#unfinished.then(() => this.#wait(() => this.#end(id)));
+  }
+
+  /** What was open in a handler that died is not any more. */
+  #endLeaving(handler: number): void {
+    for (const { id, leaving } of this.#ledger.inHandler(handler)) if (leaving !== undefined) this.#endLater(id);
+  }
+
   async #end(id: number): Promise<void> {
-    const leaving = this.#leaving.get(id);
-    if (leaving === undefined) return;
-    this.#leaving.delete(id);
-    try {
-      await this.#command("dropBranches", [{ id }]);
-      leaving.resolve(await this.#release(id, true));
-    } catch (error) {
-      leaving.promise.catch(() => {});
-      leaving.reject(error);
+    const record = this.#ledger.get(id);
+    if (record?.leaving === undefined) return;
+    this.#ledger.drop(record);
+    const { handler, leaving } = record;
+    const ends = handler !== undefined && this.#ledger.inHandler(handler).length === 0;
+    const dropped = Promise.all(this.#servers.askLoops("dropBranches", [{ id, ...ends && { handler } }]));
+    if (handler !== undefined) this.#servers.askHandler(handler, "dropBranches", [{ id }]).catch(() => {});
+    this.#goesOn(dropped);
+    leaving.promise.catch(() => {});
+    leaving.resolve(dropped.then(async () => {
+      if (ends) await this.#retire(handler);
+      else if (handler === undefined) await record.release(true);
+    }));
+    await atMost(dropped, this.#deadlines.completing);
+  }
+
+  async #catchUp(handler: number, { command, join, restarts }: CatchUp): Promise<void> {
+    this.#endLeaving(handler);
+    if (!this.#ledger.live.some((record) => record.handler === handler)) return;
+    const numbers = this.#numbers;
+    // Without numbers nothing has changed yet.
+    if (numbers !== undefined) {
+      const done = catchUpWith({ handler, ledger: this.#ledger, numbers, restarts }, command);
+      await inTime(
+        done,
+        this.#deadlines.making,
+        () => `It did not make its branches in ${this.#deadlines.making / 1000} s`,
+      );
     }
-  }
-
-  async #release(id: number, removed: boolean): Promise<void> {
-    const release = this.#releases.get(id);
-    this.#releases.delete(id);
-    await release?.(removed);
-  }
-
-  /** Ids in order that no branch has and the kernel holds nothing of. */
-  async #freeIds(): Promise<Iterator<number>> {
-    const taken = new Set([...this.#ids.values(), ...this.#leaving.keys()]);
-    const held = new Map<number, number>();
-    // Nothing is handed out of a branch that every loop has dropped, so what is counted one after the other can only be
-    // more than there is.
-    if ([...this.#generations.keys()].some((id) => !taken.has(id))) {
-      for (const { id, lookups, opened } of (await this.#command("countBranches", undefined)).flat()) {
-        held.set(id, (held.get(id) ?? 0) + lookups + opened);
-      }
-    }
-    const spent = this.#spent;
-    return (function* () {
-      for (let id = 1;; id++) if (!taken.has(id) && !spent.has(id) && (held.get(id) ?? 0) <= 0) yield id;
-    })();
-  }
-
-  /** The branch that goes from `path`. What a handler serves lives as long as the handler. */
-  #removableAt(path: string): number {
-    const handler = this.#options.points.find((point) => point.path === path)?.handler;
-    if (handler !== undefined) {
-      const text = `Cannot prune or replace "${path}": handler ${handler} serves it, which stays while mounted`;
-      throw new FsError("EBUSY", text);
-    }
-    const id = this.#ids.get(path);
-    if (id !== undefined) return id;
-    throw new FsError("ENOENT", `Cannot prune or replace "${path}": no branch is grafted there`);
-  }
-
-  #command<Name extends LoopCommandName>(
-    name: Name,
-    given: LoopCommands[Name]["given"],
-  ): Promise<LoopCommands[Name]["answer"][]> {
-    return Promise.all(this.#options.loops.map((loop) => loop.command(name, given)));
-  }
-
-  /** Those that have died have no tree that could differ. */
-  async #tellHandlers<Name extends LoopCommandName>(name: Name, given: LoopCommands[Name]["given"]): Promise<void> {
-    await Promise.all(this.#options.handlers.map((handler) => handler.command(name, given)));
+    join();
   }
 }
 
-/** What a handler does, unless its thread does not come round to it. @throws {FsError} ETIMEDOUT. */
-async function inTime(handler: number, done: Promise<unknown>): Promise<void> {
-  const late = Promise.withResolvers<void>();
-  const text = `Cannot change the branches: handler ${handler} has been busy for ${PATIENCE_MILLISECONDS / 1000} s; ` +
-    "try again when it answers";
-  const timer = setTimeout(() => late.reject(new FsError("ETIMEDOUT", text)), PATIENCE_MILLISECONDS);
-  try {
-    await Promise.race([done, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+function handlersOf(branches: readonly { readonly handler?: number | undefined }[]): number[] {
+  return [...new Set(branches.flatMap(({ handler }) => handler ?? []))];
+}
+
+/** What a handler is told of a branch: where it is, or how to make its own. */
+function forHandler({ release: _, ...branch }: MadeBranch, handler?: number): LoopNewBranch {
+  return branch.handler === handler && handler !== undefined
+    ? branch
+    : { ...branch, module: "", options: undefined, shared: undefined };
 }

@@ -27,6 +27,11 @@ export interface LoopPlacement {
    * in a loop answers with `throw new Elsewhere(n)` goes to handler n, and nobody waits for it but who asked. Default: none.
    */
   readonly handlers?: readonly LimitOptions[];
+  /**
+   * Whether handlers may come with branches that are grafted while mounted (`session.graft`) where there are none at first:
+   * requests are then of at most 128 KiB. Default: they may where there are `handlers`.
+   */
+  readonly handlersLater?: boolean;
 }
 
 /** What a server's process has besides: what outlives it, and loops that it began before it was told what to serve. */
@@ -42,7 +47,7 @@ export function beginLoops(module: string, count: number): LoopWorker[] {
 
 /** Starts the workers and waits until each has made its filesystem. */
 export async function startLoops(
-  { module, options, loops: count = 1, handlers = [] }: LoopPlacement,
+  { module, options, loops: count = 1, handlers = [], handlersLater = handlers.length > 0 }: LoopPlacement,
   notifications: NotifyHandler,
   log: Logger,
   resources: AsyncDisposableStack,
@@ -56,9 +61,10 @@ export async function startLoops(
   // Starting a thread takes longer than all else here, so that comes first.
   const loops = begun ?? beginLoops(href, count);
   for (const loop of loops) resources.use(loop).onLog = ({ message, detail }) => log(message, detail);
-  const beside = handlers.length === 0
-    ? undefined
-    : resources.use(await startBeside({ module: href, options, handlers, loops: count, notifications, log }));
+  // Where a keeper holds the mount its branches do not change.
+  const beside = (handlersLater && kept === undefined) || handlers.length > 0
+    ? resources.use(await startBeside({ module: href, options, handlers, loops: count, notifications, log }))
+    : undefined;
   const all = count + handlers.length;
   const { prepare, release, releaseBranch } = await import(href) as FileSystemModule;
   const shared = await prepare?.(options, all, kept);
@@ -76,13 +82,12 @@ export async function startLoops(
     const end = worker.serve(settings, notifications.openSender(), beside?.waysOf(loop));
     return beside === undefined ? end : beside.serveBeside(loop, settings, end);
   });
-  const blocks = [...loops.map(({ metrics }) => metrics), ...beside?.metrics ?? []];
   const limits = beside === undefined ? {} : { maxWrite: MAX_FORWARDED_WRITE, handsOn: true };
   const branches = ready.branches !== undefined
     ? underLoops.use(
       new LoopBranches({
         loops,
-        handlers: beside?.pools ?? [],
+        beside,
         notifier: notifications.notifier,
         points: ready.branches,
         releaseFirst: (path) => releaseBranch?.(shared, path, kept),
@@ -90,7 +95,14 @@ export async function startLoops(
       }),
     )
     : { why: "its filesystem is no tree of branches" };
-  return { placement: "loop", servers, readMetrics: () => readMetrics(blocks), ...ready, ...limits, branches };
+  return {
+    placement: "loop",
+    servers,
+    readMetrics: () => readMetrics([...loops.map(({ metrics }) => metrics), ...beside?.metrics ?? []]),
+    ...ready,
+    ...limits,
+    branches,
+  };
 }
 
 /** Few mounts have handlers beside their loops: only those load them. */

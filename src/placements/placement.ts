@@ -23,7 +23,7 @@ export interface Servers extends Pick<LoopReady, "methods" | "features"> {
 }
 
 /** How many threads may serve a mount: more cores than this were never seen to help. */
-const MOST_THREADS = 16;
+export const MOST_THREADS = 16;
 
 /** @throws {RangeError} for a number of `what` that cannot serve a mount. */
 export function checkCount(count: number, what: string): void {

@@ -1,22 +1,22 @@
 /**
  * How a loop is called away from its requests: it blocks in the kernel, under load it never does, and its event loop
- * stands still either way. A word of shared memory says that it is called, which it reads between two requests; an
+ * stands still either way. A word of shared memory says how often it is called, which it reads between two requests; an
  * eventfd in its epoll descriptor wakes it if it sleeps.
  */
 import type { Libc } from "../../ffi/library.ts";
 import { addCall } from "../transport/device_poll.ts";
 import { openEventfd, signalEventfd } from "../transport/eventfd.ts";
 
-/** The word that a loop looks at: whether it is called. */
+/** The word that a loop looks at: how often it is called. */
 export type Call = Int32Array<SharedArrayBuffer>;
 
 /**
- * Whether the loop is called; takes the call. Read without Atomics, which took 10 ns against half of one: between two
+ * Whether the loop is called; takes one call. Read without Atomics, which took 10 ns against half of one: between two
  * looks lies a system call, over which no value is kept, and the eventfd's own lock orders it after what was written.
  */
 export function takeCall(call: Call): boolean {
   if (call[0] === 0) return false;
-  Atomics.store(call, 0, 0);
+  Atomics.sub(call, 0, 1);
   return true;
 }
 
@@ -40,7 +40,7 @@ export class Doorbell implements Disposable {
 
   ring(): void {
     // In this order: a loop that reads the word too early has not slept yet, and then does not.
-    Atomics.store(this.call, 0, 1);
+    Atomics.add(this.call, 0, 1);
     signalEventfd(this.#libc, this.#eventfd);
   }
 

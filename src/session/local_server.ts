@@ -96,7 +96,9 @@ export class LocalServer {
     const { opcode } = request;
     if (opcode === OPCODE.INTERRUPT) return this.#interruptElsewhere(request);
     // What the page cache had is for the mounting isolate, which only handlers can reach.
-    if (opcode === OPCODE.NOTIFY_REPLY && this.#forwarder !== undefined) return this.#handOn(request, 0);
+    if (opcode === OPCODE.NOTIFY_REPLY) {
+      for (const handler of this.#forwarder?.handlers ?? []) return this.#handOn(request, handler);
+    }
     this.#journal?.begin(request.uniqueLower, request.uniqueUpper);
     void this.#dispatcher.dispatch(request, this.#context);
     this.#journal?.end();
@@ -111,7 +113,7 @@ export class LocalServer {
   #interruptElsewhere(request: RequestView): void {
     if (this.#forwarder === undefined) return;
     let heard = true;
-    for (let handler = 0; handler < this.#forwarder.handlers; handler++) {
+    for (const handler of this.#forwarder.handlers) {
       heard = this.#forwarder.send(request, handler) && heard;
     }
     if (!heard) this.waiting.add(request, 1);

@@ -17,7 +17,7 @@ export interface Loop extends Disposable {
 }
 
 export type LoopOptions = Omit<LocalServerOptions, "reply"> & {
-  /** Whether the loop is called. */
+  /** How often the loop is called. */
   readonly call: Call;
 };
 

@@ -80,7 +80,7 @@ export class LoopWorker implements Disposable {
   }
 
   /**
-   * Has the loop do something between two requests; only while it serves, and one at a time.
+   * Has the loop do something between two requests, one thing after the other; only while it serves.
    *
    * @throws {FsError} or Error, as the loop did; also when the loop ends before it answers.
    */

@@ -48,7 +48,7 @@ export function forwardingLoop(buffer: SharedArrayBuffer): number {
   return words[loopAt(words)]!;
 }
 
-/** How to hand on: each handler's sending end, and which loop this is. */
+/** How to hand on at first: each handler's sending end, and which loop this is. */
 export interface ForwardingWays {
   readonly senders: readonly number[];
   readonly loop: number;
@@ -57,31 +57,44 @@ export interface ForwardingWays {
 /** A loop's side. */
 export class RequestForwarder {
   readonly #libc: Libc;
-  readonly #ways: ForwardingWays;
+  readonly #loop: number;
+  /** The sending ends by the handlers' numbers. */
+  readonly #senders: Map<number, number>;
   readonly #words: Uint32Array;
   readonly #bytes: Uint8Array<ArrayBuffer>;
 
-  constructor(libc: Libc, ways: ForwardingWays, maxWrite: number) {
+  constructor(libc: Libc, { senders, loop }: ForwardingWays, maxWrite: number) {
     this.#libc = libc;
-    this.#ways = ways;
+    this.#loop = loop;
+    this.#senders = new Map(senders.entries());
     this.#bytes = new Uint8Array((readBufferSize(maxWrite) + 7) & ~7);
     this.#words = new Uint32Array(this.#bytes.buffer);
   }
 
-  /** How many handlers there are. */
-  get handlers(): number {
-    return this.#ways.senders.length;
+  /** The numbers of the handlers. */
+  get handlers(): Iterable<number> {
+    return this.#senders.keys();
+  }
+
+  /** A handler has come. */
+  open(handler: number, sender: number): void {
+    this.#senders.set(handler, sender);
+  }
+
+  /** Nothing is handed on to `handler` any more: from here on its sending end may be closed. */
+  close(handler: number): void {
+    this.#senders.delete(handler);
   }
 
   /** Hands `request` on. False when there is no room. @throws for a handler that there is not. */
   send(request: RequestView, handler: number): boolean {
-    const sender = this.#ways.senders[handler];
+    const sender = this.#senders.get(handler);
     if (sender === undefined) {
       throw new RangeError(`Cannot hand on to handler ${handler}: there is none of that number`);
     }
     this.#bytes.set(request.payload.subarray(0, request.length));
     const at = loopAt(this.#words);
-    this.#words[at] = this.#ways.loop;
+    this.#words[at] = this.#loop;
     const { symbols, errno } = this.#libc;
     if (symbols.send(sender, this.#bytes, 4 * (at + 1), MSG_NOSIGNAL) >= 0) return true;
     const error = errno[0]!;

@@ -93,7 +93,7 @@ async function prepare(start: HandlerStart): Promise<void> {
 
 async function serve({ settings, memory, forwarded }: HandlerServe): Promise<void> {
   const { filesystem, limits, workers } = made!;
-  using watcher = new Watcher();
+  using watcher = new Watcher(memory.watch);
   const log: Log = (message, error) => self.postMessage({ kind: "log", message, detail: describeThrown(error) });
   handler = new Handler({
     filesystem,
@@ -112,6 +112,6 @@ async function serve({ settings, memory, forwarded }: HandlerServe): Promise<voi
       : (uniqueLower, uniqueUpper) => self.postMessage({ kind: "interrupt", uniqueLower, uniqueUpper }),
   });
   const reason = await handler.serve();
-  self.postMessage({ kind: "ended", reason });
+  self.postMessage({ kind: "ended", reason, held: filesystem.branches?.held });
   close();
 }

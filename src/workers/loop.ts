@@ -24,6 +24,8 @@ declare const self: {
 let filesystem: FileSystem | undefined;
 let place = { loop: 0, loops: 1 };
 let commands: LoopCommandTaker | undefined;
+/** The ways to handlers, once it serves. */
+let forwarder: RequestForwarder | undefined;
 
 self.onmessage = async ({ data }) => {
   try {
@@ -44,7 +46,14 @@ async function prepare(start: LoopStart): Promise<void> {
   place = { loop, loops };
   filesystem = make(options, { ...place, shared, agreed, ...restarts !== undefined && { restarts } });
   const { features = [] } = filesystem;
-  commands = new LoopCommandTaker({ filesystem, loop, post: (message) => self.postMessage(message) });
+  commands = new LoopCommandTaker({
+    filesystem,
+    loop,
+    get forwarder() {
+      return forwarder;
+    },
+    post: (message) => self.postMessage(message),
+  });
   const methods = methodsOf(filesystem);
   const branches = filesystem.branches?.points;
   for (const change of changes) await commands.change(change);
@@ -64,7 +73,7 @@ async function serve({ settings, notifications, forwarding, metrics: block, call
   filesystem!.initialize?.({ minor, features, maxWrite, notifier: loopNotifier(notifications) });
   const log: Log = (message, error) => self.postMessage({ kind: "log", message, detail: describeThrown(error) });
   const metrics = new MetricsRecorder(block);
-  const forwarder = forwarding && new RequestForwarder(libc, forwarding, maxWrite);
+  forwarder = forwarding && new RequestForwarder(libc, forwarding, maxWrite);
   const journal = settings.journal && new Journal(settings.journal, place.loop);
   const parts = { filesystem: filesystem!, settings, libc, metrics, log, forwarder, journal, call };
   const reason = await run(parts);

@@ -38,6 +38,7 @@ export default function make({ failsIn }: CountedOptions, host: LoopHost<Counted
     lookup: (_parent, name) => name === "file" ? { node: 2, attributes } : undefined,
     getAttributes: (node) => node === 1 ? { mode: 0o40755 } : attributes,
     open: () => ({ directIo: true }),
+    release: () => {},
     read: (_node, _handle, offset) => new TextEncoder().encode("text").subarray(offset),
     forgetLookups: () => {},
   };

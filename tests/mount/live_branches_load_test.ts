@@ -4,7 +4,7 @@ import type { BranchModule } from "../../mod.ts";
 import { startLoad } from "../support/branch_load.ts";
 import { type BranchSpecification } from "../support/branch_module.ts";
 import { temporaryFolder } from "../support/cli_process.ts";
-import { descriptorsBelow, Held } from "../support/growth.ts";
+import { descriptorsBelow, Held, workerThreads } from "../support/growth.ts";
 import { mountTemporarily, waitFor } from "../support/mounted.ts";
 
 const MODULES = {
@@ -13,10 +13,14 @@ const MODULES = {
   passthrough: new URL("../../src/layers/passthrough/module.ts", import.meta.url),
 };
 
-/** How often a branch comes and goes. */
+/** How often a branch comes and goes, in loops. */
 const GRAFTS = 1000;
 
+/** And in handlers, each of which takes two threads and as long as a hundred others: `TRELLIS_HANDLER_GRAFTS=1000` for all. */
+const HANDLER_GRAFTS = Number(Deno.env.get("TRELLIS_HANDLER_GRAFTS") ?? 20);
+
 interface Case {
+  readonly grafts: number;
   readonly loops: number;
   readonly root: (source: string) => BranchSpecification;
   readonly branch: (source: string) => BranchModule;
@@ -24,25 +28,34 @@ interface Case {
 
 const CASES: Record<string, Case> = {
   "directories in two loops": {
+    grafts: GRAFTS,
     loops: 2,
     root: (source) => ({ path: "/", passthrough: { source: `${source}/root` } }),
     branch: (source) => ({ module: MODULES.passthrough, options: { source: `${source}/one` } }),
   },
   "memory in one loop": {
+    grafts: GRAFTS,
     loops: 1,
     root: () => ({ path: "/" }),
     branch: () => ({ module: MODULES.memory }),
   },
+  "memory in handlers of its own beside two loops": {
+    grafts: HANDLER_GRAFTS,
+    loops: 2,
+    root: (source) => ({ path: "/", passthrough: { source: `${source}/root` } }),
+    branch: () => ({ module: MODULES.memory, placement: "handler" }),
+  },
 };
 
-for (const [name, { loops, root, branch }] of Object.entries(CASES)) {
-  Deno.test(`branches come and go ${GRAFTS} times under load: ${name}`, async () => {
+for (const [name, { grafts, loops, root, branch }] of Object.entries(CASES)) {
+  Deno.test(`branches come and go ${grafts} times under load: ${name}`, async () => {
     await using source = await temporaryFolder();
     for (const directory of ["root", "root/way", "one"]) await Deno.mkdir(`${source.path}/${directory}`);
     await using mounted = await mountTemporarily({
       module: MODULES.tree,
       options: { branches: [root(source.path)], growing: true },
       loops,
+      handlersLater: true,
     });
     const { path, session } = mounted;
     await Deno.mkdir(`${path}/way`).catch(() => {});
@@ -65,15 +78,17 @@ for (const [name, { loops, root, branch }] of Object.entries(CASES)) {
     // From the first change on there is a notify worker.
     await comeAndGo(2);
     const before = descriptors();
+    const threads = workerThreads();
     const load = await startLoad(path);
     try {
-      await comeAndGo(GRAFTS / 10);
+      await comeAndGo(grafts / 10);
       const held = new Held();
-      await comeAndGo(GRAFTS * 9 / 10);
+      await comeAndGo(grafts * 9 / 10);
       held.assertSameMemory();
     } finally {
       await load.end();
     }
+    await waitFor("no thread more than before", () => workerThreads() <= threads);
     // A few are Deno's own, and of what ran before in this process; one lost in a hundred changes would be ten.
     await waitFor("no descriptor more than before", () => descriptors() < before + 10);
     assert(opened > 0, "no file was open when its branch went");

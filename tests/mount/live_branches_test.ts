@@ -248,6 +248,31 @@ Deno.test("a change that cannot be made changes nothing", async (t) => {
   });
 });
 
+Deno.test("a change that finds a loop at a request which does not end is refused, and names the loop", async () => {
+  await using place = await openPlace(2);
+  const { source, mounted: { path, session } } = place;
+  const words = new Int32Array(new SharedArrayBuffer(8));
+  await session.graft("/slow", { module: new URL("./stalling_module.ts", import.meta.url), options: { words } });
+  const cat = new Deno.Command("cat", { args: [`${path}/slow/file`] }).spawn();
+  try {
+    await waitFor("the read", () => Atomics.load(words, 0) === 1);
+    const error = await assertRejects(() => session.graft("/a", directory(`${source}/one`)), FsError);
+    assertEquals(error.code, "ETIMEDOUT");
+    assert(/loop [01] of 2 has not come round/.test(error.message), error.message);
+    assertEquals(descriptorsBelow(`${source}/one`), 0);
+    assertEquals((await shell(`ls ${path}`)).stdout, "root\nslow\n");
+  } finally {
+    Atomics.store(words, 1, 1);
+    Atomics.notify(words, 1);
+    await cat.status;
+  }
+  await session.changeBranches([
+    { action: "prune", path: "/slow" },
+    { action: "graft", path: "/a", branch: directory(`${source}/one`) },
+  ]);
+  assertEquals((await shell(`cat ${path}/a/one`)).stdout, "one");
+});
+
 Deno.test({
   name: `a loop that acts as a caller loads a module as the server${SKIPPED}`,
   ignore: NO_ORDINARY_USER !== undefined,

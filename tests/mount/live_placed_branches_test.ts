@@ -133,15 +133,6 @@ Deno.test("a change beside deaths of a handler is made, in all loops and handler
   }
 });
 
-Deno.test("a branch that a handler serves stays", async () => {
-  await using place = await openPlace();
-  const { source, mounted: { session }, sh } = place;
-  assertEquals(await refusal(() => session.prune("/memory")), "EBUSY");
-  assertEquals(await refusal(() => session.replace("/dead", directory(`${source}/one`))), "EBUSY");
-  assertEquals(await refusal(() => session.graft("/dead", directory(`${source}/one`))), "EEXIST");
-  assertEquals(await sh("ls; ls dead"), "dead\nmemory\nroot\non\n");
-});
-
 Deno.test("a change that finds a handler's thread busy is refused, and can be made when that comes round", async () => {
   await using place = await openPlace();
   const { source, control, mounted: { path, session }, sh } = place;

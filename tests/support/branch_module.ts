@@ -39,5 +39,5 @@ export default function makeTree(options: TreeOptions, host: LoopHost<Shared>): 
     const filesystem = source && shared ? passthrough.default(source, { ...host, shared }) : new MemoryFileSystem();
     return { path, filesystem };
   });
-  return new BranchFileSystem(branches, options);
+  return new BranchFileSystem(branches, { ...options, handler: host.handler });
 }

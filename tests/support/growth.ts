@@ -56,3 +56,14 @@ export function descriptorsBelow(folder: string): number {
     }
   }).length;
 }
+
+/** How many threads of workers this process has. */
+export function workerThreads(): number {
+  return [...Deno.readDirSync("/proc/self/task")].filter(({ name }) => {
+    try {
+      return Deno.readTextFileSync(`/proc/self/task/${name}/comm`).startsWith("worker-");
+    } catch {
+      return false; // it has ended
+    }
+  }).length;
+}

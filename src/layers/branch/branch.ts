@@ -22,6 +22,8 @@ export class Branch {
   readonly path: string;
   /** How many branches had the id before. */
   readonly generation: number;
+  /** The handler beside the loops that serves it, if one does. */
+  readonly handler: number | undefined;
   filesystem: FileSystem;
   /** The operations, with the branch's own ids. */
   methods: AllMethods;
@@ -46,9 +48,10 @@ export class Branch {
   readonly #entry: Unfilled<Entry> = {};
   readonly #created: Created = { entry: { node: 0, attributes: this.#attributes }, opened: {} };
 
-  constructor(id: number, path: string, filesystem: FileSystem, generation = 0) {
+  constructor(id: number, path: string, filesystem: FileSystem, generation = 0, handler?: number) {
     this.id = id;
     this.path = path;
+    this.handler = handler;
     this.filesystem = filesystem;
     this.#origin = id * SPAN;
     this.generation = generation;

@@ -2,11 +2,11 @@
 import type { BranchChange, ChangeableBranches, ChangedName, DroppedBranch, HeldBranch } from "../../fs/branches.ts";
 import type { BranchPoint, NewBranch, PlaceNumbers } from "../../fs/branches.ts";
 import { FsError } from "../../fs/errors.ts";
-import type { ConnectionInfo } from "../../fs/filesystem.ts";
+import type { ConnectionInfo, FileSystem } from "../../fs/filesystem.ts";
 import { mapNotifier } from "../support/map_notifier.ts";
 import { Branch } from "./branch.ts";
 import { type BranchTable, changedNames, checkBranchPath, makeBranchTable } from "./branch_table.ts";
-import { strangerMethods } from "./elsewhere.ts";
+import { standIn, strangerMethods } from "./elsewhere.ts";
 import { demandingFeatures } from "./features.ts";
 import { MOST_BRANCHES } from "./node_ids.ts";
 import type { Tree } from "./tree.ts";
@@ -22,15 +22,14 @@ export class TreeChanges implements ChangeableBranches {
   readonly #tree: Tree;
   /** The features that the mount was asked for. */
   readonly #features: readonly string[];
-  readonly #handlers: ReadonlyMap<string, number>;
+  readonly handler: number | undefined;
   #connection: ConnectionInfo | undefined;
   #prepared: Prepared | undefined;
 
-  /** `handlers`: which handlers beside the loops serve branches, by their paths. */
-  constructor(tree: Tree, features: readonly string[], handlers: ReadonlyMap<string, number> = new Map()) {
+  constructor(tree: Tree, features: readonly string[], handler?: number) {
     this.#tree = tree;
     this.#features = features;
-    this.#handlers = handlers;
+    this.handler = handler;
   }
 
   /** The mount is live. */
@@ -41,7 +40,7 @@ export class TreeChanges implements ChangeableBranches {
 
   get points(): BranchPoint[] {
     return [...this.#tree.table.branches].map(([id, { path }]) => {
-      const handler = this.#handlers.get(path);
+      const handler = this.#tree.branch(id)?.handler;
       return { id, path, ...handler !== undefined && { handler } };
     });
   }
@@ -149,8 +148,9 @@ export class TreeChanges implements ChangeableBranches {
   /** Makes and initializes branches, to which no name leads yet. What one throws, all are taken back for. */
   #begin(added: readonly NewBranch[]): Prepared["added"] {
     using undo = new DisposableStack();
-    const begun = added.map(({ id, path, filesystem, generation }) => {
-      const branch = new Branch(id, path, filesystem ?? {}, generation);
+    const begun = added.map((point) => {
+      const { id, path, filesystem, generation, handler } = point;
+      const branch = new Branch(id, path, this.#servedHere(point), generation, handler);
       if (filesystem === undefined) branch.methods = strangerMethods();
       const before = this.#tree.branch(id);
       this.#initializeBranch(branch);
@@ -160,6 +160,12 @@ export class TreeChanges implements ChangeableBranches {
     });
     undo.move();
     return begun;
+  }
+
+  /** The filesystem itself where it is served, and elsewhere one that stands for it. */
+  #servedHere({ filesystem, handler }: NewBranch): FileSystem {
+    if (filesystem === undefined) return {};
+    return handler === this.handler ? filesystem : standIn(filesystem, handler, this.handler);
   }
 
   #initializeBranch(branch: Branch): void {

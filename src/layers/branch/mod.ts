@@ -110,12 +110,11 @@ export class BranchFileSystem implements FileSystem {
     this.features = agreed?.features ?? joinFeatures(filesystems, growing);
     this.#tree = new Tree(makeBranchTable(numbered, undefined, targets));
     this.#tree.setBranch(0, new Branch(0, "/", makeStaticDirectories()));
-    for (const [index, { path }] of branches.entries()) {
+    for (const [index, { path, handler }] of branches.entries()) {
       const id = numbered.get(path)!;
-      this.#tree.setBranch(id, new Branch(id, path, filesystems[index]!));
+      this.#tree.setBranch(id, new Branch(id, path, filesystems[index]!, 0, handler));
     }
-    const handlers = new Map(branches.flatMap(({ path, handler }) => handler === undefined ? [] : [[path, handler]]));
-    this.#changes = new TreeChanges(this.#tree, this.features, handlers);
+    this.#changes = new TreeChanges(this.#tree, this.features, here);
     this.branches = this.#changes;
     Object.assign(this, this.#operations(filesystems, branchPointErrno, agreed?.methods));
   }

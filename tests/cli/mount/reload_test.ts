@@ -1,7 +1,7 @@
 /** `reload`: a mounted tree becomes what its configuration says now, or stays as it is. */
 import { assert, assertEquals } from "../../deps.ts";
-import { MountProcess, type Outcome, runCli, temporaryFolder } from "../../support/cli_process.ts";
-import { run, shell } from "../../support/command.ts";
+import { MountProcess, type Outcome, runCli, startCli, temporaryFolder } from "../../support/cli_process.ts";
+import { requireTools, run, shell } from "../../support/command.ts";
 import { PosixClient } from "../../support/posix_client.ts";
 import { waitFor } from "../../support/mounted.ts";
 import { killServer, serversOf } from "../../support/server_killer.ts";
@@ -137,22 +137,29 @@ Deno.test("beside a branch in a handler others come and go, and it works on with
     await works("second");
   });
 
-  await t.step("what cannot be applied is the handler's branch, and only that", async () => {
-    await place.write(MOUNT + ROOT + HANDLER.replace("[[branch]]", "[[branch]]\nread_only = true"));
-    const { code, stdout } = await place.reload();
-    assertEquals(code, 11);
-    const fixed = stdout.split("\n").filter((line) => line.startsWith("!"));
-    assertEquals(fixed.length, 1, stdout);
-    assert(/^! branch "\/apart": branches of placement "handler" come and go with the mount/.test(fixed[0]!), stdout);
-    await works("third");
-  });
-
   await t.step("and all that came goes", async () => {
     await place.write(MOUNT + ROOT + HANDLER);
     const { code, stderr } = await place.reload();
     assertEquals(code, 0, stderr);
     assertEquals(await place.find(), [".", "./apart", "./apart/file", "./root"]);
-    await works("fourth");
+    await works("third");
+  });
+
+  await t.step("and it too, lazily, for another in a handler", async () => {
+    await place.write(MOUNT + ROOT + HANDLER.replace("[[branch]]", "[[branch]]\nread_only = true"));
+    const { code, stdout, stderr } = await place.reload("--lazy");
+    assertEquals(code, 0, stderr);
+    assert(stdout.includes("~ /apart (memory): replaced; what it holds is lost"), stdout);
+    await client.write(open, "alive");
+    assert(
+      (await run(["touch", `${place.work}/apart/file`], { accept: [1] })).stderr.includes("Read-only file system"),
+    );
+    await client.close(open);
+    await place.write(MOUNT + ROOT);
+    assertEquals((await place.reload()).code, 0);
+    await place.write(MOUNT + ROOT + HANDLER + HANDLER.replace("/apart", "/other"));
+    assertEquals((await place.reload()).code, 0);
+    await shell("echo 1 > apart/file; echo 2 > other/file; cat apart/file other/file", { cwd: place.work });
   });
 });
 
@@ -218,7 +225,7 @@ Deno.test("what cannot be done leaves the tree as it was, and says why", async (
     await refused([place.work, "--config", place.file], 2, "name one of them");
     await using folder = await temporaryFolder();
     await using _memory = await MountProcess.start(folder.path);
-    await refused([folder.path], 2, "it was not mounted by `mount` from a configuration");
+    await refused([folder.path], 2, "it was not mounted by `mount` or `run` from a configuration");
   });
 });
 
@@ -282,4 +289,51 @@ Deno.test("a tree of memory takes a directory when it grows, and says so when it
     assert(growing || stderr.includes("mount.growing = true"), stderr);
     assertEquals(await place.find(), [".", "./file", ...growing ? ["./one", "./one/one"] : []]);
   }
+});
+
+Deno.test("the tree of a program that runs becomes what its configuration says, but for what is run", async () => {
+  await requireTools(["bwrap"]);
+  await using folder = await temporaryFolder();
+  for (const name of ["one", "two"]) {
+    await Deno.mkdir(`${folder.path}/${name}`);
+    await Deno.writeTextFile(`${folder.path}/${name}/${name}`, name);
+  }
+  const file = `${folder.path}/trellis.toml`;
+  const write = (branches: string, command = "sh") =>
+    Deno.writeTextFile(
+      file,
+      `[mount]\ngrowing = true\n[[branch]]\npath = "/"\ntype = "memory"\n${branches}\n` +
+        `[run]\ncommand = ["${command}"]\nro_bind = ["/usr", "/bin", "/lib", "/lib64"]\n`,
+    );
+  await write(directory("/one", "./one"));
+  const env = { TMPDIR: folder.path };
+  const script = "until test -e /two/two; do sleep 0.05; done; cat /two/two; ls /one; cat /apart/none";
+  const program = startCli(["run", "--config", file, "--", "sh", "-c", script], { env });
+  const output = program.output();
+  let mountpoint: string | undefined;
+  await waitFor("the mount", async () => {
+    const mounts = (await Deno.readTextFile("/proc/self/mountinfo")).split("\n").map((line) => line.split(" ")[4]);
+    mountpoint = mounts.find((path) => path?.startsWith(`${folder.path}/`));
+    return mountpoint !== undefined;
+  });
+  const reload = () => runCli(["reload", mountpoint!], { cwd: folder.path });
+  // The control socket comes with the mount, and is not there as soon as that.
+  await waitFor("an answer", async () => (await reload()).code === 0);
+  const branches = directory("/two", "./two") + '[[branch]]\npath = "/apart"\ntype = "memory"\nplacement = "handler"\n';
+  await write(branches, "bash");
+  const { code, stdout } = await reload();
+  assertEquals(code, 11, stdout);
+  assert(stdout.includes('! run.command: ["sh"] -> ["bash"]: it cannot change while the program runs'), stdout);
+  await write(branches + directory("/tmp/two", "./two"));
+  assert((await reload()).stdout.includes(`the sandbox's own /tmp would hide it`));
+  await write(branches + directory("/all", "."));
+  const problem = await reload();
+  assertEquals(problem.code, 9, problem.stdout);
+  await write(branches);
+  const done = await reload();
+  assertEquals(done.code, 0, done.stderr);
+  const { stdout: said, stderr } = await output;
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  assertEquals(text(said), "two");
+  assert(/one.*No such file.*\n.*none.*No such file/.test(text(stderr)), text(stderr));
 });

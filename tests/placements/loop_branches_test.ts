@@ -1,0 +1,127 @@
+/** A change of branches for which somebody is late: who that is, and what becomes of it. The loops are made up. */
+import { assert, assertEquals, assertRejects } from "../deps.ts";
+import { type BranchStep, FsError } from "../../mod.ts";
+import type { Notifier } from "../../src/fs/notifier.ts";
+import type { LoopCommandName } from "../../src/messages.ts";
+import { LoopBranches, type LoopBranchesOptions } from "../../src/placements/loop_branches.ts";
+import { makeCounts, PREPARED, RELEASED } from "../mount/counted_module.ts";
+
+type Loop = LoopBranchesOptions["loops"][number];
+
+/** A loop that answers at once, but stops at a command until it is let go on; it notes what it has done. */
+class MadeUpLoop {
+  readonly done: LoopCommandName[] = [];
+  onUnused = () => {};
+  #turn: Promise<unknown> = Promise.resolve();
+  #stopsAt: LoopCommandName | undefined;
+  #goOn = () => {};
+
+  stopAt(name: LoopCommandName): void {
+    this.#stopsAt = name;
+  }
+
+  goOn(): void {
+    this.#stopsAt = undefined;
+    this.#goOn();
+  }
+
+  command = ((name: LoopCommandName) => {
+    const turn = this.#turn.then(async () => {
+      if (this.#stopsAt === name) await new Promise<void>((resolve) => this.#goOn = resolve);
+      this.done.push(name);
+      return name === "commitBranches" ? [{ parent: 1, name: "a" }] : [];
+    });
+    this.#turn = turn;
+    return turn;
+  }) as Loop["command"];
+}
+
+function openPlace(invalidateEntry: () => Promise<unknown> = () => Promise.resolve("delivered")) {
+  const loops = [new MadeUpLoop(), new MadeUpLoop()];
+  const counts = makeCounts();
+  const branches = new LoopBranches({
+    loops,
+    beside: undefined,
+    notifier: { invalidateEntry } as unknown as Notifier,
+    points: [{ id: 0, path: "/" }],
+    releaseFirst: () => {},
+    deadlines: { calling: 50, making: 100, telling: 50, completing: 150 },
+  });
+  const module = new URL("../mount/counted_module.ts", import.meta.url);
+  const graft = (path: string): BranchStep[] => [{ action: "graft", path, branch: { module, options: { counts } } }];
+  return { loops, branches, counts, graft, [Symbol.asyncDispose]: () => branches[Symbol.asyncDispose]() };
+}
+
+/** The words in which a change is refused that was not made in time. */
+async function lateness(change: Promise<unknown>): Promise<string> {
+  const error = await assertRejects(() => change, FsError);
+  assertEquals(error.code, "ETIMEDOUT");
+  return error.message;
+}
+
+const PREPARE: LoopCommandName[] = ["countBranches", "prepareBranches"];
+const MADE: LoopCommandName[] = [...PREPARE, "commitBranches", "dropBranches"];
+
+Deno.test("a loop that does not come round stops a change, which then has touched nobody", async () => {
+  await using place = openPlace();
+  const { loops: [one, other], branches, counts, graft } = place;
+  other!.stopAt("countBranches");
+  const said = await lateness(branches.change(graft("/a")));
+  assert(
+    said.includes("loop 1 of 2 has not come round from what it is at") && said.includes("nothing was changed"),
+    said,
+  );
+  assertEquals([one!.done, counts[PREPARED]], [["countBranches"], 0]);
+  other!.goOn();
+  await branches.change(graft("/a"));
+  assertEquals(other!.done, ["countBranches", ...MADE]);
+});
+
+Deno.test("a loop that does not get ready stops a change: the others take it back, and it does when it comes round", async () => {
+  await using place = openPlace();
+  const { loops: [one, other], branches, counts, graft } = place;
+  other!.stopAt("prepareBranches");
+  const said = await lateness(branches.change(graft("/a")));
+  assert(said.includes("loop 1 of 2 has not made the branches"), said);
+  assertEquals(one!.done, [...PREPARE, "abandonBranches"]);
+  // It may be at work with what was opened for it.
+  assertEquals([counts[PREPARED], counts[RELEASED]], [1, 0]);
+  other!.goOn();
+  await branches.change(graft("/a"));
+  assertEquals([one!.done, other!.done], [[...PREPARE, "abandonBranches", ...MADE], [
+    ...PREPARE,
+    "abandonBranches",
+    ...MADE,
+  ]]);
+  assertEquals([counts[PREPARED], counts[RELEASED]], [2, 1]);
+});
+
+Deno.test("a change that one loop has not made yet is made: the next waits for it, and is refused before it is begun", async () => {
+  await using place = openPlace();
+  const { loops: [one, other], branches, graft } = place;
+  other!.stopAt("commitBranches");
+  const said = await lateness(branches.change(graft("/a")));
+  assert(said.includes("have changed, but loop 1 of 2 has not come round to it"), said);
+  // Nothing goes before all have the change.
+  assertEquals(one!.done, [...PREPARE, "commitBranches"]);
+  assert(
+    (await lateness(branches.change(graft("/b")))).includes("loop 1 of 2 has not made the change before this one"),
+  );
+  assertEquals(one!.done, [...PREPARE, "commitBranches"]);
+  other!.goOn();
+  const error = await assertRejects(() => branches.change([{ action: "prune", path: "/b" }]), FsError);
+  assertEquals([error.code, one!.done, other!.done], ["ENOENT", MADE, MADE]);
+  const { ended } = await branches.change([{ action: "prune", path: "/a" }]);
+  await ended;
+});
+
+Deno.test("a change does not wait for ever for the kernel, and the next does not wait for it at all", async () => {
+  const told = Promise.withResolvers<void>();
+  await using place = openPlace(() => told.promise);
+  const { loops: [one], branches, graft } = place;
+  assert((await lateness(branches.change(graft("/a")))).includes("the kernel, which waits for a lookup"));
+  assertEquals(one!.done, MADE);
+  assert((await lateness(branches.change(graft("/b")))).includes("the kernel"));
+  told.resolve();
+  await branches.change([{ action: "prune", path: "/b" }, { action: "prune", path: "/a" }]);
+});
