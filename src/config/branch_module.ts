@@ -69,6 +69,7 @@ export async function prepare(
 ): Promise<SharedBranch> {
   const unkept = kept && whyNotKept(branch);
   if (unkept) throw new FsError("EOPNOTSUPP", `Cannot keep the branch at "${branch.path}": ${unkept.reason}`);
+  if (branch.type === "memory" && kept !== undefined) sayWhatIsGone(branch, kept);
   const counting = await makeUsage(branch, loops, kept?.part("usage"));
   if (kept !== undefined) reportLoss(branch, kept);
   const sources: Source[] = [];
@@ -138,6 +139,13 @@ function makeFileSystem(branch: BranchConfig, host: LoopHost<SharedBranch>): Fil
 /** How each source of a branch is opened. */
 function passthroughOptions(branch: BranchConfig): passthrough.PassthroughOptions[] {
   return branch.type === "passthrough" ? [branch.options] : sourcesOf(branch).map(({ path }) => ({ source: path }));
+}
+
+/** A server before this one may have had files of the branch. */
+function sayWhatIsGone({ path }: BranchConfig, kept: KeptState): void {
+  const seen = new Int32Array(kept.part("seen").memory(4));
+  if (seen[0] === 1) kept.log(`Branch "${path}" is in memory, and empty: its files went with the server before`, "");
+  seen[0] = 1;
 }
 
 /** Files that are open and have no name count too, so that only the first server counts anew. */

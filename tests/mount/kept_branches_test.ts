@@ -149,6 +149,8 @@ test("wrapped branches, and branches in memory, go on under the next server", as
   await replaceServer(tree);
   await waitFor("the names in memory to be forgotten", async () => !(await namesIn(path)).includes("gone"));
   assertEquals(await namesIn(path), ["hiding", "limited", "still"]);
+  const said = tree.log.filter((line) => line.includes('Branch "/" is in memory, and empty'));
+  assertEquals(said.length, 1, tree.log.join("\n"));
   await limited.write(new Uint8Array(4096));
   await assertRejects(() => limited.write(new Uint8Array(4096)), Error, "No space left");
   nameless.close();
