@@ -71,7 +71,6 @@ export async function prepare(
   if (unkept) throw new FsError("EOPNOTSUPP", `Cannot keep the branch at "${branch.path}": ${unkept.reason}`);
   if (branch.type === "memory" && kept !== undefined) sayWhatIsGone(branch, kept);
   const counting = await makeUsage(branch, loops, kept?.part("usage"));
-  if (kept !== undefined) reportLoss(branch, kept);
   const sources: Source[] = [];
   try {
     for (const options of passthroughOptions(branch)) {
@@ -84,16 +83,6 @@ export async function prepare(
     throw error;
   }
   return { id: branch.id, sources, ...counting };
-}
-
-/** Says that files in memory went with the server before, if one served them. */
-function reportLoss({ type, path }: BranchConfig, kept: KeptState): void {
-  if (type !== "memory") return;
-  const served = new Int32Array(kept.part("served").memory(4));
-  if (served[0] !== 0) {
-    kept.log(`The branch in memory at "${path}" is empty: its files went with the server before`, "");
-  }
-  served[0] = 1;
 }
 
 /** Closes the sources; those of a branch that was removed for good. */
