@@ -41,14 +41,14 @@ export interface Load {
 
 /**
  * Starts two programs that work in the tree at `root`, and at "/one" and "/way/two" of it when they are there. Returns
- * when both are at work; then each has left a file "copy-…" in the root.
+ * when both are at work; then each has left a file "copy-…" in the root. They are to be ended within `deadline` seconds.
  */
-export async function startLoad(root: string): Promise<Load> {
+export async function startLoad(root: string, deadline: number = 120): Promise<Load> {
   const folder = await temporaryFolder();
   const stop = `${folder.path}/stop`;
   await Deno.writeTextFile(`${folder.path}/load.cjs`, PROGRAM);
   const command = [Deno.execPath(), "run", "-A", "--no-lock", `${folder.path}/load.cjs`, root, stop];
-  const load = Promise.all([1, 2].map(() => run(command, { deadline: 120 })));
+  const load = Promise.all([1, 2].map(() => run(command, { deadline })));
   await waitFor("the load", async () => (await shell(`ls ${root}`)).stdout.split("copy-").length === 3);
   return {
     async end() {
