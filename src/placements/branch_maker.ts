@@ -19,6 +19,8 @@ export interface BranchHosts {
 export class BranchMaker {
   readonly #hosts: BranchHosts;
   readonly #ledger: BranchLedger;
+  /** How what is made and not closed yet is closed. */
+  readonly #open = new Set<MadeBranch["release"]>();
 
   constructor(hosts: BranchHosts, ledger: BranchLedger) {
     this.#hosts = hosts;
@@ -47,18 +49,33 @@ export class BranchMaker {
     }));
   }
 
+  /** At the end of the mount: closes what nobody has closed. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#open].map((release) => release(false)));
+  }
+
   async #makeOne(path: string, branch: BranchModule, id: number): Promise<MadeBranch> {
     const { module, options, placement = "loop", limits = {} } = branch;
     const beside = placement === "handler" ? this.#roomFor(path) : undefined;
     const generation = (this.#ledger.generations.get(id) ?? -1) + 1;
     const later = { id, path, generation, module: String(module), options };
-    const made = await makeLaterBranch(later, beside === undefined ? this.#hosts.loops : 1, this.#hosts.kept);
+    const loops = beside === undefined ? this.#hosts.loops : 1;
+    const made = this.#note(await makeLaterBranch(later, loops, this.#hosts.kept));
     try {
       return beside === undefined ? made : { ...made, handler: await beside.add(limits) };
     } catch (error) {
       await made.release(true);
       throw error;
     }
+  }
+
+  /** Of all that may close a branch, also at the end of the mount, the first does. */
+  #note(made: MadeBranch): MadeBranch {
+    const release: MadeBranch["release"] = async (removed) => {
+      if (this.#open.delete(release)) await made.release(removed);
+    };
+    this.#open.add(release);
+    return { ...made, release };
   }
 
   /** @throws {FsError} EOPNOTSUPP or ENOSPC where `path` cannot have a handler of its own. */

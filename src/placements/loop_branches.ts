@@ -124,6 +124,8 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
     await Promise.all(this.#undoing);
     const records = this.#ledger.takeAll();
     await Promise.all(records.map(({ release }) => release(false)));
+    // What a change had in its hands that the end of the mount cut short.
+    await this.#maker.close();
     for (const { leaving } of records) leaving?.resolve();
   }
 
@@ -283,7 +285,8 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
 
   /** The next change waits for `finished`. */
   #goesOn(finished: Promise<unknown>): void {
-    this.#unfinished = Promise.allSettled([this.#unfinished, finished]);
+    // Without the outcomes: each would hold those before it.
+    this.#unfinished = Promise.allSettled([this.#unfinished, finished]).then(() => {});
   }
 
   #tell(names: readonly ChangedName[]): Promise<void> {

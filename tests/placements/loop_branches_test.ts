@@ -15,6 +15,8 @@ class MadeUpLoop {
   #turn: Promise<unknown> = Promise.resolve();
   #stopsAt: LoopCommandName | undefined;
   #goOn = () => {};
+  /** The first command that it does not live to answer. */
+  endsAt: LoopCommandName | undefined;
 
   stopAt(name: LoopCommandName): void {
     this.#stopsAt = name;
@@ -28,6 +30,7 @@ class MadeUpLoop {
   command = ((name: LoopCommandName) => {
     const turn = this.#turn.then(async () => {
       if (this.#stopsAt === name) await new Promise<void>((resolve) => this.#goOn = resolve);
+      if (this.endsAt === name) throw new Error("The loop has ended");
       this.done.push(name);
       return name === "commitBranches" ? [{ parent: 1, name: "a" }] : [];
     });
@@ -61,6 +64,21 @@ async function lateness(change: Promise<unknown>): Promise<string> {
 
 const PREPARE: LoopCommandName[] = ["countBranches", "prepareBranches"];
 const MADE: LoopCommandName[] = [...PREPARE, "commitBranches", "dropBranches"];
+
+Deno.test("what a change had in its hands when the mount ended is closed, once", async (t) => {
+  for (const command of ["prepareBranches", "commitBranches", "dropBranches"] as const) {
+    await t.step(command, async () => {
+      const place = openPlace();
+      const { loops: [one, other], branches, counts, graft } = place;
+      await branches.change(graft("/a"));
+      for (const loop of [one!, other!]) loop.endsAt = command;
+      const steps: BranchStep[] = [...graft("/b"), { action: "prune", path: "/a" }];
+      await assertRejects(() => branches.change(steps), Error, "has ended");
+      await branches[Symbol.asyncDispose]();
+      assertEquals([counts[PREPARED], counts[RELEASED]], [2, 2]);
+    });
+  }
+});
 
 Deno.test("a loop that does not come round stops a change, which then has touched nobody", async () => {
   await using place = openPlace();
