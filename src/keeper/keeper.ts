@@ -82,6 +82,7 @@ export class Keeper implements KeptMount {
   #tree: TreeHistory | undefined;
   /** What the last server's filesystem and the kernel agreed on. */
   #agreement: Agreement | undefined;
+  /** Resolves when a server serves, and rejects when there will be none. */
   #serving = Promise.withResolvers<void>();
   /** Whether that has been resolved. */
   #isServing = false;
@@ -105,7 +106,7 @@ export class Keeper implements KeptMount {
     this.#server = this.#starter.start();
     this.finished = this.#keep();
     // Awaiting `finished` is the caller's choice.
-    this.finished.catch(() => {});
+    void this.finished.catch(() => {}).then(() => this.#serveNever());
   }
 
   /**
@@ -115,7 +116,8 @@ export class Keeper implements KeptMount {
    */
   static async start(options: KeeperOptions): Promise<Keeper> {
     const keeper = new Keeper(options, await HeldConnection.mount(options));
-    await Promise.race([keeper.#serving.promise, keeper.finished]);
+    // Without a server `finished` says why.
+    await keeper.#whileServing().catch(() => keeper.finished);
     return keeper;
   }
 
@@ -204,16 +206,21 @@ export class Keeper implements KeptMount {
 
   /** Waits for a server that serves. @throws {KeeperError} when there will be none. */
   async #whileServing(): Promise<void> {
-    const gone = this.finished.then(() => {
-      throw new KeeperError(`${this.mountpoint} is not mounted any more`);
-    });
-    await Promise.race([this.#serving.promise, gone]);
+    // Not in a race with `finished`, which would keep what each waited with for as long as the mount lives.
+    await this.#serving.promise;
   }
 
   /** From here on who waits for a server waits for the next one; and so does who has been waiting. */
   #serveNoMore(): void {
     if (this.#isServing) this.#serving = Promise.withResolvers();
     this.#isServing = false;
+  }
+
+  /** The mount is gone, and there will be no server. */
+  #serveNever(): void {
+    this.#serveNoMore();
+    this.#serving.promise.catch(() => {});
+    this.#serving.reject(new KeeperError(`${this.mountpoint} is not mounted any more`));
   }
 
   /** Of servers for the connection that is held. */

@@ -1,8 +1,10 @@
 /** A mount that outlives its server: the server is killed, hangs or cannot begin, and programs notice a pause. */
+import { keep } from "../../src/keep.ts";
 import { findMount } from "../../src/connection/mount_table.ts";
 import { KeeperError } from "../../src/keeper/kept_mount.ts";
 import { type KeptMount, mount } from "../../src/mount.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "../deps.ts";
+import { temporaryFolder } from "../support/cli_process.ts";
 import { waitFor } from "../support/mounted.ts";
 import { serversOf } from "../support/server_killer.ts";
 import type { KeptOptions } from "./kept_module.ts";
@@ -224,6 +226,20 @@ Deno.test("a kept mount that somebody else unmounts finishes by itself", async (
   const { success } = await new Deno.Command("fusermount3", { args: ["-u", kept.path] }).output();
   assert(success);
   await kept.keeper.finished;
+});
+
+Deno.test("what is asked of a mount that has ended is refused, also by who keeps it in its own process", async () => {
+  await using folder = await temporaryFolder();
+  const options = { folder: folder.path };
+  const point = `${folder.path}/mnt`;
+  await Deno.mkdir(point);
+  const keeper = await keep({ module: MODULE, options, loops: 1 }, point, {});
+  await keeper.restart();
+  await keeper.metrics();
+  await keeper.unmount();
+  for (const ask of [() => keeper.metrics(), () => keeper.restart(), () => keeper.invalidate(1)]) {
+    await assertRejects(ask, KeeperError, "is not mounted any more");
+  }
 });
 
 Deno.test("the keeper's process killed, the mount goes, and the next one needs no manual step", async () => {
