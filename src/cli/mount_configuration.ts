@@ -1,8 +1,10 @@
 /** What is mounted, and where, when a configuration says so. */
 import { resolve } from "node:path";
 import type { Config, LiveMount, TreePlan } from "../config/mod.ts";
+import type { ServerSettings } from "../config/mount_options.ts";
 import { CONFIG_NAME } from "../config/template.ts";
 import type { MountTargets } from "../layers/branch/mod.ts";
+import { deviceDescriptor } from "../connection/mountpoint.ts";
 import { loadConfiguration } from "./config_options.ts";
 import { Failure } from "./failure.ts";
 import type { ParsedOptions } from "./mount_options.ts";
@@ -43,10 +45,10 @@ export async function planConfiguration(
     throw new Failure("USAGE", `Cannot mount ${config.file}: it has no mount.point; name a mountpoint`);
   }
   const plan = await planTreeOf(config);
-  const { separate = config.mount.separate ?? false, resend = config.mount.resend ?? true } = options;
-  if (separate) await refuseUnkept(config, config.mount.point);
-  const reloadable = await withReload(plan, config, flags, { separate });
-  return withOptions({ plan: { ...reloadable, separate, resend }, mountpoint: config.mount.point }, options);
+  const server = serverOf(config.mount, options);
+  if (server.separate) await refuseUnkept(config, config.mount.point);
+  const reloadable = await withReload(plan, config, flags, server);
+  return withOptions({ plan: { ...reloadable, ...server }, mountpoint: config.mount.point }, options);
 }
 
 /** The plan, whose tree becomes what its configuration says when somebody asks. `live`: what is to be known of the mount. */
@@ -64,13 +66,36 @@ export async function withReload(
 
 /** A plan with what `-o` says, which wins. */
 export function withOptions({ plan, mountpoint }: MountAt, parsed: ParsedOptions): MountAt {
-  const { mount, separate = plan.separate ?? false, resend = plan.resend ?? true } = parsed;
-  if (!resend && !separate) {
-    throw new Failure("USAGE", 'The mount option "no_resend" is for process=separate: add that');
+  const { mount } = parsed;
+  const server = serverOf(plan, parsed);
+  refuseSenseless(server);
+  if (server.separate && deviceDescriptor(mountpoint) !== undefined) {
+    throw new Failure(
+      "USAGE",
+      `Cannot mount ${mountpoint} with process=separate: who mounted it would have to keep it`,
+    );
   }
   const options = [...plan.settings.options ?? [], ...mount.options];
   const settings = { ...plan.settings, ...mount, options };
-  return { plan: { ...plan, settings, separate, resend }, mountpoint };
+  return { plan: { ...plan, settings, ...server }, mountpoint };
+}
+
+/** Which process serves, when `given` wins over `planned`. */
+function serverOf(planned: ServerSettings, given: ServerSettings): Required<ServerSettings> {
+  const { separate = false, resend = true, spare = false } = planned;
+  return { separate: given.separate ?? separate, resend: given.resend ?? resend, spare: given.spare ?? spare };
+}
+
+/** @throws {Failure} for options that could do nothing. */
+function refuseSenseless({ separate, resend, spare }: Required<ServerSettings>): void {
+  for (const [option, isGiven] of [["no_resend", !resend], ["spare", spare]] as const) {
+    if (!isGiven || separate) continue;
+    throw new Failure("USAGE", `The mount option "${option}" is for process=separate: add that`);
+  }
+  if (!resend && spare) {
+    const reason = "no server can wait for a mount that is made anew for it: leave out one of the two";
+    throw new Failure("USAGE", `The mount options "spare" and "no_resend" exclude each other: ${reason}`);
+  }
 }
 
 /** @throws {Failure} when a branch cannot outlive its server, or who keeps the mount would read it. */

@@ -1,5 +1,6 @@
 /** Which filesystem is mounted, from which module, and with which settings when nothing else is asked for. */
 import type { ChangingMount } from "../config/live_config.ts";
+import type { ServerSettings } from "../config/mount_options.ts";
 import { MOST_LOOPS_UNASKED } from "../config/values.ts";
 import { CACHE_TIMEOUTS, checkOptions } from "../layers/passthrough/options.ts";
 import type { ReloadReport, ReloadRequest } from "../control/messages.ts";
@@ -8,17 +9,13 @@ import { Failure } from "./failure.ts";
 import type { ParsedOptions } from "./mount_options.ts";
 
 /** What `mount` is given. */
-export interface MountPlan {
+export interface MountPlan extends Readonly<ServerSettings> {
   /** What the tool and the mount table say is mounted. */
   readonly name: string;
   readonly placement: ModulePlacement;
   readonly settings: MountOptions;
   /** How the tree is made as its configuration says now; undefined where no configuration says anything. */
   readonly reload?: (mount: ChangingMount, request: ReloadRequest) => Promise<ReloadReport>;
-  /** Whether a process of its own is to serve, and this one only to keep the mount. */
-  readonly separate?: boolean;
-  /** Whether the kernel is to send another server what one left unanswered. */
-  readonly resend?: boolean;
 }
 
 const MEMORY = new URL("../layers/memory/module.ts", import.meta.url);

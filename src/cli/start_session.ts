@@ -53,7 +53,11 @@ async function startServed(plan: MountPlan, mountpoint: string, debug: boolean):
 }
 
 /** This process keeps the mount, and another serves. */
-async function startKept({ name, placement, settings, reload, resend }: MountPlan, mountpoint: string, debug: boolean) {
+async function startKept(
+  { name, placement, settings, reload, resend, spare }: MountPlan,
+  mountpoint: string,
+  debug: boolean,
+) {
   const { transport = "auto", control: _, ...options } = settings;
   if (transport === "uring") throw new MountError("Cannot keep a mount over io_uring: use transport=device");
   const { keep } = await import("../keep.ts");
@@ -62,6 +66,7 @@ async function startKept({ name, placement, settings, reload, resend }: MountPla
     ...{ filesystemName: name, subtype: "trellis", control: true },
     ...debug && { debug },
     ...resend !== undefined && { resend },
+    ...spare !== undefined && { spare },
   };
   const keeper = await keep(
     keepable(placement),

@@ -4,6 +4,7 @@ import type { MemoryOptions } from "../layers/memory/mod.ts";
 import type { PassthroughOptions } from "../layers/passthrough/options.ts";
 import type { CreatePolicyName } from "../layers/union/policies.ts";
 import type { MountOptions } from "../mount.ts";
+import type { ServerSettings } from "./mount_options.ts";
 import type { Settings } from "./settings.ts";
 
 /** The whole of it, frozen. Paths of the host are absolute. */
@@ -22,7 +23,7 @@ export interface Config {
 export type PartialConfig = Omit<Config, "mount" | "run"> & { [Part in "mount" | "run"]: Config[Part] | undefined };
 
 /** `[mount]`. */
-export interface MountConfig {
+export interface MountConfig extends Readonly<ServerSettings> {
   readonly point?: string;
   /** Undefined: as many as the branches can make use of. */
   readonly loops?: number;
@@ -30,10 +31,6 @@ export interface MountConfig {
   readonly growing: boolean;
   /** What refuses to change a branch point from above. */
   readonly branchPointErrno: ErrnoName & ("EBUSY" | "EPERM");
-  /** Whether a process of its own is to serve (`process=separate` of `options`); undefined: it is not said. */
-  readonly separate?: boolean;
-  /** Whether the kernel is to send another server what one left unanswered (`no_resend`). */
-  readonly resend?: boolean;
   /** For `mount`. */
   readonly options: MountOptions;
 }

@@ -15,10 +15,9 @@ function given<Type extends object>(options: Undefinable<Type>): Type {
 
 /** `[mount]`. Its options keep to the rules. */
 export function makeMount(table: MountTable, paths: HostPaths): MountConfig {
-  const { separate, resend, mount } = readOptions(table);
+  const { mount, ...server } = readOptions(table);
   return given<MountConfig>({
-    separate,
-    resend,
+    ...server,
     point: table.point === undefined ? undefined : paths.resolve(table.point, ["mount", "point"]),
     loops: table.loops,
     growing: table.growing,

@@ -19,13 +19,19 @@ export interface OptionRule<Target> {
   apply(target: Target, value: string, option: string): void;
 }
 
-/** What the options of every mount change. */
-export interface MountTarget {
-  mount: MountSettings;
-  /** Whether a process of its own serves. */
+/** Which process serves a mount, as far as it is said. */
+export interface ServerSettings {
+  /** Whether a process of its own serves, and the one that mounts only keeps the mount (`process=separate`). */
   separate?: boolean;
-  /** Whether the kernel is to send another server what one left unanswered. */
+  /** Whether the kernel is to send another server what one left unanswered (`no_resend`). */
   resend?: boolean;
+  /** Whether the next server waits already (`spare`). */
+  spare?: boolean;
+}
+
+/** What the options of every mount change. */
+export interface MountTarget extends ServerSettings {
+  mount: MountSettings;
 }
 
 /** An option without a value. */
@@ -80,6 +86,9 @@ export const GENERAL_OPTIONS: Rules<MountTarget> = {
   },
   no_resend: flag("with process=separate: mount anew for each server, as on kernels before 6.9", (target) => {
     target.resend = false;
+  }),
+  spare: flag("with process=separate: the next server waits already, for a shorter pause", (target) => {
+    target.spare = true;
   }),
   debug: flag("show every request and its answer on standard error", ({ mount }) => mount.debug = true),
   auto_unmount: handedOn("unmount even when this process is killed"),

@@ -1,6 +1,8 @@
 /** What `-o` takes, what it means, and what it refuses. */
 import { Failure } from "../../src/cli/failure.ts";
+import { withOptions } from "../../src/cli/mount_configuration.ts";
 import { describeMountOptions, parseMountOptions } from "../../src/cli/mount_options.ts";
+import { planMemory } from "../../src/cli/mount_plan.ts";
 import { assert, assertEquals, assertThrows } from "../deps.ts";
 
 const memory = Deno.systemMemoryInfo().total;
@@ -26,6 +28,20 @@ const MOUNT: [lists: string[], mount: Record<string, unknown>][] = [
   ],
   [["max_read=131072"], { maxRead: 131072 }],
   [["max_read=128k"], { maxRead: 131072 }],
+];
+
+const SERVER: [list: string, parsed: Record<string, unknown>][] = [
+  ["process=same", { separate: false }],
+  ["process=same,process=separate", { separate: true }],
+  ["process=separate,no_resend", { separate: true, resend: false }],
+  ["spare,process=separate", { separate: true, spare: true }],
+];
+
+const SENSELESS: [list: string, says: string[]][] = [
+  ["spare", ['"spare"', "process=separate"]],
+  ["process=same,spare", ['"spare"', "process=separate"]],
+  ["no_resend", ['"no_resend"', "process=separate"]],
+  ["process=separate,spare,no_resend", ['"spare" and "no_resend"', "leave out one"]],
 ];
 
 const MEMORY: [list: string, memory: Record<string, unknown>][] = [
@@ -83,6 +99,8 @@ const REFUSED: [list: string, says: string[]][] = [
   ["nonempty", ['"nonempty"', "not needed"]],
   ["ro=1", ["takes no value", '"ro=1"']],
   ["size", ["needs a value", "size=SIZE"]],
+  ["spare=1", ["takes no value"]],
+  ["process=other", ['"process=other"', "same, separate"]],
   ["size=", ["needs a value"]],
   ["fsname=", ["needs a value"]],
   ["size=1.5G", ['"size=1.5G"', "100M"]],
@@ -109,6 +127,38 @@ Deno.test("mount options set what mount is given", async (t) => {
       for (const kind of ["memory", "passthrough"] as const) assertEquals(parseMountOptions(lists, kind), parsed);
     });
   }
+});
+
+Deno.test("mount options say which process serves", async (t) => {
+  for (const [list, expected] of SERVER) {
+    await t.step(list, () => {
+      const parsed = { mount: { options: [] }, memory: {}, passthrough: {}, ...expected };
+      for (const kind of ["memory", "passthrough", "configuration"] as const) {
+        assertEquals(parseMountOptions([list], kind), parsed);
+      }
+    });
+  }
+});
+
+Deno.test("what is for a process that serves is refused without one, and what excludes each other", async (t) => {
+  const plan = planMemory(parseMountOptions([], "memory"));
+  const parse = (list: string, mountpoint = "/mnt") =>
+    withOptions({ plan, mountpoint }, parseMountOptions([list], "memory"));
+  for (const [list, says] of SENSELESS) {
+    await t.step(list, () => {
+      const failure = assertThrows(() => parse(list), Failure);
+      assertEquals(failure.kind, "USAGE");
+      for (const words of says) assert(failure.message.includes(words), failure.message);
+    });
+  }
+  await t.step("process=separate for a descriptor", () => {
+    const failure = assertThrows(() => parse("process=separate", "/dev/fd/9"), Failure);
+    assertEquals(failure.kind, "USAGE");
+  });
+  await t.step("process=separate,spare", () => {
+    const { separate, resend, spare } = parse("process=separate,spare").plan;
+    assertEquals({ separate, resend, spare }, { separate: true, resend: true, spare: true });
+  });
 });
 
 Deno.test("mount options set the limits and the root of the memory filesystem", async (t) => {
