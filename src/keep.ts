@@ -3,7 +3,7 @@ import { deviceDescriptor, prepareMountpoint } from "./connection/mountpoint.ts"
 import { openControl } from "./control/open_control.ts";
 import { unwrapFailure } from "./keeper/failure.ts";
 import { Keeper } from "./keeper/keeper.ts";
-import { keepable, type KeptMountOptions } from "./kept_mount_options.ts";
+import { checkKept, keepable, type KeptMountOptions } from "./kept_mount_options.ts";
 import { type ControlHooks, libfuseOptions, logToStandardError, replyDefaults } from "./mount_options.ts";
 import type { LoopPlacement } from "./placements/loops.ts";
 import { checkCount } from "./placements/placement.ts";
@@ -28,6 +28,7 @@ export async function keep(
 ): Promise<Keeper> {
   const { module, options: moduleOptions, loops = 1 } = keepable(filesystem);
   checkCount(loops, "loops");
+  checkKept(options);
   if (deviceDescriptor(mountpoint) !== undefined) {
     throw new TypeError(`Cannot keep ${mountpoint}: a mount is kept by who mounts it`);
   }

@@ -29,6 +29,28 @@ export interface KeptMountOptions extends Omit<MountOptions, keyof LimitOptions 
   readonly resend?: boolean;
 }
 
+/** The longest `hangTimeout`: a week, which timers can still count in milliseconds (2³¹ of them). */
+const LONGEST_HANG = 7 * 24 * 3600;
+
+/**
+ * Before the options go to another process: JSON would make null of a number that is not finite.
+ *
+ * @throws {TypeError} for a `process` that there is not. @throws {RangeError} for numbers that make no sense.
+ */
+export function checkKept({ process, restarts = 0, hangTimeout = 1 }: Partial<KeptMountOptions>): void {
+  if (process !== undefined && process !== "separate") {
+    throw new TypeError(`Cannot mount with process ${JSON.stringify(process)}: it is "separate", or left out`);
+  }
+  if (!Number.isSafeInteger(restarts) || restarts < 0) {
+    throw new RangeError(`Cannot replace ${restarts} servers a minute: restarts is a whole number from 0`);
+  }
+  if (!(hangTimeout > 0 && hangTimeout <= LONGEST_HANG)) {
+    throw new RangeError(
+      `Cannot wait ${hangTimeout} s for a server: hangTimeout is above 0, and at most a week (${LONGEST_HANG})`,
+    );
+  }
+}
+
 /** @throws {TypeError} for what no other process could serve. */
 export function keepable(filesystem: FileSystem | LoopPlacement | HandlerPlacement): LoopPlacement {
   if (!("module" in filesystem) || filesystem.placement === "handler") {

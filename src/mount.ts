@@ -20,7 +20,7 @@ import type { HandlerPlacement } from "./placements/workers.ts";
 import { Session } from "./session.ts";
 import { makeInterrupts } from "./session/waiting_requests.ts";
 import type { KeptMount } from "./keeper/kept_mount.ts";
-import { keepable, type KeptMountOptions } from "./kept_mount_options.ts";
+import { checkKept, keepable, type KeptMountOptions } from "./kept_mount_options.ts";
 import { chooseTransport, type Transport, type TransportWish, URING_FEATURE } from "./transport/choice.ts";
 import { makeOpenNodes } from "./transport/open_nodes.ts";
 
@@ -31,7 +31,8 @@ export type ModulePlacement = LoopPlacement | HandlerPlacement;
  * Mounts what a process of its own serves, and another when that one has died: a third process, the keeper, holds the
  * mount. See docs/keeper.md.
  *
- * @throws {KeeperError} when no server would live, and as the other `mount` does.
+ * @throws {KeeperError} when no server would live.
+ * @throws {RangeError} for `restarts` or `hangTimeout` that make no sense, and as the other `mount` does.
  */
 export function mount(filesystem: LoopPlacement, mountpoint: string, options: KeptMountOptions): Promise<KeptMount>;
 /**
@@ -57,7 +58,8 @@ export async function mount(
   mountpoint: string,
   options: MountOptions | KeptMountOptions = {},
 ): Promise<Session | KeptMount> {
-  if (!("process" in options)) return await serve(filesystem, mountpoint, options);
+  if (!("process" in options) || options.process === undefined) return await serve(filesystem, mountpoint, options);
+  checkKept(options);
   const { startKeeper } = await import("./keeper_process.ts");
   return await startKeeper(keepable(filesystem), mountpoint, options);
 }

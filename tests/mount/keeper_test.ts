@@ -2,6 +2,7 @@
 import { keep } from "../../src/keep.ts";
 import { findMount } from "../../src/connection/mount_table.ts";
 import { KeeperError } from "../../src/keeper/kept_mount.ts";
+import type { KeptMountOptions } from "../../src/kept_mount_options.ts";
 import { type KeptMount, mount } from "../../src/mount.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "../deps.ts";
 import { temporaryFolder } from "../support/cli_process.ts";
@@ -269,4 +270,23 @@ Deno.test("who has files of the mount open starts servers all the same", async (
 
 Deno.test("only a module can be served by a process of its own", async () => {
   await assertRejects(() => mount({} as never, "/tmp", { process: "separate" }), TypeError, "Only a module");
+});
+
+Deno.test("options that make no sense are refused before there is a process, also those that JSON cannot say", async (t) => {
+  const cases: [options: Record<string, unknown>, error: typeof TypeError | typeof RangeError, says: string][] = [
+    [{ process: "other" }, TypeError, '"other"'],
+    [{ restarts: -1 }, RangeError, "-1 servers"],
+    [{ restarts: 1.5 }, RangeError, "1.5 servers"],
+    [{ restarts: Infinity }, RangeError, "Infinity servers"],
+    [{ hangTimeout: 0 }, RangeError, "0 s"],
+    [{ hangTimeout: NaN }, RangeError, "NaN s"],
+    [{ hangTimeout: Infinity }, RangeError, "Infinity s"],
+    [{ hangTimeout: 1e7 }, RangeError, "at most a week"],
+  ];
+  for (const [options, error, says] of cases) {
+    await t.step(Object.entries(options).join(), async () => {
+      const given = { process: "separate", ...options } as KeptMountOptions;
+      await assertRejects(() => mount({ module: MODULE }, "/dev/null", given), error, says);
+    });
+  }
 });
