@@ -17,7 +17,10 @@ export class HangWatch {
     this.#idleSince = now;
   }
 
-  /** To be told again and again. `pending`: requests wait to be read. Returns what hangs, if something does. */
+  /**
+   * To be told again and again. `pending`: requests wait to be read, or the connection's end does. Returns what hangs, if
+   * something does.
+   */
   look(slots: readonly JournalSlot[], pending: boolean, now: number): string | undefined {
     let taken = false;
     let stuck: string | undefined;
@@ -32,7 +35,7 @@ export class HangWatch {
     }
     if (taken || !pending) this.#idleSince = now;
     else if (now - this.#idleSince >= this.#limit) {
-      stuck ??= `no loop has read a request for ${seconds(now - this.#idleSince)} s, and some wait`;
+      stuck ??= `no loop has read for ${seconds(now - this.#idleSince)} s what waits to be read`;
     }
     return stuck;
   }

@@ -292,7 +292,9 @@ export class Keeper implements KeptMount {
     const slots = () => readSlots(this.#held.kept.journal, this.#options.loops);
     const watch = new HangWatch(limit, slots(), performance.now());
     const timer = setInterval(() => {
-      const hung = watch.look(slots(), this.connection.hasPending(), performance.now());
+      // The end of the connection is also for the server to read: one that hangs would stay, and the keeper with it.
+      const pending = this.connection.hasPending() || this.connection.hasEnded();
+      const hung = watch.look(slots(), pending, performance.now());
       if (hung === undefined) return;
       clearInterval(timer);
       this.#endHung(hung);

@@ -26,5 +26,5 @@ Deno.test("requests that nobody reads are a hang, and those that are read one af
   assertEquals(watch.look([slot(6)], true, 2000), undefined);
   assertEquals(watch.look([slot(6)], false, 2050), undefined);
   assertEquals(watch.look([slot(6)], true, 3000), undefined);
-  assertEquals(watch.look([slot(6)], true, 3050), "no loop has read a request for 1 s, and some wait");
+  assertEquals(watch.look([slot(6)], true, 3050), "no loop has read for 1 s what waits to be read");
 });

@@ -229,6 +229,16 @@ Deno.test("a kept mount that somebody else unmounts finishes by itself", async (
   await kept.keeper.finished;
 });
 
+Deno.test("a kept mount that somebody unmounts while its server hangs finishes as well", async () => {
+  await using kept = await keepTemporarily({ hangTimeout: 1 });
+  Deno.kill(kept.keeper.server.pid, "SIGSTOP");
+  const { success } = await new Deno.Command("fusermount3", { args: ["-u", kept.path] }).output();
+  assert(success);
+  let hasFinished = false;
+  void kept.keeper.finished.then(() => hasFinished = true);
+  await waitFor("its end", () => hasFinished);
+});
+
 Deno.test("what is asked of a mount that has ended is refused, also by who keeps it in its own process", async () => {
   await using folder = await temporaryFolder();
   const options = { folder: folder.path };
