@@ -1,16 +1,21 @@
 /** Keeps a mount in this process, and has another one serve it. */
 import { deviceDescriptor, prepareMountpoint } from "./connection/mountpoint.ts";
+import { ControlError } from "./control/messages.ts";
 import { openControl } from "./control/open_control.ts";
 import { unwrapFailure } from "./keeper/failure.ts";
 import { Keeper } from "./keeper/keeper.ts";
 import { checkKept, keepable, type KeptMountOptions } from "./kept_mount_options.ts";
 import { type ControlHooks, libfuseOptions, logToStandardError, replyDefaults } from "./mount_options.ts";
+import type { Metrics } from "./metrics/metrics.ts";
 import type { LoopPlacement } from "./placements/loops.ts";
 import { checkCount } from "./placements/placement.ts";
 import { MOST_RESTARTS } from "./threads/restart_budget.ts";
 
 /** Longer than a disk takes for what is asked of it at a time, but on a very bad day; in seconds. */
 const HANG_TIMEOUT = 120;
+
+/** How long a server may take to say what it counted, in milliseconds: less than who asks waits (`ask` of `src/control`). */
+const SERVER_DEADLINE = 1_500;
 
 /**
  * Mounts, and returns when a server serves. This process must have nothing of the mount open, then or later: no file,
@@ -46,6 +51,20 @@ export async function keep(
   return keeper;
 }
 
+/** What the server counted. @throws {ControlError} that tells who asks, while they still wait, that it says nothing. */
+async function askServer(keeper: Keeper): Promise<Metrics> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    const who = `The keeper (pid ${keeper.keeper}) answers; its server (pid ${keeper.server.pid})`;
+    reject(new ControlError("silent", `${who} begins, or hangs and will be replaced; \`restart\` does that sooner`));
+  }, SERVER_DEADLINE);
+  try {
+    return await Promise.race([keeper.metrics(), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 async function controlKeeper(
   keeper: Keeper,
   loops: number,
@@ -55,7 +74,7 @@ async function controlKeeper(
   const { mountpoint, mountedDevice } = keeper.connection;
   const facts = { placement: "loop", transport: "device", servers: loops, minor: keeper.minor } as const;
   const features = [...keeper.features];
-  const describe = async () => ({ ...facts, features, server: keeper.server, operations: await keeper.metrics() });
+  const describe = async () => ({ ...facts, features, server: keeper.server, operations: await askServer(keeper) });
   const resources = new AsyncDisposableStack();
   const restart = async () => {
     await keeper.restart();

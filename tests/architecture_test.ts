@@ -66,6 +66,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/control",
     "src/keeper",
     "src/kept_mount_options.ts",
+    "src/metrics",
     "src/mount_options.ts",
     "src/placements",
     "src/threads",

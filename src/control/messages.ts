@@ -126,7 +126,8 @@ export interface Refusal {
 /**
  * Why there is no result. From the server: the peer is another user (`forbidden`), the bytes are no frame or no message
  * (`malformed`), another version or no such command is asked for (`version`, `command`), the command failed (`failed`).
- * From the client: nobody listens (`gone`), or nothing came in time (`silent`).
+ * From the client: nobody listens (`gone`), or nothing came in time (`silent`), which a keeper says
+ * of its server too.
  */
 export type ErrorCode = "forbidden" | "malformed" | "version" | "command" | "failed" | "gone" | "silent";
 

@@ -75,6 +75,23 @@ Deno.test("a configuration is kept when -o or its own options say so, and when a
   }
 });
 
+Deno.test("with spare another server waits; the keeper of one that says nothing says so", async () => {
+  await using folder = await temporaryFolder();
+  const point = `${folder.path}/mnt`;
+  await using mount = await MountProcess.start(point, ["-o", "process=separate,spare"]);
+  await waitFor("a server in reserve", () => serversOf(mount.pid).length === 2);
+  const servers = serversOf(mount.pid);
+  for (const server of servers) Deno.kill(server, "SIGSTOP");
+  try {
+    const { code, stdout } = await runCli(["status", point]);
+    assertEquals(code, 10);
+    assert(stdout.includes(`The keeper (pid ${mount.pid}) answers`), stdout);
+  } finally {
+    for (const server of servers) Deno.kill(server, "SIGCONT");
+  }
+  await waitFor("its status", async () => (await runCli(["status", point])).code === 0);
+});
+
 Deno.test("with no_resend a mount is made anew for each server, and goes on answering on its control socket", async () => {
   await using folder = await temporaryFolder();
   const point = `${folder.path}/mnt`;
