@@ -15,7 +15,7 @@ import { MOST_RESTARTS } from "./threads/restart_budget.ts";
 const HANG_TIMEOUT = 120;
 
 /** How long a server may take to say what it counted, in milliseconds: less than who asks waits (`ask` of `src/control`). */
-const SERVER_DEADLINE = 1_500;
+const SERVER_DEADLINE = 1_000;
 
 /**
  * Mounts, and returns when a server serves. This process must have nothing of the mount open, then or later: no file,

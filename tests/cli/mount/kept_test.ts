@@ -83,9 +83,11 @@ Deno.test("with spare another server waits; the keeper of one that says nothing 
   const servers = serversOf(mount.pid);
   for (const server of servers) Deno.kill(server, "SIGSTOP");
   try {
-    const { code, stdout } = await runCli(["status", point]);
-    assertEquals(code, 10);
-    assert(stdout.includes(`The keeper (pid ${mount.pid}) answers`), stdout);
+    await waitFor("the keeper's word", async () => {
+      const { code, stdout } = await runCli(["status", point]);
+      assertEquals(code, 10);
+      return stdout.includes(`The keeper (pid ${mount.pid}) answers`);
+    });
   } finally {
     for (const server of servers) Deno.kill(server, "SIGCONT");
   }
