@@ -26,7 +26,8 @@ export function findIdProblem(
   nameOf: (index: number) => string,
 ): string | undefined {
   const { path, id } = branches[index]!;
-  if (typeof id !== "number") return undefined;
+  // What is no whole number is the schema's to refuse; NaN is not even found again.
+  if (typeof id !== "number" || !Number.isInteger(id)) return undefined;
   if (path === "/") return id === 0 ? undefined : `the branch at "/" is 0, not ${id}`;
   if (id === 0) return '0 is the number of the branch at "/"; the others are numbered from 1';
   const other = branches.findIndex((branch) => branch.id === id);

@@ -2,7 +2,7 @@
 import { posix } from "node:path";
 import type { Bind, BranchConfig, MountConfig, Ownership, RunConfig, UnionSource, Wrappers } from "./config.ts";
 import type { HostPaths } from "./host_paths.ts";
-import { applyOption, GENERAL_OPTIONS, type MountSettings, type MountTarget, optionName } from "./mount_options.ts";
+import { GENERAL_OPTIONS, type MountSettings, type MountTarget, tryOption } from "./mount_options.ts";
 import type { BranchTable, MountTable, RunTable } from "./schema.ts";
 import type { KeyPath } from "./toml.ts";
 
@@ -28,9 +28,8 @@ export function makeMount(table: MountTable, paths: HostPaths): MountConfig {
 
 function readOptions(table: MountTable): MountTarget {
   const target: MountTarget = { mount: { options: [], defaultPermissions: true } };
-  for (const option of table.options) {
-    if (Object.hasOwn(GENERAL_OPTIONS, optionName(option))) applyOption(GENERAL_OPTIONS, target, option);
-  }
+  // What is wrong with one is the rules' to say, beside all other problems.
+  for (const option of table.options) tryOption(GENERAL_OPTIONS, target, option);
   return target;
 }
 

@@ -143,6 +143,17 @@ export function applyOption<Target>(rules: Rules<Target>, target: Target, option
   rule.apply(target, value, option);
 }
 
+/** The same, but returns what is wrong with `option`: a message, or undefined when it was done. */
+export function tryOption<Target>(rules: Rules<Target>, target: Target, option: string): string | undefined {
+  try {
+    applyOption(rules, target, option);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof OptionError)) throw error;
+    return error.message;
+  }
+}
+
 function unknownOption(name: string, known: string[]): OptionError {
   if (Object.hasOwn(REFUSED, name)) {
     return new OptionError(`The mount option "${name}" is not supported: ${REFUSED[name]}`);

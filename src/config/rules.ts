@@ -1,9 +1,8 @@
 /** Rules that no single value breaks. They look at what was set, so that they hold beside all other problems. */
 import { findIdProblem } from "./branch_ids.ts";
 import { findPathProblem } from "./branch_paths.ts";
-import { applyOption, GENERAL_OPTIONS, type MountTarget, optionName } from "./mount_options.ts";
+import { GENERAL_OPTIONS, type MountTarget, optionName, tryOption } from "./mount_options.ts";
 import { whyNotKept } from "./kept_branches.ts";
-import { OptionError } from "./option_values.ts";
 import { type Problem, problemAt } from "./problems.ts";
 import { LAST_BRANCH } from "./schema.ts";
 import { isTable, type Settings } from "./settings.ts";
@@ -137,14 +136,7 @@ function optionProblems(settings: Settings, options: readonly unknown[]): Proble
 function findOptionProblem(option: string): string | undefined {
   const name = optionName(option);
   if (Object.hasOwn(OWN_KEYS, name)) return `"${name}" has a key of its own; write ${OWN_KEYS[name]}`;
-  const target: MountTarget = { mount: { options: [] } };
-  try {
-    applyOption(GENERAL_OPTIONS, target, option);
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof OptionError)) throw error;
-    return error.message;
-  }
+  return tryOption<MountTarget>(GENERAL_OPTIONS, { mount: { options: [] } }, option);
 }
 
 /** With process=separate another process goes on with what is open. */

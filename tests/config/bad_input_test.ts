@@ -213,6 +213,15 @@ const VALUES: Cases = {
       "default_permissions keep safe",
     ],
   ],
+  "options with values that they do not take, beside a key that is not there": [
+    mount('options = ["noatime=1", "transport=x", "subtype", "noexec"]', "bogus = 1"),
+    [
+      't.toml:5:12: mount.options[0]: The mount option "noatime" takes no value, but was given as "noatime=1"',
+      't.toml:5:25: mount.options[1]: Cannot read the mount option "transport=x": expected one of auto, device, uring',
+      't.toml:5:40: mount.options[2]: The mount option "subtype" needs a value: subtype=NAME',
+      't.toml:6:1: mount: unknown key "bogus"; the nearest known one is "loops"',
+    ],
+  ],
   "branches that end with their server, where another is to go on": [
     'mount.options = ["process=separate"]\n[[branch]]\npath = "/a"\ntype = "union"\nsources = ["."]\n' +
     '[[branch]]\npath = "/b"\ntype = "memory"\nplacement = "handler"\n',
@@ -281,6 +290,10 @@ const BRANCHES: Cases = {
   "another id for the root": [
     ROOT + "id = 1",
     ['t.toml:4:6: branch "/": id: the branch at "/" is 0, not 1'],
+  ],
+  "an id that is not a number": [
+    at("/a", "id = nan"),
+    ['t.toml:7:6: branch "/a": id: expected a whole number from 0 to 4095, not NaN'],
   ],
   "an id that nodes cannot have": [
     at("/a", "id = 4096"),
