@@ -108,6 +108,9 @@ const OWN: Readonly<
   },
 };
 
+const FOR_THE_FILE =
+  "is not for a configuration, whose file says such things itself: docs/configuration.md has its keys";
+
 /**
  * Reads the lists given with `-o`, one after the other: what comes later wins. Options are separated by commas; a
  * backslash takes the next character as it is (`fsname=a\,b`). Those that are not wanted are left out.
@@ -139,7 +142,7 @@ function applyToKind(parsed: ParsedOptions, option: string, kind: Kind): void {
   const name = optionName(option);
   for (const [owner, { rules, notForOthers }] of Object.entries(OWN)) {
     if (owner === kind || !Object.hasOwn(rules, name)) continue;
-    throw new OptionError(`The mount option "${name}" ${notForOthers}`);
+    throw new OptionError(`The mount option "${name}" ${kind === "configuration" ? FOR_THE_FILE : notForOthers}`);
   }
   applyOption(rulesOf(kind), parsed, option);
 }

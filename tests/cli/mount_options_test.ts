@@ -208,3 +208,12 @@ Deno.test("the help lists every option on a line that fits", () => {
   }
   assertEquals(lines.filter((line) => line.length > 120), []);
 });
+
+Deno.test("mount options of a filesystem are for the file, beside a configuration", async (t) => {
+  for (const option of ["size=1M", "keep_content", "cache=never", "loops=2"]) {
+    await t.step(option, () => {
+      const message = assertThrows(() => parseMountOptions([option], "configuration"), Failure).message;
+      assert(message.includes(`"${option.split("=")[0]}" is not for a configuration`), message);
+    });
+  }
+});
