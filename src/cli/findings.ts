@@ -192,6 +192,12 @@ export async function findStaleness(
   }
 }
 
+/** Why there is nothing to talk to or to end at a place where `mount` is mounted; undefined when it is FUSE. */
+export function whyNoFuse(mount: MountEntry | undefined): string | undefined {
+  if (mount === undefined) return "nothing is mounted there";
+  return isFuse(mount) ? undefined : `what is mounted there is ${mount.type}, not FUSE`;
+}
+
 /** Whether a FUSE filesystem is what is mounted. */
 export function isFuse({ type }: MountEntry): boolean {
   return type === "fuse" || type === "fuseblk" || type.startsWith("fuse.");

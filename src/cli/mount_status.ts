@@ -11,7 +11,7 @@ import {
   socketName,
 } from "../control/socket_files.ts";
 import { Failure } from "./failure.ts";
-import { isFuse } from "./findings.ts";
+import { isFuse, whyNoFuse } from "./findings.ts";
 
 /**
  * - `answering`: its server says how it is.
@@ -64,9 +64,8 @@ export async function findControlSocket(mountpoint: string, command: string): Pr
   const [table, sockets] = await Promise.all([readMountTable(), findSockets()]);
   const found = sockets.find((socket) => entryOf(table, socket, mountpoint)?.mountpoint === mountpoint);
   if (found !== undefined) return found.path;
-  if (!table.some((entry) => entry.mountpoint === mountpoint)) {
-    throw new Failure("NOT_MOUNTED", `Cannot ${command} ${mountpoint}: nothing is mounted there`);
-  }
+  const reason = whyNoFuse(table.findLast((entry) => entry.mountpoint === mountpoint));
+  if (reason !== undefined) throw new Failure("NOT_MOUNTED", `Cannot ${command} ${mountpoint}: ${reason}`);
   throw new Failure("NO_ANSWER", `Cannot ${command} ${mountpoint}: no server of this user has a control socket for it`);
 }
 

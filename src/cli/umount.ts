@@ -4,7 +4,7 @@ import { findMount, type MountEntry } from "../connection/mount_table.ts";
 import { unmount, UnmountError, unmountLazily } from "../connection/unmount.ts";
 import { Command } from "../deps.ts";
 import { Failure } from "./failure.ts";
-import { isFuse } from "./findings.ts";
+import { isFuse, whyNoFuse } from "./findings.ts";
 import { refuseEmptyPath } from "./mountpoint.ts";
 
 /** The command. */
@@ -20,9 +20,8 @@ export function umountCommand(): Command {
 async function endMount(path: string, lazy: boolean): Promise<void> {
   refuseEmptyPath(path, "unmount");
   const mount = await locate(path);
-  if (mount === undefined) throw new Failure("NOT_MOUNTED", `Cannot unmount ${path}: nothing is mounted there`);
-  if (!isFuse(mount)) {
-    throw new Failure("NOT_MOUNTED", `Cannot unmount ${path}: what is mounted there is ${mount.type}, not FUSE`);
+  if (mount === undefined || !isFuse(mount)) {
+    throw new Failure("NOT_MOUNTED", `Cannot unmount ${path}: ${whyNoFuse(mount)}`);
   }
   try {
     await (lazy ? unmountLazily : unmount)(mount.mountpoint);

@@ -222,6 +222,7 @@ Deno.test("what cannot be done leaves the tree as it was, and says why", async (
 
   await t.step("what is no mount, and no mount of a configuration", async () => {
     await refused([place.folder], 6, "nothing is mounted there");
+    await refused(["/proc"], 6, "proc, not FUSE");
     await refused([place.work, "--config", place.file], 2, "name one of them");
     await using folder = await temporaryFolder();
     await using _memory = await MountProcess.start(folder.path);
