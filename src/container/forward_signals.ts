@@ -1,4 +1,5 @@
 /** Signals that come to the tool and mean the program in its sandbox. */
+import { closeDebugger, isDebugged } from "./debugger.ts";
 import { lives, type SandboxProcesses } from "./sandbox_processes.ts";
 
 /** Signals that somebody sends to the tool, and the tool alone. */
@@ -24,6 +25,7 @@ export function forwardSignals(processes: SandboxProcesses): Disposable {
       if (!await isOfKeys(processes.monitor)) await signalProgram(processes, signal);
     });
   }
+  if (!isDebugged()) listen("SIGUSR1", closeDebugger);
   return listeners;
 }
 

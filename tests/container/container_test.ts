@@ -215,6 +215,31 @@ Deno.test("a program in a sandbox", async (t) => {
     assertEquals((await child.status).code, 42);
   });
 
+  await t.step("gets SIGUSR1, and the debugger that Deno opens at it is closed", async () => {
+    await using child = start({
+      root: root.path,
+      command: ["sh", "-c", "trap 'exit 42' TERM; trap : USR1; echo ready; while :; do sleep 0.05; done"],
+    });
+    let said = "";
+    const reading = (async () => {
+      for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) said += text;
+    })();
+    assertEquals(await readLine(child), "ready");
+    const tool = await toolOf(child);
+    // Deno does not listen for it in its first half second.
+    await waitUntil("the debugger is open", () => {
+      Deno.kill(tool, "SIGUSR1");
+      return said.includes("Debugger listening");
+    });
+    const address = /127\.0\.0\.1:\d+/.exec(said)![0];
+    const isClosed = () =>
+      fetch(`http://${address}/json`).then((answer) => answer.text()).then(() => false, () => true);
+    await waitUntil("the debugger is closed", isClosed);
+    Deno.kill(tool, "SIGTERM");
+    assertEquals((await child.status).code, 42);
+    await reading;
+  });
+
   await t.step("gets Ctrl-C at the tool's terminal, once, and lives on when it handles it", async () => {
     const trap = `trap 'n=$((n+1)); echo interrupted $n; [ $n = 2 ] && exit 42' INT`;
     await using terminal = startInTerminal({
