@@ -5,6 +5,8 @@ import { formatSize } from "./size_text.ts";
 /** A directory that is a branch point, or a parent of one. */
 interface Directory {
   readonly branch?: BranchConfig | undefined;
+  /** The branch that is nearest above it. */
+  readonly around?: BranchConfig | undefined;
   readonly children: ReadonlyMap<string, Directory>;
 }
 
@@ -16,11 +18,14 @@ export function describeTree({ branches }: Config): string {
   return lines.map(([name, description]) => `${name!.padEnd(width)}  ${description}`.trimEnd()).join("\n");
 }
 
-function makeDirectory(path: string, branches: ReadonlyMap<string, BranchConfig>): Directory {
+type Branches = ReadonlyMap<string, BranchConfig>;
+
+function makeDirectory(path: string, branches: Branches, around?: BranchConfig): Directory {
+  const branch = branches.get(path || "/");
   const below = branches.keys().filter((branch) => branch !== "/" && branch.startsWith(path + "/"));
   const names = new Set(below.map((branch) => branch.slice(path.length + 1).split("/")[0]!));
-  const children = [...names].sort().map((name) => [name, makeDirectory(`${path}/${name}`, branches)] as const);
-  return { branch: branches.get(path || "/"), children: new Map(children) };
+  const makeChild = (name: string) => makeDirectory(`${path}/${name}`, branches, branch ?? around);
+  return { branch, around, children: new Map([...names].sort().map((name) => [name, makeChild(name)])) };
 }
 
 function drawChildren({ children }: Directory, indent: string): string[][] {
@@ -31,8 +36,13 @@ function drawChildren({ children }: Directory, indent: string): string[][] {
   });
 }
 
-function describeDirectory({ branch, children }: Directory): string {
-  if (branch === undefined) return children.size === 0 ? "(empty)" : "(only what is below)";
+function describeDirectory({ branch, around, children }: Directory): string {
+  if (branch === undefined && children.size === 0) return "(empty)";
+  // Where the branch around it has the directory, it shows that one.
+  if (branch === undefined && around !== undefined && around.type !== "memory") {
+    return `(what ${around.id} has there, and what is below)`;
+  }
+  if (branch === undefined) return "(only what is below)";
   return [`${branch.id}: ${describeBranch(branch)}`, ...describeWrappers(branch.wrappers), ...describePlacement(branch)]
     .join(", ");
 }

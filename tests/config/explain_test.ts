@@ -27,6 +27,15 @@ const TREES: Record<string, [text: string, tree: string]> = {
 └── src           3: memory, without a limit
     └── vendor    2: memory, at most 64M, read-only`,
   ],
+  "directories that the branch around them may have": [
+    '[[branch]]\npath = "/"\ntype = "passthrough"\nsource = "x"\n' + memory("/a/b/c") + memory("/a/b/c/d/e"),
+    `/                      0: passthrough of /here/x
+└── a                  (what 0 has there, and what is below)
+    └── b              (what 0 has there, and what is below)
+        └── c          1: memory, at most 64M
+            └── d      (only what is below)
+                └── e  2: memory, at most 64M`,
+  ],
   "all types and wrappers": [
     '[[branch]]\npath = "/p"\ntype = "passthrough"\nsource = "x"\nmax_size = 1536\nhidden = [".git", "*.o"]\nmap.uid = 0\n' +
     '[[branch]]\npath = "/u"\ntype = "union"\nsources = ["a", "b:ro"]',
