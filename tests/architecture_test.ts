@@ -106,6 +106,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/layers/union",
     "src/layers/wrappers",
     "src/mount.ts",
+    "src/threads",
   ],
   "src/cli": [
     "deno.json",

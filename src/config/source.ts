@@ -1,6 +1,10 @@
 /** A directory to show: looked at before the mount, and kept apart from the mountpoint. */
 import { access, constants } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
+import { inTime } from "../threads/in_time.ts";
+
+/** How long a source, which may be the mount of a server that hangs, may take to answer, in milliseconds. */
+const ANSWERS_WITHIN = 5_000;
 
 /** A directory that cannot be shown. The message says what was attempted, and the reason. */
 export class SourceError extends Error {
@@ -17,17 +21,21 @@ export class SourceError extends Error {
 /**
  * The absolute path, without symbolic links, of a directory.
  *
- * @throws {SourceError} when it is missing, no directory or not readable.
+ * @throws {SourceError} when it is missing, no directory or not readable, or does not answer.
  */
 export async function locateSource(path: string): Promise<string> {
   try {
-    const status = await Deno.stat(path);
-    if (!status.isDirectory) throw new SourceError(`Cannot mount ${path}`, "it is not a directory");
-    await access(path, constants.R_OK | constants.X_OK);
-    return await Deno.realPath(path);
+    return await inTime(locate(path), ANSWERS_WITHIN, () => path);
   } catch (error) {
     throw explain(error, path);
   }
+}
+
+async function locate(path: string): Promise<string> {
+  const status = await Deno.stat(path);
+  if (!status.isDirectory) throw new SourceError(`Cannot mount ${path}`, "it is not a directory");
+  await access(path, constants.R_OK | constants.X_OK);
+  return await Deno.realPath(path);
 }
 
 function explain(error: unknown, path: string): unknown {
@@ -37,6 +45,7 @@ function explain(error: unknown, path: string): unknown {
     EACCES: `user ${Deno.uid()} may not read it; choose a directory of your own`,
     ELOOP: "the path goes round in symbolic links",
     ENAMETOOLONG: "the path is too long",
+    ETIMEDOUT: `it has not answered for ${ANSWERS_WITHIN / 1000} s; see what hangs there, or leave it out`,
     ENOTCONN: "it is a mount whose server is gone; unmount that first",
   };
   const reason = reasons[(error as { code?: string }).code ?? ""];

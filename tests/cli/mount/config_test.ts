@@ -1,4 +1,5 @@
 /** Mounts of configurations: the tree that the file describes, used with real programs. */
+import { type FileSystem, mount } from "../../../mod.ts";
 import { assert, assertEquals } from "../../deps.ts";
 import {
   exists,
@@ -145,6 +146,20 @@ Deno.test("a configuration that cannot be mounted is refused in words", async (t
   for (const [name, [args, code, says]] of Object.entries(cases)) {
     await t.step(name, () => assertRefused(["mount", ...args], { code, says, mountpoint }));
   }
+});
+
+Deno.test("a source that does not answer is a problem, not a wait", async () => {
+  await using folder = await configured(EXAMPLE.replace('"./src"', '"./hanging/src"'));
+  await Deno.mkdir(`${folder.path}/hanging`);
+  const hanging: FileSystem = {
+    getAttributes: () => ({ mode: 0o40755 }),
+    lookup: (_parent, _name, { signal }) =>
+      new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
+  };
+  await using _session = await mount(hanging, `${folder.path}/hanging`);
+  const { code, stderr } = await runCli(["check", folder.file]);
+  assertEquals(code, 9, stderr);
+  assert(/trellis.toml:14:10: branch "\/src": source: .*it has not answered for 5 s/.test(stderr), stderr);
 });
 
 Deno.test("a mountpoint with characters that mean something in a configuration is meant as it is", async () => {
