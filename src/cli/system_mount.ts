@@ -23,8 +23,8 @@ const MOUNT_FAILURE = 32;
 const NOTHING = ["none", "memory"];
 
 /**
- * What is for mount(8), systemd and whoever else reads fstab. mount(8) says rw when nobody says ro. Access times are among it: to FUSE the kernel leaves them
- * (S_NOATIME in fuse_fill_super_common of fs/fuse/inode.c).
+ * What is for mount(8), systemd and whoever else reads fstab. mount(8) says rw when nobody says ro. Access times are
+ * among it: to FUSE the kernel leaves them (S_NOATIME in fuse_fill_super_common of fs/fuse/inode.c).
  */
 const FOR_OTHERS = new Set(
   ("rw _netdev _rnetdev nofail noauto auto defaults user nouser users nousers owner noowner group nogroup comment uhelper " +
