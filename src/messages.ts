@@ -76,8 +76,8 @@ export interface LoopServe {
 }
 
 /**
- * What a serving loop can be told to do between two requests, and a handler beside loops at any time, with what it is given and what it answers. A new command is
- * a new line here and in `src/session/loop_commands.ts`.
+ * What a serving loop can be told to do between two requests, and a handler beside loops at any time, with what it is
+ * given and what it answers. A new command is a new line here and in `src/session/loop_commands.ts`.
  */
 export interface LoopCommands {
   /** Make the branches that are to come, and be ready to change the tree. A handler answers what it has made. */

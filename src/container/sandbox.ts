@@ -35,9 +35,10 @@ export interface Sandbox {
 export const SYSTEM_DIRECTORIES = ["/proc", "/dev", "/tmp"] as const;
 
 /**
- * The arguments of bwrap(1), but for the command. It makes user, mount, pid and ipc namespaces, makes the tree the root (pivot_root(2)), and
- * reaps what the program leaves behind. The program keeps the terminal and its job control, for which `--new-session` would
- * be in the way, and lives when it handles the terminal's Ctrl-C, of which it would die with `--die-with-parent`.
+ * The arguments of bwrap(1), but for the command. It makes user, mount, pid and ipc namespaces, makes the tree the root
+ * (pivot_root(2)), and reaps what the program leaves behind. The program keeps the terminal and its job control, for
+ * which `--new-session` would be in the way, and lives when it handles the terminal's Ctrl-C, of which it would die
+ * with `--die-with-parent`.
  */
 export function bubblewrapArguments(sandbox: Sandbox): string[] {
   const { root, directory, network, binds, sharedMemory } = sandbox;

@@ -1,4 +1,7 @@
-/** Frames, on the control socket and between a keeper and its servers: a u32 little-endian length, then that many bytes of JSON in UTF-8. */
+/**
+ * Frames, on the control socket and between a keeper and its servers: a u32 little-endian length, then that many bytes
+ * of JSON in UTF-8.
+ */
 
 /** The longest body on a control socket, in bytes. */
 export const MAX_FRAME = 1 << 20;

@@ -31,7 +31,10 @@ export interface ControlServerOptions {
 
 const DEADLINE = 5_000;
 
-/** Milliseconds for commands that may take longer than a peer may: one opens directories and counts what is in them, another starts a process. */
+/**
+ * Milliseconds for commands that may take longer than a peer may: one opens directories and counts what is in them,
+ * another starts a process.
+ */
 const LONGER: Partial<Record<CommandName, number>> = { reload: RELOAD_DEADLINE, restart: RESTART_DEADLINE };
 
 /** Peers beyond this many at once are turned away. */

@@ -104,20 +104,20 @@ export interface Opened {
   /** Writes with `directIo` may run beside each other. */
   parallelDirectWrites?: boolean;
   /**
-   * A descriptor of this process, best of `O_PATH`: the regular file that holds what this one shows, byte for byte. Where the kernel and
-   * the process's privileges allow it, the kernel then reads, writes and maps that file itself, and no `read` or `write`
-   * arrives (`FOPEN_PASSTHROUGH`); where they do not, everything goes on as if it were not given. Only with the feature
-   * `passthrough`. The descriptor stays the filesystem's: it must be open until the open is answered, and one that is
-   * closed in `release` always is. The kernel holds what it stands for on its own until the last release: of a descriptor
-   * that is not of `O_PATH`, the open file with its locks (flock).
+   * A descriptor of this process, best of `O_PATH`: the regular file that holds what this one shows, byte for byte.
+   * Where the kernel and the process's privileges allow it, the kernel then reads, writes and maps that file itself,
+   * and no `read` or `write` arrives (`FOPEN_PASSTHROUGH`); where they do not, everything goes on as if it were not
+   * given. Only with the feature `passthrough`. The descriptor stays the filesystem's: it must be open until the open
+   * is answered, and one that is closed in `release` always is. The kernel holds what it stands for on its own until
+   * the last release: of a descriptor that is not of `O_PATH`, the open file with its locks (flock).
    *
    * All opens of a node agree until the last is released: the file given first is the one that is used, an open without
    * one gets its reads and writes by `read` and `write` (as with `backingMapsOnly`), and a node that was first opened
    * without one has none. While a file is passed through, `directIo`, `keepCache`, `nonSeekable` and `stream` mean nothing.
    *
    * The kernel writes with the credentials that the thread has when it answers, whoever writes (and opens the file for
-   * every mode, whatever the descriptor's): see `backingAsRoot`. It does not notice what a mapping changes: give the attributes of a file that may be mapped and
-   * written a `timeout` of 0.
+   * every mode, whatever the descriptor's): see `backingAsRoot`. It does not notice what a mapping changes: give the
+   * attributes of a file that may be mapped and written a `timeout` of 0.
    */
   backing?: number;
   /** Beside `backing`: reads and writes of this open arrive here as with `directIo`, only its mappings are the file's. */
@@ -305,7 +305,10 @@ export interface FileSystem {
   /** rmdir. `ENOTEMPTY` when something is in it. */
   removeDirectory?(parent: NodeId, name: Name, context: RequestContext): Awaitable<void>;
 
-  /** rename and renameat2. `flags` are `RENAME_NOREPLACE`, `RENAME_EXCHANGE`, `RENAME_WHITEOUT`; `EINVAL` for those not known. */
+  /**
+   * rename and renameat2. `flags` are `RENAME_NOREPLACE`, `RENAME_EXCHANGE`, `RENAME_WHITEOUT`; `EINVAL` for those not
+   * known.
+   */
   rename?(
     parent: NodeId,
     name: Name,

@@ -12,8 +12,8 @@ const STOP = 2;
 const CALL = 3;
 
 /**
- * Makes an epoll descriptor that waits for `device` and for any of `stops`. Whoever makes it closes it: the thread that waits may be
- * ended at any moment.
+ * Makes an epoll descriptor that waits for `device` and for any of `stops`. Whoever makes it closes it: the thread that
+ * waits may be ended at any moment.
  *
  * @throws when the process has no descriptor left.
  */

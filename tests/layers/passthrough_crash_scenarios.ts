@@ -1,4 +1,7 @@
-/** What a passthrough server is asked for when it dies (`passthrough_crash_test.ts`), and what is to be seen of it afterwards. */
+/**
+ * What a passthrough server is asked for when it dies (`passthrough_crash_test.ts`), and what is to be seen of it
+ * afterwards.
+ */
 import type { FileLock } from "../../src/fs/filesystem.ts";
 import { type NodeId, type RequestContext, ROOT_NODE } from "../../src/fs/filesystem.ts";
 import { O_APPEND, O_CREAT, O_EXCL, O_RDWR, O_TRUNC, O_WRONLY, RENAME_EXCHANGE } from "../../src/fs/flags.ts";

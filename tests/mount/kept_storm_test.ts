@@ -1,7 +1,8 @@
 /**
- * Servers of a directory, or of a tree, that end at random moments, under many processes: nothing fails, is lost, wrong or left behind.
- * `TRELLIS_KILLS` says how many are killed (default 15); of the other ways to end there are a tenth of that, and at least
- * three. A thousand take half an hour and more: `TRELLIS_KILLS=1000 deno test -A --filter "servers killed" tests/mount/kept_storm_test.ts`.
+ * Servers of a directory, or of a tree, that end at random moments, under many processes: nothing fails, is lost, wrong
+ * or left behind. `TRELLIS_KILLS` says how many are killed (default 15); of the other ways to end there are a tenth of
+ * that, and at least three. A thousand take half an hour and more: `TRELLIS_KILLS=1000 deno test -A --filter "servers
+ * killed" tests/mount/kept_storm_test.ts`.
  */
 import { KeeperError } from "../../src/keeper/kept_mount.ts";
 import type { KeptMount } from "../../src/mount.ts";

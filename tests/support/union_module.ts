@@ -1,4 +1,7 @@
-/** Directories of the host as one union, as a module for one loop. Options: each directory's path, and whether it is writable. */
+/**
+ * Directories of the host as one union, as a module for one loop. Options: each directory's path, and whether it is
+ * writable.
+ */
 import type { LoopHost } from "../../src/fs/module.ts";
 import type { FileSystem } from "../../src/fs/filesystem.ts";
 import { type CreatePolicyName, makeUnion } from "../../src/layers/union/mod.ts";

@@ -30,7 +30,10 @@ export abstract class Node implements Attributes {
   mode: number;
   size = 0;
   blocks = 0;
-  /** How many names lead here; a directory counts "." and its children's ".." too. A node without links is gone once forgotten. */
+  /**
+   * How many names lead here; a directory counts "." and its children's ".." too. A node without links is gone once
+   * forgotten.
+   */
   links = 0;
   uid: number;
   gid: number;

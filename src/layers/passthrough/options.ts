@@ -17,7 +17,8 @@ export interface PassthroughOptions {
   cache?: CacheMode;
   /**
    * The kernel gathers writes and sends them later (feature `writeback-cache`). Size and times are then the kernel's
-   * own: changes of an open file from behind are not seen, and blocks count when they have been sent. Not with `cache: "never"`. Default false.
+   * own: changes of an open file from behind are not seen, and blocks count when they have been sent. Not with `cache:
+   * "never"`. Default false.
    */
   writeback?: boolean;
   /**

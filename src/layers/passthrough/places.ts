@@ -179,7 +179,10 @@ export class Places {
     });
   }
 
-  /** Whether the file is still found under its name (`status` is a buffer to look with). A descriptor is taken away only then. */
+  /**
+   * Whether the file is still found under its name (`status` is a buffer to look with). A descriptor is taken away only
+   * then.
+   */
   isFoundByName(cell: number, status: FileStatus, useParent: (parent: number) => number): boolean {
     const parent = this.#loadParent(cell);
     if (parent === undefined || parent === 0) return false;
