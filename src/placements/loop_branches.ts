@@ -36,6 +36,7 @@ import { BranchMaker } from "./branch_maker.ts";
 import { catchUpWith } from "./catch_up.ts";
 import type { HandlersBesideLoops } from "./handlers_beside_loops.ts";
 import type { MadeBranch } from "./later_branch.ts";
+import type { Logger } from "./placement.ts";
 import { refusalOf, TreeServers } from "./tree_servers.ts";
 
 /** How long everything may take. In milliseconds. */
@@ -57,6 +58,8 @@ export interface LoopBranchesOptions {
   /** Those beside the loops; undefined where there cannot be any. */
   readonly beside: HandlersBesideLoops | undefined;
   readonly notifier: Notifier;
+  /** Told what nobody waits for. */
+  readonly log: Logger;
   /** What the tree has at first. */
   readonly points: readonly BranchPoint[];
   /** Closes what the branch had that was at `path` at first. */
@@ -243,7 +246,9 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
       ...this.#servers.askLoops("abandonBranches", undefined),
       ...staying.map((handler) => this.#servers.askHandler(handler, "abandonBranches", undefined)),
     ];
-    const undone = Promise.allSettled([...asked, ...taken]).then(() => this.#maker.unmake(added)).catch(() => {});
+    const undone = Promise.allSettled([...asked, ...taken]).then(() => this.#maker.unmake(added)).catch((error) => {
+      this.#options.log("A branch whose change was taken back could not be closed", String(error));
+    });
     this.#undoing.add(undone);
     void undone.then(() => this.#undoing.delete(undone));
     await atMost(undone, this.#deadlines.calling);

@@ -89,6 +89,7 @@ export async function startLoops(
         loops,
         beside,
         notifier: notifications.notifier,
+        log,
         points: ready.branches,
         releaseFirst: (path) => releaseBranch?.(shared, path, kept),
         ...{ kept, later },

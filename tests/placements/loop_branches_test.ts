@@ -42,7 +42,9 @@ class MadeUpLoop {
 function openPlace(invalidateEntry: () => Promise<unknown> = () => Promise.resolve("delivered")) {
   const loops = [new MadeUpLoop(), new MadeUpLoop()];
   const counts = makeCounts();
+  const log: string[] = [];
   const branches = new LoopBranches({
+    log: (message, detail) => log.push(`${message}: ${detail}`),
     loops,
     beside: undefined,
     notifier: { invalidateEntry } as unknown as Notifier,
@@ -52,7 +54,7 @@ function openPlace(invalidateEntry: () => Promise<unknown> = () => Promise.resol
   });
   const module = new URL("../mount/counted_module.ts", import.meta.url);
   const graft = (path: string): BranchStep[] => [{ action: "graft", path, branch: { module, options: { counts } } }];
-  return { loops, branches, counts, graft, [Symbol.asyncDispose]: () => branches[Symbol.asyncDispose]() };
+  return { loops, branches, counts, log, graft, [Symbol.asyncDispose]: () => branches[Symbol.asyncDispose]() };
 }
 
 /** The words in which a change is refused that was not made in time. */
@@ -78,6 +80,16 @@ Deno.test("what a change had in its hands when the mount ended is closed, once",
       assertEquals([counts[PREPARED], counts[RELEASED]], [2, 2]);
     });
   }
+});
+
+Deno.test("what cannot be closed after a change that was refused is said in the log", async () => {
+  await using place = openPlace();
+  const { loops: [one, other], branches, log } = place;
+  const module = "data:text/javascript,export const release = () => { throw new Error('it is stuck'); }";
+  for (const loop of [one!, other!]) loop.endsAt = "prepareBranches";
+  const steps: BranchStep[] = [{ action: "graft", path: "/a", branch: { module } }];
+  await assertRejects(() => branches.change(steps), Error, "has ended");
+  assertEquals(log, ["A branch whose change was taken back could not be closed: Error: it is stuck"]);
 });
 
 Deno.test("a loop that does not come round stops a change, which then has touched nobody", async () => {
