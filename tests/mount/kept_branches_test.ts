@@ -4,23 +4,12 @@ import { FsError } from "../../src/fs/errors.ts";
 import { KeeperError } from "../../src/keeper/kept_mount.ts";
 import { assert, assertEquals, assertRejects } from "../deps.ts";
 import { testKept as test } from "../support/kept_source.ts";
-import { graftOf, keepTree, type KeptTree, THREE } from "../support/kept_tree.ts";
+import { graftOf, keepTree, THREE } from "../support/kept_tree.ts";
 import { waitFor } from "../support/mounted.ts";
-import { killServer } from "../support/server_killer.ts";
-
-async function replaceServer({ kept }: KeptTree): Promise<void> {
-  const { restarts } = kept.server;
-  killServer(kept.keeper);
-  await waitFor("another server", () => kept.server.restarts > restarts);
-}
+import { readStart } from "../support/open_file.ts";
+import { replaceServer } from "../support/server_killer.ts";
 
 const text = new TextEncoder();
-
-async function readAll(file: Deno.FsFile): Promise<string> {
-  await file.seek(0, Deno.SeekMode.Start);
-  const buffer = new Uint8Array(100);
-  return new TextDecoder().decode(buffer.subarray(0, await file.read(buffer) ?? 0));
-}
 
 async function namesIn(path: string): Promise<string[]> {
   return (await Array.fromAsync(Deno.readDir(path), ({ name }) => name)).sort();
@@ -49,8 +38,8 @@ test("files of all branches outlive the server: open, deleted and renamed, and d
     for (let time = 0; time < 2; time++) {
       await replaceServer(tree);
       for (const [index, place] of places.entries()) {
-        assertEquals(await readAll(files[index]!), `file ${index}`);
-        assertEquals(await readAll(deleted[index]!), `deleted ${index}`);
+        assertEquals(await readStart(files[index]!), `file ${index}`);
+        assertEquals(await readStart(deleted[index]!), `deleted ${index}`);
         await Deno.rename(`${path}${place}/file`, `${path}${place}/renamed`);
         await Deno.rename(`${path}${place}/renamed`, `${path}${place}/file`);
       }
@@ -89,7 +78,7 @@ test("branches that came later are there under the next servers, and those that 
     await file.write(text.encode("later"));
     for (let time = 0; time < 2; time++) {
       await replaceServer(tree);
-      assertEquals(await readAll(file), "later");
+      assertEquals(await readStart(file), "later");
       assertEquals(await namesIn(path), ["new", "one"]);
       assertEquals(await namesIn(`${path}/one/made`), ["two"]);
       assertEquals(await inodes(), before);
@@ -171,10 +160,10 @@ test("what goes lazily and is open lives as long as its server, also when that h
   assertEquals(await namesIn(`${path}/one`), ["made"]);
   {
     using _other = await Deno.open(`${path}/one/made/two`);
-    assertEquals(await readAll(file), "one");
+    assertEquals(await readStart(file), "one");
   }
   await kept.changeBranches([graftOf("/one", `${folder}/two`)]);
-  assertEquals(await readAll(file), "one");
+  assertEquals(await readStart(file), "one");
   await replaceServer(tree);
   await assertRejects(() => file.stat(), Error, "Stale");
   assertEquals(await namesIn(`${path}/one`), ["made"]);

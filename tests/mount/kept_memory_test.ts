@@ -9,7 +9,7 @@ import { MountProcess, runCli, temporaryFolder } from "../support/cli_process.ts
 import { compile, run } from "../support/command.ts";
 import { waitFor } from "../support/mounted.ts";
 import { NO_ORDINARY_USER } from "../support/ordinary_user.ts";
-import { killDuring, killServer, serversOf } from "../support/server_killer.ts";
+import { killDuring, killServer, replaceServer, serversOf } from "../support/server_killer.ts";
 import { runSuites } from "./suites.ts";
 
 const MODULE = new URL("../../src/layers/memory/module.ts", import.meta.url);
@@ -35,12 +35,6 @@ async function keepMemory(settings: { readonly resend?: boolean } = {}): Promise
       await Deno.remove(path);
     },
   };
-}
-
-async function replaceServer({ kept }: Kept): Promise<void> {
-  const { restarts } = kept.server;
-  killServer(kept.keeper);
-  await waitFor("another server", () => kept.server.restarts > restarts);
 }
 
 Deno.test("files in memory outlive the server: by name, open, deleted and half listed", async () => {

@@ -4,25 +4,13 @@ import { assert, assertEquals, assertRejects } from "../deps.ts";
 import { checkModel } from "../model/mod.ts";
 import { MountProcess } from "../support/cli_process.ts";
 import { run } from "../support/command.ts";
-import { keepSource, type KeptSource, NO_STORE, testKept } from "../support/kept_source.ts";
+import { keepSource, NO_STORE, testKept } from "../support/kept_source.ts";
 import { waitFor } from "../support/mounted.ts";
+import { readStart } from "../support/open_file.ts";
 import { NO_ORDINARY_USER, prepareOrdinaryUser } from "../support/ordinary_user.ts";
-import { killServer, serversOf } from "../support/server_killer.ts";
-
-async function replaceServer({ kept }: KeptSource): Promise<void> {
-  const { restarts } = kept.server;
-  killServer(kept.keeper);
-  await waitFor("another server", () => kept.server.restarts > restarts);
-}
+import { killServer, replaceServer, serversOf } from "../support/server_killer.ts";
 
 const text = new TextEncoder();
-
-async function readAll(file: Deno.FsFile): Promise<string> {
-  await file.seek(0, Deno.SeekMode.Start);
-  const buffer = new Uint8Array(100);
-  const length = await file.read(buffer);
-  return new TextDecoder().decode(buffer.subarray(0, length ?? 0));
-}
 
 testKept("files that are open outlive the server: with a name, without one, moved, and locked", async () => {
   await using mounted = await keepSource();
@@ -37,8 +25,8 @@ testKept("files that are open outlive the server: with a name, without one, move
   await Deno.remove(`${path}/one/deleted`);
   await file.lock(true);
   await replaceServer(mounted);
-  assertEquals(await readAll(file), "first");
-  assertEquals(await readAll(deleted), "without a name");
+  assertEquals(await readStart(file), "first");
+  assertEquals(await readStart(deleted), "without a name");
   await Deno.rename(`${path}/one`, `${path}/two`);
   await appending.write(text.encode("b"));
   await replaceServer(mounted);
@@ -47,7 +35,7 @@ testKept("files that are open outlive the server: with a name, without one, move
   await appending.write(text.encode("c"));
   assertEquals(await Deno.readTextFile(`${source}/two/file`), "first, then more");
   assertEquals(await Deno.readTextFile(`${source}/two/log`), "abc");
-  assertEquals(await readAll(deleted), "without");
+  assertEquals(await readStart(deleted), "without");
   assertEquals((await deleted.stat()).nlink, 0);
   const { code } = await run(["flock", "-n", `${source}/two/file`, "true"], { accept: [0, 1] });
   assertEquals(code, 1, "the lock was lost with a server");
@@ -108,9 +96,7 @@ testKept("memory is empty after its server, and works", async () => {
     await using kept = await mount({ module, options: {} }, path, { process: "separate", log: () => {} });
     await Deno.writeTextFile(`${path}/one`, "gone with the server");
     using file = await Deno.open(`${path}/one`);
-    const { restarts } = kept.server;
-    killServer(kept.keeper);
-    await waitFor("another server", () => kept.server.restarts > restarts);
+    await replaceServer({ kept });
     await assertRejects(() => file.read(new Uint8Array(1)));
     await waitFor("the name to be forgotten", () => Deno.stat(`${path}/one`).then(() => false, () => true));
     await Deno.writeTextFile(`${path}/two`, "new");

@@ -1,5 +1,7 @@
 /** Ends the servers of a kept mount at random moments, and measures how long the mount pauses. */
 import { statfs } from "node:fs/promises";
+import type { KeptMount } from "../../mod.ts";
+import { waitFor } from "./mounted.ts";
 
 /** What came of it. */
 export interface Kills {
@@ -92,6 +94,13 @@ async function endServers(keeper: number, way: Way): Promise<number> {
 /** Kills what serves now, if something does. */
 export function killServer(keeper: number): void {
   endServer(keeper, "SIGKILL");
+}
+
+/** Kills the server of `kept`, and waits until another serves. */
+export async function replaceServer({ kept }: { readonly kept: KeptMount }): Promise<void> {
+  const { restarts } = kept.server;
+  killServer(kept.keeper);
+  await waitFor("another server", () => kept.server.restarts > restarts);
 }
 
 function endServer(keeper: number, signal: Deno.Signal): void {
