@@ -31,7 +31,7 @@ Deno.test("a directory survives the torture of a mount whose source changes, bei
   }
 });
 
-Deno.test("the torture of a changing source notices a misplaced write, and a mount that is not its source", async () => {
+Deno.test("the torture of a changing source notices misplaced writes, and a mount that is not its source", async () => {
   await using directory = await makeDirectory();
   await checkThatChangingSourceNotices(directory.path);
 });

@@ -29,7 +29,7 @@ export async function tortureChangingSource(
   assert(own! > 0 && foreign! > 0, `The sides never met: ${stdout}`);
 }
 
-/** Checks that the torture notices one write that came 8 bytes too far, and a mount that is not its source. */
+/** Checks that the torture notices writes that come 8 bytes too far, and a mount that is not its source. */
 export async function checkThatChangingSourceNotices(directory: string): Promise<void> {
   const places = ["misplaced", "one", "other"].map((name) => `${directory}/${name}`);
   await run(["mkdir", ...places]);

@@ -1,12 +1,12 @@
-// Included ahead of changing_source.c to see that it notices: from its 100th on, a process's first write that is not of
-// whole pages comes 8 bytes too far. With O_DIRECT (whole pages) the kernel would refuse it: EINVAL, and nothing to notice.
+// Included ahead of changing_source.c to see that it notices: of a process's writes that are not of whole pages, every
+// fifth comes 8 bytes too far. Not a single one: what it wrote may be written over before anyone reads it. With O_DIRECT
+// (whole pages) the kernel would refuse it: EINVAL, and nothing to notice.
 #define _GNU_SOURCE
 #include <unistd.h>
 
 static inline ssize_t misplaced_pwrite(int file, const void *bytes, size_t length, off_t offset) {
-    static int calls, misplaced;
-    if (++calls < 100 || misplaced || length % 4096 == 0) return pwrite(file, bytes, length, offset);
-    misplaced = 1;
+    static int calls;
+    if (length % 4096 == 0 || ++calls % 5) return pwrite(file, bytes, length, offset);
     return pwrite(file, bytes, length, offset + 8);
 }
 
