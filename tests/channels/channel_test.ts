@@ -2,12 +2,13 @@
 import { assert, assertEquals } from "../deps.ts";
 import { Channel } from "../../src/channels/channel.ts";
 import { Receiver, Sender } from "../../src/channels/channel_ends.ts";
+import { PATIENCE } from "../support/patience.ts";
 
 /** Resolves when `condition` holds, after as many turns of the event loop as that takes. */
 async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 10_000;
+  const deadline = performance.now() + PATIENCE * 1000;
   while (!condition()) {
-    if (Date.now() > deadline) throw new Error("Waited ten seconds in vain");
+    if (performance.now() > deadline) throw new Error(`Waited ${PATIENCE} s in vain`);
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
 }
@@ -21,9 +22,9 @@ Deno.test("messages arrive in order, sent here and over ports, before and after 
   channel.send("first");
   using sender = new Sender<string>(channel.openSender());
   using receiver = new Receiver<string>(channel.join().port);
-  assertEquals(await receiver.tryReceive(5000), "first");
+  assertEquals(await receiver.tryReceive(60_000), "first");
   sender.send("second");
-  assertEquals(await receiver.tryReceive(5000), "second");
+  assertEquals(await receiver.tryReceive(60_000), "second");
   assertEquals(await receiver.tryReceive(1), undefined);
 });
 
@@ -96,7 +97,7 @@ Deno.test("a worker that is ended in the middle: what it said it took is counted
     self.onmessage = async ({ data: port }) => {
       const receiver = new Receiver(port);
       const taken = [];
-      for (let left = 7; left > 0; left--) taken.push(await receiver.tryReceive(5000));
+      for (let left = 7; left > 0; left--) taken.push(await receiver.tryReceive(60_000));
       self.postMessage(taken);
     };`;
   const worker = new Worker(`data:text/javascript,${encodeURIComponent(source)}`, { type: "module" });
@@ -107,7 +108,7 @@ Deno.test("a worker that is ended in the middle: what it said it took is counted
   joint.lost();
   using receiver = new Receiver<number>(channel.join().port);
   const rest: number[] = [];
-  while (rest.length < 43) rest.push((await receiver.tryReceive(5000))!);
+  while (rest.length < 43) rest.push((await receiver.tryReceive(60_000))!);
   assertEquals([...first, ...rest], count(50));
   assertEquals(await receiver.tryReceive(1), undefined);
 });
@@ -126,7 +127,7 @@ Deno.test("duplicates that wait are merged, but never past another message of th
   }
   using receiver = new Receiver<{ node: number; what: string; times: number }>(channel.join().port);
   const taken = [];
-  for (let left = 4; left > 0; left--) taken.push(await receiver.tryReceive(5000));
+  for (let left = 4; left > 0; left--) taken.push(await receiver.tryReceive(60_000));
   assertEquals(taken, [
     { node: 1, what: "a", times: 2 },
     { node: 2, what: "a", times: 2 },
@@ -174,5 +175,5 @@ Deno.test("a callback that throws has not taken its message", async () => {
   assert((await failed.promise).includes("too hot"));
   joint.lost();
   using receiver = new Receiver<string>(channel.join().port);
-  assertEquals(await receiver.tryReceive(5000), "hot");
+  assertEquals(await receiver.tryReceive(60_000), "hot");
 });

@@ -4,8 +4,8 @@ import type { Sandbox } from "../../src/container/sandbox.ts";
 import { SharedMemoryFolder } from "../../src/container/shared_memory.ts";
 import { assert, assertEquals, assertRejects } from "../deps.ts";
 import { requireTools } from "../support/command.ts";
-
-const DEADLINE_SECONDS = 30;
+import { waitFor } from "../support/mounted.ts";
+import { PATIENCE } from "../support/patience.ts";
 
 /** A folder that can be a root: programs and libraries of the host, and directories for what is mounted over it. */
 async function makeRoot(): Promise<AsyncDisposable & { readonly path: string }> {
@@ -32,7 +32,7 @@ function toolWith(sandbox: Partial<Sandbox>): string[] {
 }
 
 function start(sandbox: Partial<Sandbox>): Deno.ChildProcess {
-  const args = [String(DEADLINE_SECONDS), ...toolWith(sandbox)];
+  const args = [String(PATIENCE), ...toolWith(sandbox)];
   return new Deno.Command("timeout", { args, stdin: "null", stdout: "piped", stderr: "piped" }).spawn();
 }
 
@@ -54,7 +54,7 @@ function startInTerminal(sandbox: Partial<Sandbox>): Terminal {
   const words = toolWith(sandbox).map((word) => `'${word.replaceAll("'", "'\\''")}'`);
   const child = new Deno.Command("timeout", {
     args: [
-      String(DEADLINE_SECONDS),
+      String(PATIENCE),
       "script",
       "--quiet",
       "--return",
@@ -75,7 +75,7 @@ function startInTerminal(sandbox: Partial<Sandbox>): Terminal {
   return {
     status: child.status.then(({ code }) => code),
     type: (key) => keys.write(Uint8Array.of(key)),
-    shows: (text) => waitUntil(`the terminal shows "${text}"`, () => shown.includes(text)),
+    shows: (text) => waitFor(`the terminal shows "${text}"`, () => shown.includes(text)),
     tool: async () => await childOf(await childOf(child.pid)),
     async [Symbol.asyncDispose]() {
       await keys.close().catch(() => {});
@@ -101,13 +101,6 @@ async function readLine(child: Deno.ChildProcess): Promise<string> {
   }
   await reader.cancel();
   return text.split("\n")[0]!;
-}
-
-async function waitUntil(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 10_000; !await holds();) {
-    if (Date.now() > deadline) throw new Error(`Not in ten seconds: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }
 
 /** The tool's own process: what was started is timeout(1), which sends a signal of its own to the whole group. */
@@ -227,14 +220,14 @@ Deno.test("a program in a sandbox", async (t) => {
     assertEquals(await readLine(child), "ready");
     const tool = await toolOf(child);
     // Deno does not listen for it in its first half second.
-    await waitUntil("the debugger is open", () => {
+    await waitFor("the debugger is open", () => {
       Deno.kill(tool, "SIGUSR1");
       return said.includes("Debugger listening");
     });
     const address = /127\.0\.0\.1:\d+/.exec(said)![0];
     const isClosed = () =>
       fetch(`http://${address}/json`).then((answer) => answer.text()).then(() => false, () => true);
-    await waitUntil("the debugger is closed", isClosed);
+    await waitFor("the debugger is closed", isClosed);
     Deno.kill(tool, "SIGTERM");
     assertEquals((await child.status).code, 42);
     await reading;
@@ -264,7 +257,7 @@ Deno.test("a program in a sandbox", async (t) => {
       await terminal.shows("ready");
       await terminal.type(key);
       assertEquals(await terminal.status, 128 + signal);
-      await waitUntil("the processes of the sandbox are gone", async () => !await lives(word));
+      await waitFor("the processes of the sandbox are gone", async () => !await lives(word));
     }
   });
 
@@ -291,13 +284,13 @@ Deno.test("a program in a sandbox", async (t) => {
     await terminal.shows("interrupted");
     Deno.kill(await terminal.tool(), "SIGKILL");
     await terminal.status;
-    await waitUntil("the processes of the sandbox are gone", async () => !await lives(word));
+    await waitFor("the processes of the sandbox are gone", async () => !await lives(word));
   });
 
   await t.step("gets signals that came before it had started", async () => {
     await using child = start({ root: root.path, command: ["sleep", "600"] });
     let bubblewrap = "";
-    await waitUntil("bubblewrap runs", async () => {
+    await waitFor("bubblewrap runs", async () => {
       const tool = await toolOf(child);
       bubblewrap = tool === 0 ? "" : (await Deno.readTextFile(`/proc/${tool}/task/${tool}/children`)).trim();
       // The first is the guard.
@@ -316,13 +309,13 @@ Deno.test("a program in a sandbox", async (t) => {
     assertEquals(await readLine(child), "ready");
     Deno.kill(await toolOf(child), "SIGKILL");
     await child.status;
-    await waitUntil("the processes of the sandbox are gone", async () => !await lives(word));
+    await waitFor("the processes of the sandbox are gone", async () => !await lives(word));
   });
 
   await t.step("leaves no process behind when it ends", async () => {
     const word = `trellis-left-behind-${crypto.randomUUID()}`;
     assertEquals((await sh(`(setsid sh -c 'while :; do sleep 0.05; done' ${word} &) ; sleep 0.1`)).code, 0);
-    await waitUntil("the processes of the sandbox are gone", async () => !await lives(word));
+    await waitFor("the processes of the sandbox are gone", async () => !await lives(word));
   });
 });
 

@@ -1,10 +1,8 @@
 /** A process that executes operations in one directory, see executor.c. */
 import { TextLineStream } from "../deps.ts";
 import { compile, type Program, type User } from "../support/command.ts";
+import { PATIENCE } from "../support/patience.ts";
 import { type Command, toLine } from "./commands.ts";
-
-/** An operation that takes longer, in milliseconds, counts as hung. */
-const DEADLINE = 30_000;
 
 /** Compiles the program that all executors run. */
 export function compileExecutor(): Promise<Program> {
@@ -58,11 +56,11 @@ export class Executor implements AsyncDisposable {
     const timer = setTimeout(() => {
       hung = true;
       this.#process.kill("SIGKILL");
-    }, DEADLINE);
+    }, PATIENCE * 1000);
     const { value, done } = await this.#lines.read();
     clearTimeout(timer);
     if (!done) return value;
-    const reason = hung ? `did not answer within ${DEADLINE} ms` : "ended";
+    const reason = hung ? `did not answer within ${PATIENCE} s` : "ended";
     throw new Error(`The executor in ${this.#directory} ${reason} when it was to do: ${toLine(command)}`);
   }
 }

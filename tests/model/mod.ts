@@ -26,6 +26,9 @@ interface Difference {
   reference: string;
 }
 
+/** For all sequences together, in seconds. */
+const DEADLINE = 1200;
+
 const RESET: Command = ["reset"];
 const TREE: Command = ["tree"];
 
@@ -80,11 +83,13 @@ async function check(
     const difference = await find(commands);
     if (difference) throw new Error(describe(commands, difference));
   });
-  const details = await fc.check(property, { seed, numRuns: options.runs, interruptAfterTimeLimit: 600_000 });
+  const details = await fc.check(property, { seed, numRuns: options.runs, interruptAfterTimeLimit: 1000 * DEADLINE });
   if (!details.failed && !details.interrupted) return;
   throw new Error(
     `${directory} differs from ${reference} (TRELLIS_SEED=${seed}, sequence ${details.numRuns}, shortened ` +
-      `${details.numShrinks} times)\n${(details.errorInstance as Error | null)?.message ?? "Not done after 600 s"}`,
+      `${details.numShrinks} times)\n${
+        (details.errorInstance as Error | null)?.message ?? `Not done after ${DEADLINE} s`
+      }`,
   );
 }
 

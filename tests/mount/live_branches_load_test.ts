@@ -79,7 +79,7 @@ for (const [name, { grafts, loops, root, branch }] of Object.entries(CASES)) {
     await comeAndGo(2);
     const before = descriptors();
     const threads = workerThreads();
-    const load = await startLoad(path, 120 + 5 * HANDLER_GRAFTS);
+    const load = await startLoad(path, 900 + 20 * HANDLER_GRAFTS);
     try {
       await comeAndGo(grafts / 10);
       const held = new Held();

@@ -29,8 +29,8 @@ async function look([repository, layer, options, mountpoint]: [string, string, s
   await Deno.writeTextFile(`${mountpoint}/old`, "before");
   using open = await Deno.open(`${mountpoint}/old`, { read: true, write: true });
   Deno.kill(kept.server.pid, "SIGKILL");
-  for (const until = Date.now() + 30_000; kept.server.mountedAnew === 0;) {
-    if (Date.now() > until) throw new Error("The mount was not made anew within thirty seconds");
+  for (const until = Date.now() + 180_000; kept.server.mountedAnew === 0;) {
+    if (Date.now() > until) throw new Error("The mount was not made anew within three minutes");
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   await Deno.writeTextFile(`${mountpoint}/new`, "after");

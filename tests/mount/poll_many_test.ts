@@ -54,7 +54,7 @@ for turn in range(${times / FILES}):
     );
     const filling = setInterval(() => pipes.fill(pipes.asked % FILES), 3);
     try {
-      await client.end(120);
+      await client.end(600);
     } finally {
       clearInterval(filling);
     }

@@ -28,7 +28,7 @@ export async function cloneRepository(place: Place): Promise<void> {
   await run([...clone, "--bare", `file://${REPOSITORY}`, copy], {
     env: { GIT_CONFIG_GLOBAL: place.gitConfiguration, GIT_CONFIG_NOSYSTEM: "1" },
   });
-  await place.run([...clone, `file://${copy}`, `${place.directory}/project`], { deadline: 300 });
+  await place.run([...clone, `file://${copy}`, `${place.directory}/project`]);
 }
 
 /** What was cloned is whole, and equal to what git has recorded. */

@@ -11,7 +11,7 @@ export interface PlaceOptions {
   root: boolean;
   /** Whom every command runs as. Default: the caller. */
   user?: User | undefined;
-  /** After how many seconds a command counts as hung. Default 180. */
+  /** After how many seconds a command counts as hung. Default 600. */
   deadline?: number;
 }
 
@@ -23,7 +23,7 @@ export class Place {
   readonly #user: User | undefined;
   readonly #deadline: number;
 
-  constructor({ directory, host, root, user, deadline = 180 }: PlaceOptions) {
+  constructor({ directory, host, root, user, deadline = 600 }: PlaceOptions) {
     this.directory = directory;
     this.host = host;
     this.root = root;

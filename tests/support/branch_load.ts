@@ -43,7 +43,7 @@ export interface Load {
  * Starts two programs that work in the tree at `root`, and at "/one" and "/way/two" of it when they are there. Returns
  * when both are at work; then each has left a file "copy-…" in the root. They are to be ended within `deadline` seconds.
  */
-export async function startLoad(root: string, deadline: number = 120): Promise<Load> {
+export async function startLoad(root: string, deadline: number = 900): Promise<Load> {
   const folder = await temporaryFolder();
   const stop = `${folder.path}/stop`;
   await Deno.writeTextFile(`${folder.path}/load.cjs`, PROGRAM);

@@ -2,6 +2,7 @@
 import { fileURLToPath } from "node:url";
 import { findMount } from "../../src/connection/mount_table.ts";
 import { TextLineStream } from "../deps.ts";
+import { PATIENCE } from "./patience.ts";
 
 /** How and as whom the tool is run. */
 export interface Invocation {
@@ -24,9 +25,6 @@ export interface Outcome {
 }
 
 const CLI = fileURLToPath(new URL("../../cli.ts", import.meta.url));
-
-/** Nothing that the tests wait for takes longer, in milliseconds. */
-const DEADLINE = 30_000;
 
 function command(args: readonly string[], { prefix = [], deno = Deno.execPath(), cli = CLI, env, cwd }: Invocation) {
   const [program, ...rest] = [...prefix, deno, "run", "-A", cli, ...args];
@@ -128,7 +126,7 @@ async function collect(child: Deno.ChildProcess, onLine: (line: string) => void)
 
 async function within<Result>(promise: Promise<Result>, what: string): Promise<Result> {
   const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`${what} took more than ${DEADLINE} ms`)), DEADLINE);
+  const timer = setTimeout(() => reject(new Error(`${what} took more than ${PATIENCE} s`)), PATIENCE * 1000);
   try {
     return await Promise.race([promise, late]);
   } finally {

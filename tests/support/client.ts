@@ -1,6 +1,7 @@
 /** Programs that a test watches from outside of the process that serves the mount. */
 import { assertEquals } from "../deps.ts";
 import { waitFor } from "./mounted.ts";
+import { PATIENCE } from "./patience.ts";
 
 /** A program that prints lines; disposing kills it. */
 export class Client implements AsyncDisposable {
@@ -34,7 +35,7 @@ export class Client implements AsyncDisposable {
   }
 
   /** Closes its standard input and waits for its end, which must be a good one, and come within so many seconds. */
-  async end(deadline = 30): Promise<void> {
+  async end(deadline = PATIENCE): Promise<void> {
     await this.#input.close().catch(() => {});
     const late = setTimeout(() => {
       this.#late = true;

@@ -1,4 +1,5 @@
 // Subprocesses with a deadline, and C programs compiled for one test.
+import { PATIENCE } from "./patience.ts";
 
 /** Whom a command runs as; only root can choose. */
 export interface User {
@@ -12,7 +13,7 @@ export interface CommandOptions {
   env?: Record<string, string>;
   /** Default: the caller. */
   user?: User;
-  /** After this many seconds the command and all that it started are killed. Default 60. */
+  /** After this many seconds the command and all that it started are killed. Default {@linkcode PATIENCE}. */
   deadline?: number;
   /** Exit codes that are no failure. Default only 0. */
   accept?: readonly number[];
@@ -25,12 +26,11 @@ export interface CommandResult {
   stderr: string;
 }
 
-const DEFAULT_DEADLINE = 60;
 const TIMED_OUT = [124, 137]; // timeout(1): the deadline passed; it had to kill
 
 /** Runs a command to its end; an exit code that is not accepted is an error that shows what was printed. */
 export async function run(command: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
-  const { cwd, env, user, deadline = DEFAULT_DEADLINE, accept = [0] } = options;
+  const { cwd, env, user, deadline = PATIENCE, accept = [0] } = options;
   // timeout(1) puts the command in a process group of its own, so that children end with it.
   const child = new Deno.Command("timeout", {
     args: ["--kill-after=5", String(deadline), ...command],

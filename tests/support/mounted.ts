@@ -1,6 +1,7 @@
 /** A filesystem mounted on a new temporary directory for the length of a test. */
 import { mount, type MountOptions } from "../../src/mount.ts";
 import type { Session } from "../../src/session.ts";
+import { PATIENCE } from "./patience.ts";
 
 export interface Mounted extends AsyncDisposable {
   readonly path: string;
@@ -24,11 +25,11 @@ export async function mountTemporarily(
   };
 }
 
-/** Resolves when `condition` holds. @throws after thirty seconds, with what was waited for. */
+/** Resolves when `condition` holds. @throws after {@linkcode PATIENCE}, with what was waited for. */
 export async function waitFor(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 30_000;
+  const deadline = performance.now() + PATIENCE * 1000;
   while (!await condition()) {
-    if (Date.now() > deadline) throw new Error(`Waited thirty seconds in vain for: ${what}`);
+    if (performance.now() > deadline) throw new Error(`Waited ${PATIENCE} s in vain for: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

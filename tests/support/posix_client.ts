@@ -2,6 +2,7 @@
 
 import { TextLineStream } from "../deps.ts";
 import { decodeName } from "../../src/fs/names.ts";
+import { PATIENCE } from "./patience.ts";
 import { compiledProgram } from "./posix_program.ts";
 import {
   decodeWord,
@@ -19,9 +20,6 @@ import {
 } from "./posix_words.ts";
 
 export type { DirectoryEntry, Nanoseconds, Status, TimeToSet } from "./posix_words.ts";
-
-/** How long one call may take, in milliseconds, before it counts as hung and the process is killed. */
-const CALL_DEADLINE = 30_000;
 
 /** A name as a string (bytes that are not UTF-8 as in src/fs/names.ts) or as its bytes. */
 export type Path = string | Uint8Array;
@@ -147,9 +145,9 @@ export class PosixClient implements AsyncDisposable {
   #expectAnswer(command: string): Promise<string[]> {
     const { promise, resolve, reject } = Promise.withResolvers<string[]>();
     const timer = setTimeout(() => {
-      reject(new Error(`Still waiting after ${CALL_DEADLINE} ms: ${command}`));
+      reject(new Error(`Still waiting after ${PATIENCE} s: ${command}`));
       this.kill();
-    }, CALL_DEADLINE);
+    }, PATIENCE * 1000);
     this.#pending.push({ command, resolve, reject, timer });
     return promise;
   }

@@ -3,6 +3,7 @@ import { assert, assertEquals } from "../../deps.ts";
 import { exists, isMounted, run as runQuietly, runCli, startCli, temporaryFolder } from "../../support/cli_process.ts";
 import { run, shell } from "../../support/command.ts";
 import { waitFor } from "../../support/mounted.ts";
+import { PATIENCE } from "../../support/patience.ts";
 import { NO_ORDINARY_USER, prepareOrdinaryUser } from "../../support/ordinary_user.ts";
 import { assertRefused } from "./refusal.ts";
 
@@ -13,7 +14,6 @@ async function mountAndUse(args: string[], mountpoint: string, cwd?: string): Pr
   const script = 'mountpoint=$1; shift; said=$("$@" 2>&1); echo text >"$mountpoint/file"; printf %s "$said"';
   const command = [Deno.execPath(), "run", "-A", CLI, "mount", ...args];
   const { stdout } = await run(["sh", "-euc", script, "sh", mountpoint, ...command], {
-    deadline: 30,
     env: { NO_COLOR: "1" },
     ...cwd === undefined ? {} : { cwd },
   });
@@ -145,7 +145,7 @@ Deno.test("a server that has said that it is ready ends when nobody tells it to 
   for (let text = ""; !text.endsWith("\0");) text += new TextDecoder().decode((await said.read()).value);
   assert(await isMounted(mountpoint));
   await server.stdin.close();
-  const deadline = setTimeout(() => server.kill("SIGKILL"), 10_000);
+  const deadline = setTimeout(() => server.kill("SIGKILL"), PATIENCE * 1000);
   assertEquals((await server.status).code, 0);
   clearTimeout(deadline);
   await said.cancel();

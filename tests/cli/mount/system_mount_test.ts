@@ -48,7 +48,7 @@ Deno.test({
     if (installed === undefined) return console.log("mount(8) is not tried: there can be no overlays here");
     const { system, path } = installed;
     const at = (name: string) => `${path}/${name}`;
-    const bare = (command: string[], accept = [0]) => system.run(["env", "-i", ...command], { accept, deadline: 30 });
+    const bare = (command: string[], accept = [0]) => system.run(["env", "-i", ...command], { accept });
     const mount = (...args: string[]) => bare(["/usr/bin/mount", ...args]);
     const refused = (code: number, ...args: string[]): Promise<CommandResult> =>
       bare(["/usr/bin/mount", ...args], [code]);
