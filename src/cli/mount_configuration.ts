@@ -47,6 +47,7 @@ export async function planConfiguration(
   const plan = await planTreeOf(config);
   const server = serverOf(config.mount, options);
   if (server.separate) await refuseUnkept(config, config.mount.point);
+  else await refuseUnkeepable(config);
   const reloadable = await withReload(plan, config, flags, server);
   return withOptions({ plan: { ...reloadable, ...server }, mountpoint: config.mount.point }, options);
 }
@@ -112,6 +113,16 @@ async function refuseUnkept({ file, branches }: Config, mountpoint: string): Pro
     if (unkept === undefined) continue;
     const text = `Cannot mount with process=separate: branch "${branch.path}" cannot be kept: ${unkept.reason}`;
     throw new Failure("USAGE", text);
+  }
+}
+
+/** @throws {Failure} when a branch wants to outlive its server, and nothing does. */
+async function refuseUnkeepable({ branches }: Config): Promise<void> {
+  const { whyKeeperWanted } = await import("../config/mod.ts");
+  for (const branch of branches) {
+    const wanted = whyKeeperWanted(branch);
+    if (wanted === undefined) continue;
+    throw new Failure("USAGE", `Cannot mount branch "${branch.path}" in one process: ${wanted}; add process=separate`);
   }
 }
 

@@ -6,6 +6,8 @@ import type { FileSystem } from "../fs/filesystem.ts";
 import { FsError } from "../fs/errors.ts";
 import type { KeptState, LoopHost } from "../fs/module.ts";
 import { MemoryFileSystem } from "../layers/memory/mod.ts";
+import { KeptMemoryFileSystem } from "../layers/memory/kept_memory.ts";
+import { openKeptMemory, type SharedMemory, shareKeptMemory } from "../layers/memory/module.ts";
 import * as passthrough from "../layers/passthrough/module.ts";
 import { makeUnion } from "../layers/union/mod.ts";
 import {
@@ -40,6 +42,8 @@ export interface SharedBranch {
   readonly id: number;
   /** As {@linkcode sourcesOf} has them. */
   readonly sources: readonly Source[];
+  /** Where files in memory are that outlive the server. */
+  readonly content: SharedMemory | undefined;
   /** Where a size limit counts. */
   readonly usage: SizeUsage | undefined;
   /** Where the loops write down what they change, behind the usage, if that outlives them. */
@@ -69,7 +73,8 @@ export async function prepare(
 ): Promise<SharedBranch> {
   const unkept = kept && whyNotKept(branch);
   if (unkept) throw new FsError("EOPNOTSUPP", `Cannot keep the branch at "${branch.path}": ${unkept.reason}`);
-  if (branch.type === "memory" && kept !== undefined) sayWhatIsGone(branch, kept);
+  const content = branch.type === "memory" && branch.options.keepContent && kept ? shareKeptMemory(kept) : undefined;
+  if (branch.type === "memory" && kept !== undefined && content === undefined) sayWhatIsGone(branch, kept);
   const counting = await makeUsage(branch, loops, kept?.part("usage"));
   const sources: Source[] = [];
   try {
@@ -82,7 +87,7 @@ export async function prepare(
     release({ sources });
     throw error;
   }
-  return { id: branch.id, sources, ...counting };
+  return { id: branch.id, sources, content, ...counting };
 }
 
 /** Closes the sources; those of a branch that was removed for good. */
@@ -95,23 +100,25 @@ export default function makeBranch(
   { branch }: Pick<BranchOptions, "branch">,
   host: LoopHost<SharedBranch>,
 ): FileSystem {
-  const { loop, shared: { usage, changes }, restarts = 0 } = host;
-  // What a filesystem in memory held is gone with its server, and takes up nothing any more.
-  if (branch.type === "memory" && restarts > 0 && usage !== undefined) usage[0] = 0;
-  return wrapBranch(makeFileSystem(branch, host), branch.wrappers, {
+  const { loop, shared: { usage, changes } } = host;
+  const filesystem = makeFileSystem(branch, host);
+  if (usage !== undefined) countMemory(filesystem, usage, host);
+  return wrapBranch(filesystem, branch.wrappers, {
     ...usage && { usage },
     ...changes && { change: sizeChangeOf(changes, SIZE_USAGE_BYTES, loop) },
   });
 }
 
 function makeFileSystem(branch: BranchConfig, host: LoopHost<SharedBranch>): FileSystem {
-  const { restarts = 0, shared: { sources } } = host;
+  const { restarts = 0, shared: { sources, content } } = host;
   const directories = passthroughOptions(branch).map((options, index) =>
     passthrough.default(options, { ...host, shared: sources[index]! })
   );
   switch (branch.type) {
     case "memory":
-      return new MemoryFileSystem({ ...branch.options, restarts });
+      return content === undefined
+        ? new MemoryFileSystem({ ...branch.options, restarts })
+        : openKeptMemory({ ...branch.options, restarts }, content);
     case "passthrough":
       return directories[0]!;
     case "union": {
@@ -122,6 +129,19 @@ function makeFileSystem(branch: BranchConfig, host: LoopHost<SharedBranch>): Fil
       }));
       return makeUnion(members, { createPolicy: branch.createPolicy, restarts });
     }
+  }
+}
+
+/** What a size limit finds in memory when it begins to count there. */
+function countMemory(filesystem: FileSystem, usage: SizeUsage, { restarts = 0 }: LoopHost): void {
+  if (!(filesystem instanceof MemoryFileSystem)) return;
+  if (!(filesystem instanceof KeptMemoryFileSystem)) {
+    // What it held is gone with its server, and takes up nothing any more.
+    if (restarts > 0) usage[0] = 0;
+  } else if (usage[MEASURED] === 0) {
+    // The files outlive the connection, and what was counted does not.
+    usage[0] = filesystem.measure();
+    usage[MEASURED] = 1;
   }
 }
 
@@ -146,7 +166,7 @@ async function makeUsage(
   if (branch.wrappers.maxSize === undefined) return { usage: undefined, changes: undefined };
   const memory = kept?.memory(SIZE_USAGE_BYTES + sizeChangesBytes(loops));
   const usage = makeSizeUsage(memory);
-  if (usage[MEASURED] === 0) {
+  if (usage[MEASURED] === 0 && branch.type !== "memory") {
     usage[0] = await measureFiles(sourcesOf(branch).map(({ path }) => path));
     usage[MEASURED] = 1;
   }

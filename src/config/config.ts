@@ -1,6 +1,6 @@
 /** A configuration, checked: what is mounted where, with which options, and what is run in it. */
 import type { ErrnoName } from "../fs/errors.ts";
-import type { MemoryOptions } from "../layers/memory/mod.ts";
+import type { MemoryModuleOptions } from "../layers/memory/module.ts";
 import type { PassthroughOptions } from "../layers/passthrough/options.ts";
 import type { CreatePolicyName } from "../layers/union/policies.ts";
 import type { MountOptions } from "../mount.ts";
@@ -74,7 +74,7 @@ export interface Ownership {
 /** A filesystem in memory. */
 export interface MemoryBranch extends AnyBranch {
   readonly type: "memory";
-  readonly options: Readonly<MemoryOptions>;
+  readonly options: Readonly<MemoryModuleOptions>;
 }
 
 /** A directory of the host. */

@@ -5,7 +5,7 @@ import { canBeInAllLoops } from "./branch_module.ts";
 import { isWithin } from "./branch_paths.ts";
 import type { BranchConfig, Config } from "./config.ts";
 import { formatValue } from "./format_value.ts";
-import { whyNotKept } from "./kept_branches.ts";
+import { whyKeeperWanted, whyNotKept } from "./kept_branches.ts";
 import { isTable, type Settings } from "./settings.ts";
 import { attributesTimeout } from "./tree_plan.ts";
 
@@ -93,12 +93,12 @@ function lossOf({ type }: BranchConfig): { loss?: string } {
 function whyFixed(
   after: ComparedConfig,
   path: string,
-  { loops, separate, handlersLater, sandbox = [] }: LiveMount,
+  { loops, separate, handlersLater, sandbox }: LiveMount,
 ): FixedDifference[] {
   const key = `branch ${JSON.stringify(path)}`;
   if (path === "/") return [{ key, advice: "the root stays while it is mounted; unmount and mount again" }];
   const branch = byPath(after.branches).get(path);
-  const hiding = branch && sandbox.find((directory) => isWithin(path, directory));
+  const hiding = branch && sandbox?.find((directory) => isWithin(path, directory));
   if (hiding !== undefined) return [{ key, advice: `the sandbox's own ${hiding} would hide it; graft it elsewhere` }];
   if (branch?.placement === "handler" && !handlersLater) {
     const advice =
@@ -109,6 +109,11 @@ function whyFixed(
   const reason = separate && branch !== undefined ? whyNotKept(branch)?.reason : undefined;
   if (reason !== undefined) {
     return [{ key, advice: `the mount has process=separate, and ${reason}; unmount and mount again` }];
+  }
+  // A program's tree is served by itself, whatever is wanted.
+  const wanted = separate || sandbox !== undefined || branch === undefined ? undefined : whyKeeperWanted(branch);
+  if (wanted !== undefined) {
+    return [{ key, advice: `${wanted}, and the mount has no process=separate; unmount and mount again` }];
   }
   if (branch === undefined || loops === 1 || canBeInAllLoops(branch)) return [];
   const advice = `one loop has to serve type "${branch.type}", and the mount has ${loops}; unmount and mount again`;

@@ -59,8 +59,8 @@ export function makeBranch(table: BranchTable, index: number, id: number, paths:
   );
   switch (table.type) {
     case "memory": {
-      const { size, inodes, mode, uid, gid } = table;
-      return { ...common, type: table.type, options: given({ size, inodes, mode, uid, gid }) };
+      const { size, inodes, mode, uid, gid, keep_content: keepContent } = table;
+      return { ...common, type: table.type, options: given({ size, inodes, mode, uid, gid, keepContent }) };
     }
     case "passthrough":
       return {

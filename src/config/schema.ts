@@ -91,6 +91,9 @@ const memory = table({
   mode: mode().prefault("755").describe("Permissions of the branch's root."),
   uid: id().optional().describe("Owner of the branch's root. Unless said: who mounts."),
   gid: id().optional().describe("Group of the branch's root. Unless said: who mounts."),
+  keep_content: flag().default(false).describe(
+    "Have the files outlive the server. For process=separate in `mount.options`, or `mount -o`.",
+  ),
 }).describe("A filesystem in memory, empty at first and gone at the end.");
 
 const passthrough = table({

@@ -63,10 +63,21 @@ export interface KeptState {
   claim(slots: Iterable<number>, then?: (isClaimed: (slot: number) => boolean) => void): void;
   /** Lets go of this part's memory, and of its parts': nobody uses it any more. */
   free(): void;
-  /** The descriptor of a file in memory, empty in the first server, that outlives the connection too. */
-  readonly file: number;
+  /**
+   * Where this part has a file in memory (`src/kept/kept_file.ts`), empty in the first server, that outlives the connection
+   * too. `free` lets go of it as well.
+   */
+  file(): KeptFilePlace;
   /** Tells whoever mounted. */
   log(message: string, detail: string): void;
+}
+
+/** One of the files in memory that share a descriptor; it survives a structured clone. */
+export interface KeptFilePlace {
+  readonly descriptor: number;
+  /** Whose extents are this file's, of all that the table names. */
+  readonly owner: number;
+  readonly extents: SharedArrayBuffer;
 }
 
 /** A table of open files in the kernel; it survives a structured clone. */

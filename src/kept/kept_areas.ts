@@ -2,8 +2,7 @@
  * One memfd, divided: areas by name, and a directory of them at its beginning, by which the next server finds the same.
  * A server that ends while it makes one leaves a gap, and no name for it: an entry's name is written last.
  */
-import { openFiles } from "../../ffi/symbols/files.ts";
-import { mapKept, PAGE } from "./kept_memory.ts";
+import { mapKept, PAGE, punchKept } from "./kept_memory.ts";
 
 /** How many areas there can be at a time; and the longest name, in bytes. */
 const MOST_AREAS = 8191;
@@ -18,10 +17,6 @@ const NAME = 24;
 
 /** The first entry's `START` is where the next area begins: it has no name. */
 const DIRECTORY_BYTES = (MOST_AREAS + 1) * ENTRY;
-
-// linux/falloc.h
-const FALLOC_FL_KEEP_SIZE = 1;
-const FALLOC_FL_PUNCH_HOLE = 2;
 
 export class KeptAreas {
   readonly #descriptor: number;
@@ -53,27 +48,34 @@ export class KeptAreas {
    * @throws {Error} when it was made with another size, as by another release, and when there is no room for one more.
    */
   map(name: string, bytes: number): SharedArrayBuffer {
+    return mapKept(this.#descriptor, bytes, this.place(name, bytes));
+  }
+
+  /** Where the area of a name begins, in bytes: a number that no other area ever has. @throws {Error} as `map` does. */
+  place(name: string, bytes: number): number {
     const entry = this.#entries.get(name) ?? this.#make(name, bytes);
     const length = this.#numbers[(entry + LENGTH) / 8]!;
     if (length !== bytes) {
       throw new Error(`Cannot use the kept memory "${name}": it has ${length} bytes, and not ${bytes}; mount anew`);
     }
-    return mapKept(this.#descriptor, bytes, this.#numbers[(entry + START) / 8]!);
+    return this.#numbers[(entry + START) / 8]!;
+  }
+
+  /** Names of areas: this one, and those that begin with it and a slash. */
+  namesBelow(name: string): string[] {
+    return [...this.#entries.keys()].filter((its) => its === name || its.startsWith(`${name}/`));
   }
 
   /** Frees the area of a name, if there is one, and those of names that begin with it and a slash. */
   free(name: string): void {
-    for (const [its, entry] of [...this.#entries]) {
-      if (its === name || its.startsWith(`${name}/`)) this.#free(its, entry);
-    }
+    for (const its of this.namesBelow(name)) this.#free(its, this.#entries.get(its)!);
   }
 
   #free(name: string, entry: number): void {
     this.#entries.delete(name);
     Atomics.store(this.#words, (entry + NAME_LENGTH) / 4, 0);
     const [start, length] = [this.#numbers[(entry + START) / 8]!, this.#numbers[(entry + LENGTH) / 8]!];
-    const mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
-    openFiles().fallocate(this.#descriptor, mode, BigInt(start), BigInt(wholePages(length)));
+    punchKept(this.#descriptor, BigInt(start), BigInt(wholePages(length)));
   }
 
   #make(name: string, bytes: number): number {

@@ -14,6 +14,9 @@ import { openFiles } from "../../ffi/symbols/files.ts";
 import { errnoName } from "../fs/errors.ts";
 import { SEEK_END } from "../fs/flags.ts";
 
+// linux/falloc.h: FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE
+const PUNCH_HOLE_KEEP_SIZE = 3;
+
 /** A page of WebAssembly memory: a multiple of the machine's pages. In bytes. */
 export const PAGE = 1 << 16;
 
@@ -44,6 +47,11 @@ export function mapKept(descriptor: number, bytes: number, start = 0): SharedArr
   if (isMapFailed(place)) throw new Error(`Cannot map ${size} bytes of a memfd: ${errnoName(errno[0]!)}`);
   covered.push(buffer);
   return buffer;
+}
+
+/** Makes a stretch of a memfd read as zeros, and gives its memory back. Returns a negative number when that failed. */
+export function punchKept(descriptor: number, start: bigint, bytes: bigint): number {
+  return openFiles().fallocate(descriptor, PUNCH_HOLE_KEEP_SIZE, start, bytes);
 }
 
 /** Makes a memfd so long, if it is shorter. */

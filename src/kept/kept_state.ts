@@ -5,6 +5,7 @@ import type { Agreed, KeptDescriptors, KeptState } from "../fs/module.ts";
 import { createDescriptorStore, DescriptorStore } from "./descriptor_store.ts";
 import { journalSize } from "./journal.ts";
 import { KeptAreas } from "./kept_areas.ts";
+import { KeptFileParts } from "./kept_extents.ts";
 import { createKept, mapKept } from "./kept_memory.ts";
 
 /** Descriptor numbers, alike in keeper and server; JSON can say them. */
@@ -36,7 +37,9 @@ export function closeKeptState(handles: KeptHandles): void {
 }
 
 /** What a server is told beside. */
-export interface KeptHistory extends Pick<KeptState, "restarts" | "resumes" | "interrupted" | "file" | "log"> {
+export interface KeptHistory extends Pick<KeptState, "restarts" | "resumes" | "interrupted" | "log"> {
+  /** The descriptor of the memfd of all parts' files. */
+  readonly file: number;
   /** What the first server's filesystem had; undefined for that one. */
   readonly agreed?: Agreed | undefined;
   /** What its tree has become since. */
@@ -44,7 +47,7 @@ export interface KeptHistory extends Pick<KeptState, "restarts" | "resumes" | "i
 }
 
 /** What a module is given, as who opened it has it. */
-export interface OpenedKeptState extends KeptState, KeptHistory {
+export interface OpenedKeptState extends KeptState, Pick<KeptHistory, "agreed" | "tree"> {
   /** All have claimed what is theirs: the rest of the open files is let go of. Before anybody serves. */
   settle(): void;
 }
@@ -57,7 +60,9 @@ export function openKeptState({ state, descriptors }: KeptHandles, history: Kept
   const given = new Set<string>();
   const claimed = new Set<number>();
   const waiting: Claimed[] = [];
-  const { agreed: _, tree, ...told } = history;
+  const { agreed, tree, file, ...told } = history;
+  // Few filesystems have such files.
+  let files: KeptFileParts | undefined;
   const part = (path: string): KeptState => ({
     ...told,
     descriptors,
@@ -67,6 +72,7 @@ export function openKeptState({ state, descriptors }: KeptHandles, history: Kept
       given.add(path);
       return areas.map(path, bytes);
     },
+    file: () => (files ??= new KeptFileParts(file)).place(path),
     part: (name) => part(`${path}/${name}`),
     claim(slots, then) {
       for (const slot of slots) claimed.add(slot);
@@ -74,11 +80,12 @@ export function openKeptState({ state, descriptors }: KeptHandles, history: Kept
     },
     free() {
       areas.free(path);
+      (files ??= new KeptFileParts(file)).free(path);
       for (const name of given) if (name === path || name.startsWith(`${path}/`)) given.delete(name);
     },
   });
   return {
-    ...history,
+    ...{ agreed, tree },
     ...part("module"),
     settle() {
       const isClaimed = (slot: number) => claimed.has(slot);

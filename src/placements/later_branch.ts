@@ -10,15 +10,20 @@ export interface MadeBranch extends LoopNewBranch {
   readonly release: (removed: boolean) => Awaitable<void>;
 }
 
+/** What is kept of it, under a name for all time: an id may be another branch's later. */
+export function partOfLater(kept: KeptState, { id, generation }: Pick<LaterBranch, "id" | "generation">): KeptState {
+  return kept.part("later").part(`${id}.${generation}`);
+}
+
 /** Makes it for so many loops. @throws what its module throws. */
 export async function makeLaterBranch(
-  { id, path, generation, module, options }: LaterBranch,
+  branch: LaterBranch,
   loops: number,
   kept: KeptState | undefined,
 ): Promise<MadeBranch> {
+  const { id, path, generation, module, options } = branch;
   const { prepare, release } = await import(module) as FileSystemModule;
-  // A name for all time: an id may be another branch's later.
-  const part = kept?.part("later").part(`${id}.${generation}`);
+  const part = kept && partOfLater(kept, branch);
   const free = async (removed: boolean, shared: unknown) => {
     await release?.(shared, removed);
     if (removed) part?.free();

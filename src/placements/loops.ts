@@ -1,5 +1,6 @@
 /** Placement "loop" of a module: each loop loads it, and answers in its own thread. */
 import type { NotifyHandler } from "../channels/notify_handler.ts";
+import type { TreeHistory } from "../fs/branches.ts";
 import type { FileSystemModule } from "../fs/module.ts";
 import type { LimitOptions } from "../handler/limits.ts";
 import type { OpenedKeptState } from "../kept/kept_state.ts";
@@ -10,7 +11,7 @@ import { MAX_FORWARDED_WRITE } from "../transport/forwarding.ts";
 import { LoopBranches } from "./loop_branches.ts";
 import type { HandlersBesideLoops, HandlersOptions } from "./handlers_beside_loops.ts";
 import type { LoopStart } from "../messages.ts";
-import { type MadeBranch, makeLaterBranch } from "./later_branch.ts";
+import { type MadeBranch, makeLaterBranch, partOfLater } from "./later_branch.ts";
 import { checkCount, checkCounts, type Logger, type Servers } from "./placement.ts";
 
 /** A filesystem that every loop loads for itself (placement "loop"); see {@linkcode FileSystemModule}. */
@@ -115,8 +116,19 @@ async function startBeside(options: HandlersOptions): Promise<HandlersBesideLoop
 /** The branches that came to the tree under servers before this one. What one throws ends this server. */
 async function makeLater(loops: number, kept: OpenedKeptState | undefined): Promise<MadeBranch[]> {
   const made: MadeBranch[] = [];
+  if (kept?.tree !== undefined) freeLater(kept, kept.tree);
   for (const branch of kept?.tree?.added ?? []) made.push(await makeLaterBranch(branch, loops, kept));
   return made;
+}
+
+/** What a server kept of branches that went lazily, and that ended before their last file was closed. */
+function freeLater(kept: OpenedKeptState, { added, generations }: TreeHistory): void {
+  for (const [id, last] of generations) {
+    for (let generation = 0; generation <= last; generation++) {
+      const isThere = added.some((branch) => branch.id === id && branch.generation === generation);
+      if (!isThere) partOfLater(kept, { id, generation }).free();
+    }
+  }
 }
 
 /** What loops are told of the servers before theirs. */

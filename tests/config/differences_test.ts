@@ -36,6 +36,15 @@ Deno.test("what ends with its server cannot come to a mount that outlives it", (
   assertEquals(compare(passthrough("/a"), passthrough("/a") + union, 1).fixed, []);
 });
 
+Deno.test("files that are to outlive a server cannot come to a mount that does not", () => {
+  const kept = passthrough("/a") + memory("/m", "keep_content = true");
+  const advice = "keep_content is for files that outlive a server, and the mount has no process=separate; " +
+    "unmount and mount again";
+  assertEquals(compare(passthrough("/a"), kept, 1).fixed, [{ key: 'branch "/m"', advice }]);
+  assertEquals(compare(passthrough("/a"), kept, 1, { separate: true }).fixed, []);
+  assertEquals(compare(passthrough("/a"), kept, 1, { sandbox: [] }).fixed, []);
+});
+
 Deno.test("what says the same is no difference: another order, other words, a number, and what is run", () => {
   const before = `[run]\ncommand = ["a"]\n${memory("/")}${memory("/a", "id = 1")}${memory("/b", "read_only = false")}`;
   const after = `[run]\ncommand = ["b"]\n${memory("/b", "hidden = []")}${memory("/a")}${memory("/", 'size = "50%"')}`;

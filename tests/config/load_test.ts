@@ -14,7 +14,7 @@ const ROOT_BRANCH = {
   index: 0,
   wrappers: WRAPPERS,
   type: "memory",
-  options: { size: 0, inodes: 0, mode: 0o755 },
+  options: { size: 0, inodes: 0, mode: 0o755, keepContent: false },
 };
 
 Deno.test("the example of the documentation is what it says", async () => {
@@ -33,7 +33,7 @@ Deno.test("the example of the documentation is what it says", async () => {
     },
   });
   assertEquals<unknown>(branches, [
-    { ...ROOT_BRANCH, options: { size: 64 * 2 ** 20, inodes: 0, mode: 0o755 } },
+    { ...ROOT_BRANCH, options: { size: 64 * 2 ** 20, inodes: 0, mode: 0o755, keepContent: false } },
     {
       id: 1,
       path: "/src",
@@ -87,6 +87,7 @@ hidden = ["*.o", ".git"]
 map = { uid = 1, gid = 2, file_mode = "640", directory_mode = "750" }
 size = "1T"
 inodes = "10k"
+keep_content = true
 mode = "1777"
 uid = 3
 gid = 4
@@ -146,7 +147,7 @@ env = { HERE = "\${PROJECT}/x", PRICE = "$$1", NONE = "\${EMPTY}" }
         ownership: { uid: 1, gid: 2, fileMode: 0o640, directoryMode: 0o750 },
       },
       type: "memory",
-      options: { size: 2 ** 40, inodes: 10240, mode: 0o1777, uid: 3, gid: 4 },
+      options: { size: 2 ** 40, inodes: 10240, mode: 0o1777, uid: 3, gid: 4, keepContent: true },
     },
     {
       id: 2,
@@ -195,7 +196,10 @@ env = { HERE = "\${PROJECT}/x", PRICE = "$$1", NONE = "\${EMPTY}" }
 Deno.test("half of the memory is what a filesystem in memory may hold", () => {
   const { branches: [branch] } = configOf('[[branch]]\npath = "/"\ntype = "memory"');
   const half = Math.floor(Deno.systemMemoryInfo().total / 2);
-  assertEquals<unknown>(branch, { ...ROOT_BRANCH, options: { size: half, inodes: 0, mode: 0o755 } });
+  assertEquals<unknown>(branch, {
+    ...ROOT_BRANCH,
+    options: { size: half, inodes: 0, mode: 0o755, keepContent: false },
+  });
 });
 
 const POINTS: [written: string, meant: string][] = [

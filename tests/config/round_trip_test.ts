@@ -38,7 +38,7 @@ const flag = same(fc.boolean());
 
 const wrappers = some({ read_only: flag, max_size: size, hidden: same(fc.array(name, { maxLength: 3 })) });
 const ownership = some({ uid: id, gid: id, file_mode: mode, directory_mode: mode });
-const memory = some({ size, inodes: size, mode, uid: id, gid: id });
+const memory = some({ size, inodes: size, mode, uid: id, gid: id, keep_content: flag });
 const passthrough = fc.tuple(
   hostPath,
   some({
@@ -99,7 +99,7 @@ function expected({ own: { type, keys }, wrappers, ownership, path }: Branch): R
     }
     case "memory": {
       const half = Math.floor(Deno.systemMemoryInfo().total / 2);
-      return { ...common, options: { size: half, inodes: 0, mode: 0o755, ...meant(keys) } };
+      return { ...common, options: { size: half, inodes: 0, mode: 0o755, keepContent: false, ...meant(keys) } };
     }
     default:
       return {

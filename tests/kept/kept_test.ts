@@ -2,10 +2,14 @@
 import { openLibc } from "../../ffi/library.ts";
 import { openFiles } from "../../ffi/symbols/files.ts";
 import { cString } from "../../ffi/memory.ts";
+import { FsError } from "../../src/fs/errors.ts";
+import type { KeptState } from "../../src/fs/module.ts";
 import { createDescriptorStore, DescriptorReader, DescriptorStore } from "../../src/kept/descriptor_store.ts";
 import { Journal, journalSize, readJournal } from "../../src/kept/journal.ts";
 import { KeptAreas } from "../../src/kept/kept_areas.ts";
 import { createKept, mapKept } from "../../src/kept/kept_memory.ts";
+import { KeptFileParts } from "../../src/kept/kept_extents.ts";
+import { KeptFile } from "../../src/kept/kept_file.ts";
 import { closeKeptState, createKeptState, openKeptState } from "../../src/kept/kept_state.ts";
 import { assertEquals, assertThrows } from "../deps.ts";
 
@@ -45,11 +49,14 @@ Deno.test("areas of kept memory have names, keep apart, and are empty again when
 
 Deno.test("a part of what is kept is found again by its name, and open files that no part claims are closed", () => {
   const handles = createKeptState();
+  const file = createKept("trellis-test");
   const open = (restarts: number) =>
-    openKeptState(handles, { restarts, resumes: true, interrupted: [], file: -1, log: () => {} });
+    openKeptState(handles, { restarts, resumes: true, interrupted: [], file, log: () => {} });
   const first = open(0);
   new Uint8Array(first.part("a").memory(1))[0] = 7;
   new Uint8Array(first.part("b").memory(1))[0] = 8;
+  const write = (state: KeptState, name: string) => new KeptFile(state.part(name).file()).write(bytes(name), 3n);
+  ["a", "b"].forEach((name) => write(first, name));
   assertThrows(() => first.part("a").memory(1), Error, "asked for once");
   const { descriptors } = handles;
   if (descriptors === undefined) console.log("no open files: this kernel keeps none (io_uring of Linux 6.8)");
@@ -58,6 +65,8 @@ Deno.test("a part of what is kept is found again by its name, and open files tha
   second.part("b").free();
   const values = ["a", "b"].map((name) => new Uint8Array(second.part(name).memory(1))[0]);
   assertEquals(values, [7, 0]);
+  const contents = ["a", "b"].map((name) => readText(new KeptFile(second.part(name).file()), 3n, 1));
+  assertEquals(contents, ["a", "\0"]);
   const told: boolean[] = [];
   second.part("a").claim([0], (isClaimed) => told.push(...[0, 1, 2].map(isClaimed)));
   second.part("b").claim([2], () => {});
@@ -71,7 +80,50 @@ Deno.test("a part of what is kept is found again by its name, and open files tha
     taken.filter((file) => file >= 0).forEach((file) => symbols.close(file));
   }
   closeKeptState(handles);
+  symbols.close(file);
 });
+
+Deno.test("files of parts share a descriptor, keep apart however large they are, and give back what they had", () => {
+  const descriptor = createKept("trellis-test");
+  const extent = 1n << 49n;
+  const open = (name: string) => new KeptFile(new KeptFileParts(descriptor).place(name));
+  const offsets = [0n, 100n, extent, 3n * extent + 4096n, 8191n * extent];
+  const names = ["one", "two", "two/part"];
+  for (const name of names) for (const offset of offsets) open(name).write(bytes(`${name}@${offset}`), offset);
+  const read = (name: string) => offsets.map((offset) => readText(open(name), offset, `${name}@${offset}`.length));
+  for (const name of names) assertEquals(read(name), offsets.map((offset) => `${name}@${offset}`));
+  assertEquals([...open("one").written(extent, 2n * extent)], [[extent, extent + 4096n]]);
+  assertEquals([...open("one").written(2n * extent, 3n * extent)], []);
+  const one = open("one");
+  one.punch(0n, 4096n);
+  one.punch(2n * extent, 4096n);
+  assertEquals(readText(one, 0n, 4), "\0\0\0\0");
+  assertEquals(readText(open("two"), 0n, 5), "two@0");
+  const before = blocksOf(descriptor);
+  new KeptFileParts(descriptor).free("two");
+  assertEquals(readText(open("two"), extent, 3), "\0\0\0");
+  assertEquals(readText(open("two/part"), extent, 3), "\0\0\0");
+  assertEquals(readText(open("one"), extent, 3), "one");
+  // Four pages each; what was at 0 and at 100 is one page.
+  assertEquals((before - blocksOf(descriptor)) * 512, 8 * 4096);
+  const full = open("full");
+  for (let index = 0n; index < 8191n - 4n; index++) full.write(bytes("x"), index * extent);
+  assertThrows(() => full.write(bytes("x"), 8187n * extent), FsError, "it is full");
+  assertEquals(read("one").slice(2), offsets.slice(2).map((offset) => `one@${offset}`));
+  symbols.close(descriptor);
+});
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+function readText(file: KeptFile, offset: bigint, length: number): string {
+  const buffer = new Uint8Array(length);
+  file.read(buffer, offset);
+  return new TextDecoder().decode(buffer);
+}
+
+function blocksOf(descriptor: number): number {
+  return Deno.statSync(`/proc/self/fd/${descriptor}`).blocks!;
+}
 
 Deno.test("a kept file stays open, and is the same open file when it is taken back", () => {
   const kept = createDescriptorStore();

@@ -101,7 +101,8 @@ class Servers implements Disposable {
         settle ??= then;
       },
       free: () => {},
-      ...{ file: -1, log: () => {} },
+      file: () => ({ descriptor: -1, owner: 0, extents: new SharedArrayBuffer(0) }),
+      log: () => {},
     };
     const source = prepare(options, LOOPS, kept);
     const shared = this.#source = way === "by handle" ? source : { ...source, handles: undefined };

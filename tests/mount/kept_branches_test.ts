@@ -4,12 +4,20 @@ import { FsError } from "../../src/fs/errors.ts";
 import { KeeperError } from "../../src/keeper/kept_mount.ts";
 import { assert, assertEquals, assertRejects } from "../deps.ts";
 import { testKept as test } from "../support/kept_source.ts";
-import { graftOf, keepTree, THREE } from "../support/kept_tree.ts";
+import { graftMemory, graftOf, keepTree, THREE } from "../support/kept_tree.ts";
 import { waitFor } from "../support/mounted.ts";
 import { readStart } from "../support/open_file.ts";
 import { replaceServer } from "../support/server_killer.ts";
 
 const text = new TextEncoder();
+
+/** How much memory the keeper holds in the files of branches. */
+async function keptBytes(keeper: number): Promise<number> {
+  const folder = `/proc/${keeper}/fd`;
+  const held = await Array.fromAsync(Deno.readDir(folder), ({ name }) => `${folder}/${name}`);
+  const file = held.find((descriptor) => Deno.readLinkSync(descriptor).startsWith("/memfd:trellis-file"));
+  return (await Deno.stat(file!)).blocks! * 512;
+}
 
 async function namesIn(path: string): Promise<string[]> {
   return (await Array.fromAsync(Deno.readDir(path), ({ name }) => name)).sort();
@@ -148,6 +156,59 @@ test("wrapped branches, and branches in memory, go on under the next server", as
   await assertRejects(() => Deno.writeTextFile(`${path}/still/new`, ""), Error, "Read-only");
   await Deno.writeTextFile(`${path}/new`, "in memory");
   assertEquals(await Deno.readTextFile(`${path}/new`), "in memory");
+});
+
+test("branches in memory keep their files apart, also those that come later, and free them when they go", async () => {
+  const memory = (path: string) => `[[branch]]\npath = "${path}"\ntype = "memory"\nkeep_content = true\n`;
+  await using tree = await keepTree(memory("/") + memory("/one") + memory("/two"), []);
+  const { path, kept } = tree;
+  await kept.changeBranches([graftMemory("/later")]);
+  const places = ["", "/one", "/two", "/later"];
+  const large = new Uint8Array(1 << 20).fill(7);
+  for (const place of places) {
+    await Deno.writeTextFile(`${path}${place}/file`, place);
+    await Deno.writeFile(`${path}${place}/large`, large);
+  }
+  const open = { create: true, read: true, write: true };
+  using deleted = await Deno.open(`${path}/later/deleted`, open);
+  await deleted.write(text.encode("deleted"));
+  await Deno.remove(`${path}/later/deleted`);
+  for (let time = 0; time < 2; time++) {
+    await replaceServer(tree);
+    for (const place of places) {
+      assertEquals(await Deno.readTextFile(`${path}${place}/file`), place);
+      assertEquals(await Deno.readFile(`${path}${place}/large`), large);
+    }
+    assertEquals(await readStart(deleted), "deleted");
+  }
+  const before = await keptBytes(kept.keeper);
+  await kept.changeBranches([{ action: "prune", path: "/two" }, { action: "prune", path: "/later" }]);
+  assert(await keptBytes(kept.keeper) <= before - 2 * large.length);
+  await kept.changeBranches([graftMemory("/two")]);
+  assertEquals(await namesIn(`${path}/two`), []);
+  await Deno.writeFile(`${path}/two/large`, large);
+  // What goes lazily goes with its server.
+  const held = await Deno.open(`${path}/two/large`);
+  await kept.changeBranches([{ action: "prune", path: "/two" }], { lazy: true });
+  const lazily = await keptBytes(kept.keeper);
+  await replaceServer(tree);
+  assert(await keptBytes(kept.keeper) <= lazily - large.length);
+  held.close();
+  for (const place of ["", "/one"]) assertEquals(await Deno.readTextFile(`${path}${place}/file`), place);
+  assertEquals(tree.log.filter((line) => line.includes("empty")), []);
+});
+
+test("a limited branch in memory is as full as it was when the mount is made anew", async () => {
+  const branch = '[[branch]]\npath = "/"\ntype = "memory"\nkeep_content = true\nmax_size = "16K"\n';
+  await using tree = await keepTree(branch, [], { resend: false });
+  const { path, kept } = tree;
+  await Deno.writeFile(`${path}/file`, new Uint8Array(12_288));
+  await replaceServer(tree);
+  assertEquals(kept.server.mountedAnew, 1);
+  assertEquals((await Deno.stat(`${path}/file`)).size, 12_288);
+  await assertRejects(() => Deno.writeFile(`${path}/other`, new Uint8Array(8192)), Error, "No space left");
+  await Deno.remove(`${path}/other`);
+  await Deno.writeFile(`${path}/other`, new Uint8Array(4096));
 });
 
 test("what goes lazily and is open lives as long as its server, also when that has not opened it", async () => {

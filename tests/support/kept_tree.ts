@@ -1,5 +1,6 @@
 /** Trees of branches shown by servers that end, on new temporary directories. */
 import type { BranchOptions } from "../../src/config/branch_module.ts";
+import type { BranchConfig } from "../../src/config/config.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { planTree } from "../../src/config/tree_plan.ts";
 import type { BranchStep } from "../../src/fs/branches.ts";
@@ -30,7 +31,11 @@ export interface KeptTree extends AsyncDisposable {
 }
 
 /** Keeps the tree of a configuration; `sources` are made first. */
-export async function keepTree(branches: string, sources: readonly string[]): Promise<KeptTree> {
+export async function keepTree(
+  branches: string,
+  sources: readonly string[],
+  { resend = true }: { readonly resend?: boolean } = {},
+): Promise<KeptTree> {
   const [path, folder] = [await Deno.makeTempDir(), await Deno.makeTempDir()];
   for (const source of sources) await Deno.mkdir(`${folder}/${source}`);
   const file = `${folder}/trellis.toml`;
@@ -40,7 +45,7 @@ export async function keepTree(branches: string, sources: readonly string[]): Pr
   const { control: _, transport: __, ...options } = settings;
   const kept = await mount(placement, path, {
     ...options,
-    ...{ process: "separate", restarts: 10_000, log: (message, detail) => log.push(`${message} ${detail}`) },
+    ...{ process: "separate", resend, restarts: 10_000, log: (message, detail) => log.push(`${message} ${detail}`) },
   });
   return {
     ...{ path, folder, kept, log },
@@ -54,8 +59,20 @@ export async function keepTree(branches: string, sources: readonly string[]): Pr
 
 /** Grafts a directory, as `reload` would. */
 export function graftOf(path: string, source: string): BranchStep {
+  return graft({ ...anyBranch(path), type: "passthrough", options: { source } });
+}
+
+/** Grafts a filesystem in memory that outlives its server. */
+export function graftMemory(path: string): BranchStep {
+  return graft({ ...anyBranch(path), type: "memory", options: { keepContent: true } });
+}
+
+function anyBranch(path: string) {
+  return { id: 1, index: 0, path, wrappers: { readOnly: false, hidden: [], ownership: {} } };
+}
+
+function graft(branch: BranchConfig): BranchStep {
   const module = new URL("../../src/config/branch_module.ts", import.meta.url);
-  const wrappers = { readOnly: false, hidden: [], ownership: {} };
-  const branch = { id: 1, index: 0, path, type: "passthrough", wrappers, options: { source } } as const;
+  const { path } = branch;
   return { action: "graft", path, branch: { module, options: { branch, sharers: 1 } satisfies BranchOptions } };
 }

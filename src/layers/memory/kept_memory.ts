@@ -21,6 +21,7 @@ import {
   type WriteDetails,
 } from "../../fs/filesystem.ts";
 import type { KeptFile } from "../../kept/kept_file.ts";
+import { PAGE_SIZE } from "./chunk.ts";
 import { DirectoryNode } from "./directory.ts";
 import { KeptLog } from "./kept_log.ts";
 import { KeptFileNode, restoreNodes } from "./kept_nodes.ts";
@@ -71,6 +72,16 @@ export class KeptMemoryFileSystem extends MemoryFileSystem {
 
   /** They stay for the next server. */
   override destroy(): void {}
+
+  /** The pages of 4 KiB that files take by their lengths. */
+  measure(): number {
+    let pages = 0;
+    for (const id of this.#places.nodes()) {
+      const node = this.find(id);
+      if (node instanceof KeptFileNode) pages += Math.ceil(node.size / PAGE_SIZE);
+    }
+    return pages;
+  }
 
   override lookup(parent: NodeId, name: Name): Entry | undefined {
     return this.#raise(super.lookup(parent, name));

@@ -1,7 +1,7 @@
 /** The memory filesystem as a module that a session loop loads (placement "loop"). */
 import { FsError } from "../../fs/errors.ts";
 import type { FileSystem } from "../../fs/filesystem.ts";
-import type { KeptState, LoopHost } from "../../fs/module.ts";
+import type { KeptFilePlace, KeptState, LoopHost } from "../../fs/module.ts";
 import { KeptFile } from "../../kept/kept_file.ts";
 import { COUNTS_SIZE, KeptMemoryFileSystem } from "./kept_memory.ts";
 import { MemoryFileSystem } from "./mod.ts";
@@ -15,8 +15,7 @@ export interface MemoryModuleOptions extends MemoryOptions {
 
 /** Where the files are that outlive the server; it survives a structured clone. */
 export interface SharedMemory {
-  /** A descriptor. */
-  readonly file: number;
+  readonly file: KeptFilePlace;
   readonly counts: SharedArrayBuffer;
 }
 
@@ -31,7 +30,7 @@ export function prepare(
   kept?: KeptState,
 ): SharedMemory | undefined {
   if (options?.keepContent) {
-    if (kept !== undefined) return { file: kept.file, counts: kept.memory(COUNTS_SIZE) };
+    if (kept !== undefined) return shareKeptMemory(kept);
     throw new FsError("EINVAL", 'Cannot keep files for another server without a keeper: mount with process "separate"');
   }
   if (kept !== undefined && kept.restarts > 0) {
@@ -50,10 +49,17 @@ export default function makeFileSystem(
     );
   }
   // Where a keeper holds the mount: what was here is gone with the server, and so its node ids must be.
-  if (shared === undefined) return new MemoryFileSystem({ ...options, restarts });
-  const { file, counts } = shared;
-  return new KeptMemoryFileSystem({ ...options, restarts }, {
-    file: new KeptFile(file),
-    counts: new Int32Array(counts),
-  });
+  return shared === undefined
+    ? new MemoryFileSystem({ ...options, restarts })
+    : openKeptMemory({ ...options, restarts }, shared);
+}
+
+/** The filesystem that the server before left, or an empty one. Only one thread at a time may have it. */
+export function openKeptMemory(options: MemoryOptions, { file, counts }: SharedMemory): KeptMemoryFileSystem {
+  return new KeptMemoryFileSystem(options, { file: new KeptFile(file), counts: new Int32Array(counts) });
+}
+
+/** Where such a filesystem has its files. */
+export function shareKeptMemory(kept: KeptState): SharedMemory {
+  return { file: kept.file(), counts: kept.memory(COUNTS_SIZE) };
 }

@@ -60,6 +60,13 @@ Deno.test("a configuration is kept when -o or its own options say so, and when a
     assert(stderr.includes(`lies below ${over}`), stderr);
   });
 
+  await t.step("refused: files are to outlive a server, and nothing does", async () => {
+    await Deno.writeTextFile(file, '[[branch]]\npath = "/"\ntype = "memory"\nkeep_content = true\n');
+    const { code, stderr } = await runCli(["mount", point, "-c", file]);
+    assertEquals(code, 2);
+    assert(stderr.includes("add process=separate"), stderr);
+  });
+
   for (
     const [branch, reason] of [
       ['type = "union"\nsources = ["source"]', "the open files of a union end with its server"],
