@@ -19,8 +19,9 @@ async function measureInMemory(plan: Plan): Promise<Figures> {
     const mounts = (await Deno.readTextFile("/proc/self/mountinfo")).split("\n").map((line) =>
       line.split(" ")[4] ?? ""
     );
-    for (const path of mounts.filter((one) => one.startsWith(`${programs}/`))) await unmount(path);
-    await Deno.remove(programs, { recursive: true });
+    // Ctrl-C goes to the servers, too, of which some unmount by themselves.
+    for (const path of mounts.filter((one) => one.startsWith(`${programs}/`))) await unmount(path).catch(() => {});
+    await removeAll(programs);
   };
   const interrupted = () => void cleanUp().finally(() => Deno.exit(130));
   Deno.addSignalListener("SIGINT", interrupted);
@@ -30,6 +31,15 @@ async function measureInMemory(plan: Plan): Promise<Figures> {
     Deno.removeSignalListener("SIGINT", interrupted);
     await cleanUp();
   }
+}
+
+/** Removes a directory into which a client or server that is about to end may still write. */
+async function removeAll(path: string): Promise<void> {
+  for (const deadline = Date.now() + 5000; Date.now() < deadline;) {
+    if (await Deno.remove(path, { recursive: true }).then(() => true, () => false)) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  await Deno.remove(path, { recursive: true });
 }
 
 async function main({ plan, list, by, from, json, svg }: Options): Promise<void> {
