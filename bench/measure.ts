@@ -165,11 +165,13 @@ async function measureOperations(
 
 /** What servers do when nobody asks for anything. */
 async function measureIdle(servers: readonly Server[], figures: Figures): Promise<void> {
-  const before = servers.map((server) => server.processorTime());
+  const before = servers.map((server) => server.processorTimes());
   await new Promise((resolve) => setTimeout(resolve, IDLE_MILLISECONDS));
   servers.forEach((server, index) => {
-    const after = server.processorTime();
-    if (after !== undefined) costOf(figures, server.peer.name).idle = after - before[index]!;
+    const after = server.processorTimes();
+    // Threads that end take their time with them, and are not counted.
+    const spent = [...after].map(([thread, time]) => time - (before[index]!.get(thread) ?? 0));
+    if (after.size > 0) costOf(figures, server.peer.name).idle = spent.reduce((sum, time) => sum + time, 0);
   });
 }
 
@@ -198,6 +200,7 @@ async function measurePrograms(
       }
     }
   }
+  await measureIdle(servers, figures);
 }
 
 async function measureProgram(programs: string, server: Server, work: Work, figures: Figures): Promise<void> {

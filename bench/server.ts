@@ -12,8 +12,8 @@ export interface Server extends AsyncDisposable {
   isMounted(): Promise<boolean>;
   /** Resident memory in MiB. Missing without a server, or when it has ended. */
   memory(): number | undefined;
-  /** Processor time since the start in milliseconds, all threads. */
-  processorTime(): number | undefined;
+  /** Processor time in milliseconds of each thread that there is, by its number. None without a server. */
+  processorTimes(): ReadonlyMap<string, number>;
 }
 
 /**
@@ -33,14 +33,13 @@ export async function startServer(
   const source = resources.adopt(await make("source"), remove);
   if (!peer.sourceless) await fill(source);
   if (peer.command === undefined) {
-    const nothing = () => undefined;
     const held = resources.move();
     return {
       peer,
       path: source,
       isMounted: () => Promise.resolve(true),
-      memory: nothing,
-      processorTime: nothing,
+      memory: () => undefined,
+      processorTimes: () => new Map(),
       [Symbol.asyncDispose]: () => held.disposeAsync(),
     };
   }
@@ -57,7 +56,7 @@ export async function startServer(
     ready,
     isMounted: () => Deno.stat(mountpoint).then((found) => found.dev === dev, () => false),
     memory: () => memoryOf(pid),
-    processorTime: () => processorTimeOf(pid),
+    processorTimes: () => processorTimesOf(pid),
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
 }
@@ -87,19 +86,25 @@ async function startProcess(
 }
 
 function memoryOf(pid: number): number | undefined {
-  try {
-    return Number(/^VmRSS:\s+(\d+)/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`))?.[1]) / 1024;
-  } catch {
-    return undefined;
-  }
+  const status = ifThere(() => Deno.readTextFileSync(`/proc/${pid}/status`));
+  const kilobytes = /^VmRSS:\s+(\d+)/m.exec(status ?? "")?.[1];
+  return kilobytes === undefined ? undefined : Number(kilobytes) / 1024;
 }
 
 /** By schedstat(5), which counts nanoseconds; the ticks of /proc/PID/stat are too coarse for what idles. */
-function processorTimeOf(pid: number): number | undefined {
+function processorTimesOf(pid: number): Map<string, number> {
+  const times = new Map<string, number>();
+  for (const { name } of ifThere(() => [...Deno.readDirSync(`/proc/${pid}/task`)]) ?? []) {
+    const schedstat = ifThere(() => Deno.readTextFileSync(`/proc/${pid}/task/${name}/schedstat`));
+    if (schedstat !== undefined) times.set(name, Number(schedstat.split(" ")[0]) / 1e6);
+  }
+  return times;
+}
+
+/** What is read of a process or thread; undefined when it has ended. */
+function ifThere<Read>(read: () => Read): Read | undefined {
   try {
-    return [...Deno.readDirSync(`/proc/${pid}/task`)]
-      .map(({ name }) => Number(Deno.readTextFileSync(`/proc/${pid}/task/${name}/schedstat`).split(" ")[0]) / 1e6)
-      .reduce((sum, time) => sum + time, 0);
+    return read();
   } catch {
     return undefined;
   }
