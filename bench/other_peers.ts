@@ -128,9 +128,13 @@ export const OTHER_PEERS: readonly Peer[] = [
       scratch,
       "--links",
       "--default-permissions",
+      // Without its own cache of directories it reads the whole directory for each name, and writes nothing in place
+      // without one of files.
       ...caching === "off"
-        ? ["--attr-timeout", "0", "--dir-cache-time", "0"]
-        : ["--attr-timeout", "1s", "--vfs-cache-mode", "full", "--vfs-write-back", "1s"],
+        ? ["--attr-timeout", "0", "--vfs-cache-mode", "writes"]
+        : ["--attr-timeout", "1s", "--vfs-cache-mode", "full"],
+      "--vfs-write-back",
+      "1s",
       source,
       mountpoint,
     ],
