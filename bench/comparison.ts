@@ -65,9 +65,11 @@ export interface Target {
   /** The same of the fastest rounds. */
   readonly fastest?: number;
   readonly who?: string;
+  /** What a server that answers at once would have reached, by medians. */
+  readonly limit?: number;
 }
 
-type Reached = Pick<Target, "reached" | "fastest" | "who">;
+type Reached = Pick<Target, "reached" | "fastest" | "who" | "limit">;
 
 type Choice = (peer: MeasuredPeer) => boolean;
 
@@ -138,13 +140,16 @@ function compareBest(
   const yardstick = peers[0]?.name ?? "";
   const fastest = (choice: Choice) =>
     peers.filter(choice)
-      .map(({ name }) => ({ name, mean: meanRatio(figures, section, name, yardstick, work) ?? Infinity }))
+      .map((peer) => ({ ...peer, mean: meanRatio(figures, section, peer.name, yardstick, work) ?? Infinity }))
       .sort((one, other) => one.mean - other.mean)[0];
   const [mine, other] = [fastest(ours), fastest(theirs)];
   if (mine === undefined || other === undefined) return {};
   const reached = meanRatio(figures, section, mine.name, other.name, work);
   const best = meanRatio(figures, section, mine.name, other.name, work, fastestRatio);
-  return reached === undefined ? {} : { reached, fastest: best!, who: `${mine.name} / ${other.name}` };
+  const found = peers.find(({ kind }) => kind === "limit");
+  const limit = found && isC(other) ? meanRatio(figures, section, found.name, other.name, work) : undefined;
+  const who = `${mine.name} / ${other.name}`;
+  return reached === undefined ? {} : { reached, fastest: best!, who, ...limit !== undefined && { limit } };
 }
 
 /** The largest mean ratio of the fastest of ours to one of theirs, over all sections. */

@@ -186,7 +186,10 @@ async function measurePrograms(
   await using resources = new AsyncDisposableStack();
   await makeRepository(programs, plan.files);
   const fill = (path: string) => copyRepository(programs, path);
-  const servers = await startAll(peers, "on", programs, fill, figures, resources);
+  for (const { name } of peers.filter(({ fileless }) => fileless)) {
+    figures.missing[`${name}, programs`] = "it keeps no files";
+  }
+  const servers = await startAll(peers.filter(({ fileless }) => !fileless), "on", programs, fill, figures, resources);
   for (const { path } of servers) await runShell(programs, path, "git -C repository status --short").catch(() => {});
   const ended = new Map<Server, number>();
   for (let round = 0; round < plan.programRounds; round++) {

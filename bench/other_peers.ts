@@ -64,6 +64,21 @@ function passthroughHpPeer(name: string, about: string, options = ""): Peer {
 /** In the order of the tables. */
 export const OTHER_PEERS: readonly Peer[] = [
   { name: "host", kind: "host", about: "the directory itself, without FUSE" },
+  {
+    name: "limit",
+    kind: "limit",
+    about: "a C program that answers at once, bench/limit.c: what the kernel's part costs",
+    sourceless: true,
+    fileless: true,
+    async unavailable(programs) {
+      if (Deno.uid() !== 0) return "it mounts by itself, which needs root";
+      return await compile(`${programs}/limit`, new URL("limit.c", import.meta.url)).then(
+        () => undefined,
+        (error: Error) => `${error.message} (apt-get install gcc linux-libc-dev)`,
+      );
+    },
+    command: ({ programs, mountpoint }, caching) => [`${programs}/limit`, mountpoint, caching],
+  },
   passthroughLl("c", "libfuse's C passthrough_ll, as many threads as it likes"),
   passthroughLl("c-single", "libfuse's C passthrough_ll, one thread", "-s"),
   passthroughHpPeer("hp", "libfuse's C++ passthrough_hp (3.16 or newer), with the kernel's passthrough"),

@@ -6,8 +6,8 @@
  */
 export type Caching = "off" | "on";
 
-/** What a peer is, for the targets: C and C++ servers are who Trellis is to be as fast as. */
-export type Kind = "host" | "C" | "other" | "trellis";
+/** What a peer is, for the targets: C and C++ servers are who Trellis is to be as fast as, and no server beats the limit. */
+export type Kind = "host" | "limit" | "C" | "other" | "trellis";
 
 /** Where a peer's files are. */
 export interface Place {
@@ -34,6 +34,8 @@ export interface Peer {
   readonly folder?: string;
   /** Shows no directory: files are to be made through the mount. */
   readonly sourceless?: boolean;
+  /** Answers, but keeps no files: programs have nothing to work on. */
+  readonly fileless?: boolean;
 }
 
 /** Why there is no io_uring for FUSE, if so. */

@@ -7,4 +7,4 @@ import type { Peer } from "./peer.ts";
 export const PEERS: readonly Peer[] = [...OTHER_PEERS, ...OUR_PEERS];
 
 /** Who is measured unless said otherwise. */
-export const USUAL_PEERS: readonly string[] = ["host", "c", "hp", `loops-${navigator.hardwareConcurrency}`];
+export const USUAL_PEERS: readonly string[] = ["host", "limit", "c", "hp", `loops-${navigator.hardwareConcurrency}`];

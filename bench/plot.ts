@@ -9,7 +9,7 @@ const LABELS = 110;
 const ROW = 18;
 const HEAD = 46;
 const MARKS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20];
-const COLOURS = { host: "#888888", C: "#c2703d", other: "#8a6bbf", trellis: "#2c7fb8" } as const;
+const COLOURS = { host: "#888888", limit: "#222222", C: "#c2703d", other: "#8a6bbf", trellis: "#2c7fb8" } as const;
 
 /** One panel below the other, on one logarithmic scale. */
 export function plotSvg(figures: Figures, by: By = "median"): string {

@@ -100,6 +100,7 @@ function targetCells({ goal, atMost, reached, fastest, who }: Target): string[] 
     `at most ${atMost}`,
     `${figure} ${Number(figure) <= atMost ? "yes" : "NO"}`,
     fastest === undefined ? "" : `(${fastest.toFixed(2)})`,
+    limit === undefined ? "" : `limit ${limit.toFixed(2)}`,
     who ?? "",
   ];
 }
@@ -109,7 +110,7 @@ function listText(title: string, reasons: Readonly<Record<string, string>>): str
   return lines.length === 0 ? "" : [title, ...lines].join("\n");
 }
 
-/** Columns as wide as their cells; the first to the left. */
+/** Columns as wide as their cells; the first to the left. What is too wide for a line goes on below. */
 function table(rows: readonly (readonly string[])[]): string {
   const columns = Math.max(...rows.map((row) => row.length));
   const widths = Array.from({ length: columns }, (_, nth) => Math.max(...rows.map((row) => (row[nth] ?? "").length)));

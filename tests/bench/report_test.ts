@@ -108,6 +108,18 @@ Deno.test("the report has medians, spreads, ratios, what failed and who was miss
   assert(!text.includes("NaN") && !text.includes("undefined"), text);
 });
 
+Deno.test("what a server that answers at once would have reached stands beside the targets", () => {
+  const figures = filledFigures();
+  figures.peers.splice(1, 0, { name: "limit", kind: "limit", about: "" });
+  add(figures, "limit", "stat", [10, 20, 15]);
+  add(figures, "limit", "open", [25, 25, 25]);
+  const [oneClient] = targetsOf(figures);
+  assertEquals(oneClient!.who, "loops-1 / c");
+  assertAlmostEquals(oneClient!.limit!, 0.25);
+  assertMatch(reportText(figures), /^metadata, caches off, one client: .* limit 0\.25 +loops-1 \/ c$/m);
+  assertEquals(targetsOf(filledFigures())[0]!.limit, undefined);
+});
+
 Deno.test("figures are the same after JSON", () => {
   const figures = filledFigures();
   assertEquals(reportText(JSON.parse(JSON.stringify(figures))), reportText(figures));
