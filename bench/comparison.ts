@@ -156,7 +156,7 @@ function compareBest(
 function worst(figures: Figures, ours: Choice, theirs: Choice): Reached {
   const found = sectionsOf(figures).map((section) => {
     const { who, ...found } = compareBest(figures, section, ours, theirs);
-    return { ...found, who: `${who}, ${section.group}, caches ${section.caching}, ${section.clients} client(s)` };
+    return { ...found, who: `${who} (${section.group}, ${section.caching}, ${section.clients})` };
   }).filter(({ reached }) => reached !== undefined);
   const [largest] = found.sort((one, other) => other.reached! - one.reached!);
   return largest ?? {};

@@ -14,6 +14,10 @@ import {
 import type { Conditions, Figures, ServerCost } from "./figures.ts";
 import { type By, median, RATIOS, spread } from "./statistics.ts";
 
+/** Characters of a line, at most, and between two columns. */
+const WIDEST = 160;
+const GAP = "  ";
+
 /** All of it; `by` says how peers are compared. */
 export function reportText(figures: Figures, by: By = "median"): string {
   return [
@@ -92,7 +96,7 @@ ${table([...rows, ...servers.map(cells)])}`;
   return perLoop === undefined ? text : `${text}\nEach further loop: ${perLoop.toFixed(1)} MiB`;
 }
 
-function targetCells({ goal, atMost, reached, fastest, who }: Target): string[] {
+function targetCells({ goal, atMost, reached, fastest, who, limit }: Target): string[] {
   if (reached === undefined) return [goal, `at most ${atMost}`, "not measured"];
   const figure = reached < 10 ? reached.toFixed(2) : reached.toFixed(0);
   return [
@@ -112,9 +116,25 @@ function listText(title: string, reasons: Readonly<Record<string, string>>): str
 
 /** Columns as wide as their cells; the first to the left. What is too wide for a line goes on below. */
 function table(rows: readonly (readonly string[])[]): string {
-  const columns = Math.max(...rows.map((row) => row.length));
-  const widths = Array.from({ length: columns }, (_, nth) => Math.max(...rows.map((row) => (row[nth] ?? "").length)));
-  return rows.map((row) =>
-    row.map((cell, nth) => nth === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[nth]!)).join("  ").trimEnd()
-  ).join("\n");
+  const count = Math.max(...rows.map((row) => row.length));
+  const widths = Array.from({ length: count }, (_, nth) => Math.max(...rows.map((row) => (row[nth] ?? "").length)));
+  const line = (row: readonly string[], columns: readonly number[]) =>
+    [(row[0] ?? "").padEnd(widths[0]!), ...columns.map((nth) => (row[nth] ?? "").padStart(widths[nth]!))]
+      .join(GAP).trimEnd();
+  return fold(widths).map((columns) => rows.map((row) => line(row, columns)).join("\n")).join("\n\n");
+}
+
+/** The columns after the first, in as few tables as fit beside it. */
+function fold([first = 0, ...widths]: readonly number[]): number[][] {
+  const tables: number[][] = [];
+  let used = Infinity;
+  widths.forEach((width, nth) => {
+    used += GAP.length + width;
+    if (used > WIDEST) {
+      tables.push([]);
+      used = first + GAP.length + width;
+    }
+    tables.at(-1)!.push(nth + 1);
+  });
+  return tables;
 }

@@ -125,6 +125,20 @@ Deno.test("figures are the same after JSON", () => {
   assertEquals(reportText(JSON.parse(JSON.stringify(figures))), reportText(figures));
 });
 
+Deno.test("a table that is too wide for a line goes on below with the same rows", () => {
+  const figures = filledFigures();
+  for (let nth = 0; nth < 30; nth++) {
+    figures.peers.push({ name: `another-server-${nth}`, kind: "C", about: "" });
+    add(figures, `another-server-${nth}`, "stat", [nth + 1]);
+  }
+  const lines = reportText(figures).split("\n");
+  assert(lines.every((line) => line.length <= 160), lines.find((line) => line.length > 160));
+  const means = lines.slice(lines.findIndex((line) => line.startsWith("Geometric means")));
+  const heads = means.slice(0, means.findIndex((line) => line.startsWith("Servers")))
+    .filter((line) => line.startsWith("  "));
+  assertEquals(heads.flatMap((line) => line.trim().split(/ +/)), figures.peers.map(({ name }) => name));
+});
+
 Deno.test("the picture has a bar for each peer and a dot for each kind of work", () => {
   const svg = plotSvg(filledFigures());
   assertEquals(svg.match(/<rect x=/g)?.length, 4);
