@@ -25,7 +25,7 @@ function makeFigures(): Figures {
     },
     peers: [
       { name: "host", kind: "host", about: "" },
-      { name: "c", kind: "C", about: "" },
+      { name: "c", kind: "C", about: "libfuse's C passthrough_ll, as many threads as it likes" },
       { name: "mergerfs", kind: "C", about: "" },
       { name: "loops-1", kind: "trellis", about: "" },
     ],
@@ -144,6 +144,14 @@ Deno.test("the picture has a bar for each peer and a dot for each kind of work",
   assertEquals(svg.match(/<rect x=/g)?.length, 4);
   assertEquals(svg.match(/<circle /g)?.length, 6);
   assertMatch(svg, /<title>stat 0\.50<\/title>/);
+  // loops-1 is half as slow as C in one and twice in the other.
+  assertMatch(svg, /text-anchor="end">loops-1<\/text><text [^>]*>1\.00<\/text>/);
+  assertEquals([...svg.matchAll(/<tspan [^>]*>&#9679; ([^<]*)/g)].map(([, kind]) => kind), [
+    "host",
+    "C and C++",
+    "Trellis",
+  ]);
+  assertMatch(svg, /as a ratio to libfuse's C passthrough_ll \(/);
   assertEquals(svg.match(/<text/g)?.length, svg.match(/<\/text>/g)?.length);
   assert(!svg.includes("NaN") && !svg.includes("undefined"));
 });
