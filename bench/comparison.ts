@@ -181,6 +181,7 @@ export function titleOf({ group, caching, clients }: Section): string {
   const units: Record<Group, string> = {
     metadata: "microseconds per operation",
     data: "microseconds per operation",
+    fio: "microseconds per operation",
     programs: "milliseconds",
   };
   return `${group}, caches ${caching}, ${clients} ${clients === 1 ? "client" : "clients"}, ${units[group]}`;

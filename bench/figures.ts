@@ -1,7 +1,7 @@
 /** What a run of the benchmark found, as it is written to JSON. */
 import type { Caching, Kind } from "./peer.ts";
 
-export const GROUPS = ["metadata", "data", "programs"] as const;
+export const GROUPS = ["metadata", "data", "fio", "programs"] as const;
 /** What is alike enough to have one mean. */
 export type Group = typeof GROUPS[number];
 
@@ -59,7 +59,7 @@ export interface Figures {
   readonly servers: ServerCost[];
   /** MiB that each further loop takes, where measured. */
   perLoop?: number;
-  /** Who could not be had, and why. */
+  /** Who or what could not be had, and why. */
   readonly missing: Record<string, string>;
   /** What did not work: the reason by `peer, caching: work`. */
   readonly failures: Record<string, string>;

@@ -1,9 +1,10 @@
 /** Runs the chosen work on the chosen peers, in turns: every round goes through all peers, in another order. */
 import { costOf, type Figures, type Group, record } from "./figures.ts";
+import { FIO_WORK, noFio, runFio } from "./fio.ts";
 import { OPERATIONS, prepareFiles, runOperations } from "./operations.ts";
 import { withLoops } from "./our_peers.ts";
 import type { Caching, Peer } from "./peer.ts";
-import { availableWork, copyRepository, makeRepository, runShell, type Work } from "./programs.ts";
+import { copyRepository, makeRepository, missingProgram, runShell, WORK, type Work } from "./programs.ts";
 import { compile } from "./run_program.ts";
 import { type Server, startServer } from "./server.ts";
 
@@ -16,7 +17,7 @@ export interface Plan {
   /** Whether an operation or program is wanted. */
   readonly wants: (work: string, group: Group) => boolean;
   readonly rounds: number;
-  /** Of programs. */
+  /** Of programs and fio. */
   readonly programRounds: number;
   readonly milliseconds: number;
   readonly listed: number;
@@ -44,24 +45,55 @@ export async function measure(plan: Plan, programs: string, say: (what: string) 
   };
   const peers = await availablePeers(plan.peers, programs, figures);
   figures.peers.push(...peers.map(({ name, kind, about }) => ({ name, kind, about })));
-  for (const caching of plan.cachings) {
-    const operations = Object.values(OPERATIONS).flat();
-    if (!operations.some((one) => plan.wants(one, groupOf(one)))) continue;
-    say(`operations, caches ${caching}`);
-    await measureOperations(plan, peers, caching, programs, figures, say);
+  const operations = await wantedOperations(plan, programs, figures);
+  if (operations.length > 0) {
+    for (const caching of plan.cachings) {
+      await measureOperations(plan, peers, operations, caching, programs, figures, say);
+    }
   }
-  const work = (await availableWork()).filter(({ name }) => plan.wants(name, "programs"));
-  if (work.length > 0) {
-    say("programs");
-    await measurePrograms(plan, peers, work, programs, figures, say);
-  }
+  const work = await wantedPrograms(plan, figures);
+  if (work.length > 0) await measurePrograms(plan, peers, work, programs, figures, say);
   if (peers.some(({ name }) => name === "loops-1")) figures.perLoop = await measureLoops(programs);
   figures.conditions = conditionsOf(plan, before);
   return figures;
 }
 
-function groupOf(operation: string): Group {
-  return (OPERATIONS.data as readonly string[]).includes(operation) ? "data" : "metadata";
+/** Operations that one run of a client does on one peer. */
+interface Operations {
+  readonly group: Group;
+  readonly names: readonly string[];
+  readonly rounds: number;
+  run(path: string, clients: number, names: readonly string[]): ReturnType<typeof runOperations>;
+}
+
+/** What is wanted of the client in C and of fio; without fio it is written down as missing. */
+async function wantedOperations(plan: Plan, programs: string, figures: Figures): Promise<Operations[]> {
+  const { rounds, programRounds, milliseconds } = plan;
+  const run = (path: string, clients: number, names: readonly string[]) =>
+    runOperations(`${programs}/client`, path, clients, milliseconds, names);
+  const fio = (path: string, clients: number, names: readonly string[]) => runFio(path, clients, milliseconds, names);
+  const all: Operations[] = [
+    { group: "metadata", names: OPERATIONS.metadata, rounds, run },
+    { group: "data", names: OPERATIONS.data, rounds, run },
+    { group: "fio", names: FIO_WORK, rounds: programRounds, run: fio },
+  ];
+  const wanted = all.map((one) => ({ ...one, names: one.names.filter((name) => plan.wants(name, one.group)) }))
+    .filter(({ names }) => names.length > 0);
+  const reason = wanted.some(({ group }) => group === "fio") ? await noFio() : undefined;
+  if (reason === undefined) return wanted;
+  figures.missing.fio = reason;
+  return wanted.filter(({ group }) => group !== "fio");
+}
+
+/** The programs that are wanted and here; the others are written down as missing. */
+async function wantedPrograms(plan: Plan, figures: Figures): Promise<Work[]> {
+  const wanted: Work[] = [];
+  for (const work of WORK.filter(({ name }) => plan.wants(name, "programs"))) {
+    const reason = await missingProgram(work);
+    if (reason === undefined) wanted.push(work);
+    else figures.missing[work.name] = reason;
+  }
+  return wanted;
 }
 
 function conditionsOf(
@@ -130,11 +162,13 @@ function inTurn(servers: readonly Server[], round: number): readonly Server[] {
 async function measureOperations(
   plan: Plan,
   peers: readonly Peer[],
+  operations: readonly Operations[],
   caching: Caching,
   programs: string,
   figures: Figures,
   say: (what: string) => void,
 ): Promise<void> {
+  say(`operations, caches ${caching}`);
   await using resources = new AsyncDisposableStack();
   const client = `${programs}/client`;
   const fill = (path: string) => prepareFiles(client, path, Math.max(...plan.clients), plan.listed);
@@ -145,14 +179,13 @@ async function measureOperations(
     await runOperations(client, path, 1, plan.milliseconds, OPERATIONS.data);
   }
   for (const clients of plan.clients) {
-    for (let round = 0; round < plan.rounds; round++) {
-      say(`operations, caches ${caching}, ${clients} client(s), round ${round + 1} of ${plan.rounds}`);
-      for (const group of ["metadata", "data"] as const) {
-        const operations = OPERATIONS[group].filter((one) => plan.wants(one, group));
-        if (operations.length === 0) continue;
+    const rounds = Math.max(...operations.map(({ rounds }) => rounds));
+    for (let round = 0; round < rounds; round++) {
+      say(`operations, caches ${caching}, ${clients} client(s), round ${round + 1} of ${rounds}`);
+      for (const { group, names, run } of operations.filter(({ rounds }) => round < rounds)) {
         for (const server of inTurn(servers, round)) {
           const peer = server.peer.name;
-          const found = await runOperations(client, server.path, clients, plan.milliseconds, operations);
+          const found = await run(server.path, clients, names);
           const gone = await server.isMounted() ? undefined : new Error(GONE);
           for (const [work, value] of found) record(figures, { group, caching, clients, work, peer }, gone ?? value);
           noteMemory(figures, server, group);
@@ -183,6 +216,7 @@ async function measurePrograms(
   figures: Figures,
   say: (what: string) => void,
 ): Promise<void> {
+  say("programs");
   await using resources = new AsyncDisposableStack();
   await makeRepository(programs, plan.files);
   const fill = (path: string) => copyRepository(programs, path);

@@ -1,6 +1,7 @@
 /** What the command line of the benchmark may say. */
 import { parseArgs } from "node:util";
 import { GROUPS } from "./figures.ts";
+import { FIO_WORK } from "./fio.ts";
 import type { Plan } from "./measure.ts";
 import { OPERATIONS } from "./operations.ts";
 import type { Caching } from "./peer.ts";
@@ -12,9 +13,9 @@ export const USAGE = `Usage: deno task bench [options]
 
 Measures Trellis against the host and other FUSE servers. Without options a short run, of a minute or two.
 
-  --long              more and longer rounds, more files, and all peers
+  --long              longer rounds, more files, all peers, and fio: about half an hour
   --peers=A,B         whom to measure: names of --list, "usual" or "all"
-  --work=A,B          what: metadata, data, programs, or names of --list
+  --work=A,B          what: metadata, data, fio, programs, or names of --list
   --clients=1,2       how many clients at once, one number after another (1 and the number of cores)
   --caching=off,on    with the kernel's caches off, or on, or one after the other (both); programs run with them on
   --rounds=N          how often everything is repeated
@@ -26,8 +27,24 @@ Measures Trellis against the host and other FUSE servers. Without options a shor
   --list              who and what there is
 `;
 
-const SHORT = { rounds: 15, programRounds: 3, milliseconds: 8, listed: 500, files: 1000, peers: "usual" } as const;
-const LONG = { rounds: 25, programRounds: 7, milliseconds: 20, listed: 10_000, files: 10_000, peers: "all" } as const;
+const SHORT = {
+  rounds: 15,
+  programRounds: 3,
+  milliseconds: 8,
+  listed: 500,
+  files: 1000,
+  peers: "usual",
+  work: ["metadata", "data", "programs"],
+} as const;
+const LONG = {
+  rounds: 9,
+  programRounds: 3,
+  milliseconds: 20,
+  listed: 10_000,
+  files: 10_000,
+  peers: "all",
+  work: GROUPS,
+} as const;
 
 export interface Options {
   readonly plan: Plan;
@@ -59,7 +76,7 @@ export function readOptions(args: readonly string[]): Options {
     },
   });
   const size = values.long ? LONG : SHORT;
-  const wanted: readonly string[] = values.work === undefined ? GROUPS : listOf("--work", values.work, WORK_NAMES);
+  const wanted: readonly string[] = values.work === undefined ? size.work : listOf("--work", values.work, WORK_NAMES);
   return {
     plan: {
       peers: choosePeers(values.peers ?? size.peers),
@@ -85,6 +102,7 @@ export function readOptions(args: readonly string[]): Options {
 const WORK_NAMES: readonly string[] = [
   ...GROUPS,
   ...Object.values(OPERATIONS).flat(),
+  ...FIO_WORK,
   ...WORK.map(({ name }) => name),
 ];
 
@@ -118,6 +136,7 @@ export function listText(): string {
     ...PEERS.map(({ name, about }) => line(name, about)),
     "Work",
     ...Object.entries(OPERATIONS).map(([group, operations]) => line(group, operations.join(" "))),
+    line("fio", FIO_WORK.join(" ")),
     line("programs", WORK.map(({ name }) => name).join(" ")),
   ].join("\n") + "\n";
 }

@@ -49,10 +49,9 @@ const INSERTS = 100;
 const PACKAGES = 6;
 const FILES_PER_PACKAGE = 20;
 
-/** The work whose program is here. */
-export async function availableWork(): Promise<Work[]> {
-  const there = await Promise.all(WORK.map(({ program }) => isInstalled(program)));
-  return WORK.filter((_, index) => there[index]);
+/** Why work cannot be done here, if so. */
+export async function missingProgram({ program }: Work): Promise<string | undefined> {
+  return await isInstalled(program) ? undefined : `${program} is not installed`;
 }
 
 /** Makes `directory/repository` with so many files, and archives beside it. */

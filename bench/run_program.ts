@@ -5,6 +5,17 @@ const LONGEST = 180_000;
 
 /** What a program prints. @throws with what it complains of. */
 export async function run(command: string, args: readonly string[], cwd?: string): Promise<string> {
+  const { printed, complaint } = await runAnyway(command, args, cwd);
+  if (complaint !== undefined) throw complaint;
+  return printed;
+}
+
+/** What a program prints, and what it complains of if it fails. */
+export async function runAnyway(
+  command: string,
+  args: readonly string[],
+  cwd?: string,
+): Promise<{ printed: string; complaint: Error | undefined }> {
   const signal = AbortSignal.timeout(LONGEST);
   // Killed by SIGKILL: SIGTERM, which `signal` sends, does not reach what waits for a FUSE server's answer.
   const child = new Deno.Command(command, {
@@ -19,11 +30,11 @@ export async function run(command: string, args: readonly string[], cwd?: string
   const output = await child.output();
   signal.removeEventListener("abort", kill);
   const decoder = new TextDecoder();
-  if (!output.success) {
-    const words = signal.aborted ? `killed after ${LONGEST / 1000} s` : decoder.decode(output.stderr).trim();
-    throw new Error(`${command} failed: ${words}`);
-  }
-  return decoder.decode(output.stdout);
+  const words = signal.aborted ? `killed after ${LONGEST / 1000} s` : decoder.decode(output.stderr).trim();
+  return {
+    printed: decoder.decode(output.stdout),
+    complaint: output.success ? undefined : new Error(`${command} failed: ${words}`),
+  };
 }
 
 /** Whether there is such a program. */

@@ -1,7 +1,7 @@
 /** What the benchmark makes of its figures: statistics, comparisons, tables, picture. */
 import { meanRatio, targetsOf, workRatio } from "../../bench/comparison.ts";
 import { costOf, type Figures, record, type Row } from "../../bench/figures.ts";
-import { readOptions } from "../../bench/options.ts";
+import { type Options, readOptions } from "../../bench/options.ts";
 import { plotSvg } from "../../bench/plot.ts";
 import { reportText } from "../../bench/report.ts";
 import { fastestRatio, geometricMean, median, medianRatio, spread } from "../../bench/statistics.ts";
@@ -58,6 +58,8 @@ function filledFigures(): Figures {
   costOf(figures, "loops-1").memory.start = 80;
   return figures;
 }
+
+const wantsFio = ({ plan }: Options) => plan.wants("fio_read1m", "fio");
 
 Deno.test("the median is the middle of what was measured, and the spread its median distance from it", () => {
   assertEquals(median([3, 1, 2]), 2);
@@ -165,6 +167,11 @@ Deno.test("the command line chooses peers and work, and refuses what there is no
     true,
   ]);
   assertEquals([plan.clients, plan.rounds, plan.programRounds], [[1, 4], 2, 2]);
+  assertEquals([readOptions([]), readOptions(["--long"]), readOptions(["--work=fio"])].map(wantsFio), [
+    false,
+    true,
+    true,
+  ]);
   assertThrows(() => readOptions(["--peers=nobody"]), Error, 'there is no "nobody"');
   assertThrows(() => readOptions(["--rounds=0"]), Error, "no whole number");
 });
