@@ -7,7 +7,6 @@ import { O_DIRECTORY, O_RDONLY, S_IFDIR, SEEK_SET } from "../../fs/flags.ts";
 import { DIRECTORY } from "./descriptor_register.ts";
 import { decodeOffset, encodeOffset } from "./directory_offset.ts";
 import { FIRST, SECOND } from "./descriptors.ts";
-import { DEVICE } from "./node_table.ts";
 import type { PassthroughLoop } from "./passthrough_loop.ts";
 
 // struct linux_dirent64 (getdents64(2)).
@@ -58,7 +57,7 @@ export function directoryOperations(loop: PassthroughLoop) {
   /** The entries after `offset`, the same object each time. `visit` may add to it. */
   function* read(node: NodeId, handle: Handle, offset: number, first: number, visit?: (name: string) => void) {
     if (register.kindOf(handle) !== DIRECTORY) throw new FsError("EBADF", `Handle ${handle} is no open directory`);
-    const device = table.words[table.cells.at(table.cellOf(node)) + DEVICE]!;
+    const device = loop.deviceOf(node);
     seek(handle, offset);
     for (let size = first;; size = Math.min(size * 2, LONGEST_PIECE)) {
       const length = calls.check(files.getdents64(handle, piece, size), "read a directory");

@@ -14,7 +14,6 @@
  * (`backingAsRoot`).
  */
 import { O_ACCMODE, O_DIRECT, O_RDONLY, S_ISGID, S_ISUID } from "../../fs/flags.ts";
-import { isLocal } from "./local_filesystems.ts";
 import type { CheckedOptions } from "./options.ts";
 import type { PassthroughLoop } from "./passthrough_loop.ts";
 
@@ -23,9 +22,6 @@ export const CAP_SYS_ADMIN = 21n;
 
 /** include/linux/proc_ns.h: PROC_USER_INIT_INO, the first user namespace's inode number. */
 const FIRST_USER_NAMESPACE = "user:[4026531837]";
-
-/** Words of struct statfs. */
-const STATFS_BYTES = 120;
 
 /**
  * A file of fewer bytes that is opened to be read is read here: one request brings all of it (the kernel reads 128 KiB
@@ -50,10 +46,6 @@ export class KernelPassthrough {
   /** Whether the kernel agreed; known from `initialize` on. */
   agreed = false;
   readonly #loop: PassthroughLoop;
-  readonly #statistics = new Uint32Array(STATFS_BYTES / 4);
-  readonly #statisticsBytes = new Uint8Array(this.#statistics.buffer);
-  /** Whether the source's own filesystem is local, once that is known: it stays mounted as long as the source is open. */
-  #homeIsLocal: boolean | undefined;
 
   constructor(loop: PassthroughLoop) {
     this.#loop = loop;
@@ -65,20 +57,10 @@ export class KernelPassthrough {
    */
   modeOf(descriptor: number, flags: number): OpenMode {
     if (!this.agreed) return "plain";
-    const { status } = this.#loop;
+    const { status, localFiles } = this.#loop;
     const reads = (flags & O_ACCMODE) === O_RDONLY;
-    if (reads && status.size < WORTH_BACKING || !this.#isLocal(descriptor)) return "plain";
+    if (reads && status.size < WORTH_BACKING || !localFiles.has(descriptor, status.device)) return "plain";
     const privileged = !reads && (status.mode & (S_ISUID | S_ISGID)) !== 0;
     return privileged || flags & O_DIRECT ? "backed, but read and written here" : "backed";
-  }
-
-  #isLocal(descriptor: number): boolean {
-    const { status, source } = this.#loop;
-    if (status.device !== source.device) return this.#looksLocal(descriptor);
-    return this.#homeIsLocal ??= this.#looksLocal(descriptor);
-  }
-
-  #looksLocal(descriptor: number): boolean {
-    return this.#loop.calls.files.fstatfs(descriptor, this.#statisticsBytes) >= 0 && isLocal(this.#statistics[0]!);
   }
 }

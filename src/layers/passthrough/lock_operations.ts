@@ -14,6 +14,7 @@
  * A loop cannot wait: the request that ends the wait may be its own next one. So a lock that somebody waits for
  * (F_SETLKW, flock without LOCK_NB) is tried again and again (`Later`). Who waits first need not get it first.
  */
+import { F_DUPFD_CLOEXEC } from "../../../ffi/libc.ts";
 import { FsError, Later } from "../../fs/errors.ts";
 import type { FileLock, FileSystem, Handle, NodeId, RequestContext } from "../../fs/filesystem.ts";
 import { O_RDONLY, O_RDWR, O_WRONLY } from "../../fs/flags.ts";
@@ -188,6 +189,13 @@ export function lockOperations(loop: PassthroughLoop) {
     return new FsError("EDEADLK", "Cannot wait for a lock whose holder waits for this process");
   }
 
+  /** Has the source's filesystem do at this close what it does at a program's: NFS sends what it has, and may fail. */
+  function closeDuplicate(handle: Handle): void {
+    const duplicate = loop.retry(() => files.fcntl(handle, F_DUPFD_CLOEXEC, 0));
+    calls.check(duplicate, "close a file");
+    calls.check(files.close(duplicate), "close a file");
+  }
+
   function putLock({ type, start, end }: FileLock): void {
     lock.fill(0);
     view.setInt16(0, TYPES.indexOf(type), true);
@@ -263,8 +271,9 @@ export function lockOperations(loop: PassthroughLoop) {
       register.closeHandle(handle, context);
     },
 
-    flush(node: NodeId, _handle: Handle, lockOwner: bigint): void {
+    flush(node: NodeId, handle: Handle, lockOwner: bigint): void {
       disown(node, isOwner(lockOwner));
+      if (!loop.localFiles.has(handle, loop.deviceOf(node))) closeDuplicate(handle);
     },
   } satisfies FileSystem;
 }

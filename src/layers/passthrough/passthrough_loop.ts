@@ -10,7 +10,8 @@ import { FileStatus, STATX_MASK } from "./file_status.ts";
 import { Identity } from "./identity.ts";
 import { KeptFiles } from "./kept_files.ts";
 import { KernelPassthrough } from "./kernel_passthrough.ts";
-import { NodeTable, PINNED, ROOT, STATE, TYPE } from "./node_table.ts";
+import { LocalFiles } from "./local_filesystems.ts";
+import { DEVICE, NodeTable, PINNED, ROOT, STATE, TYPE } from "./node_table.ts";
 import type { CheckedOptions } from "./options.ts";
 import { Places } from "./places.ts";
 import type { Source } from "./source.ts";
@@ -36,6 +37,7 @@ export class PassthroughLoop {
   readonly descriptors: Descriptors;
   readonly status: FileStatus;
   readonly kernelPassthrough = new KernelPassthrough(this);
+  readonly localFiles: LocalFiles;
   /** For a request's names, its second name, and a descriptor's number. */
   readonly name = new StringBuffer();
   readonly newName = new StringBuffer();
@@ -58,6 +60,7 @@ export class PassthroughLoop {
     this.identity = new Identity(this.calls, source.privileged);
     this.#places = new Places(this.table, this.calls, source.handles, kept !== undefined);
     this.status = new FileStatus(source.device);
+    this.localFiles = new LocalFiles(this.calls.files, source.device);
     this.descriptors = new Descriptors({
       ...{ table: this.table, places: this.#places, register: this.register, calls: this.calls },
       ...{ identity: this.identity, loop, limit: source.maxDescriptors },
@@ -201,6 +204,11 @@ export class PassthroughLoop {
     if (result < 0) return 0;
     const { inodeLow, inodeHigh } = this.status.readKey();
     return (inodeLow >>> 0) + (inodeHigh >>> 0) * 0x1_0000_0000;
+  }
+
+  /** The device that a node's file is on. */
+  deviceOf(node: NodeId): number {
+    return this.table.words[this.table.cells.at(this.table.cellOf(node)) + DEVICE]!;
   }
 
   /** `S_IFMT` of a node. */
