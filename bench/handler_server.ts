@@ -6,7 +6,7 @@ import { mount } from "../mod.ts";
 import makePassthrough, { prepare, release } from "../src/layers/passthrough/module.ts";
 
 const [source, mountpoint, caching, workers = "0"] = Deno.args as [string, string, string, string?];
-const options = { source, cache: caching === "off" ? "never" : "auto" } as const;
+const options = { source, cache: caching === "off" ? "never" : "auto", remotePosixLock: false } as const;
 const seconds = caching === "off" ? 0 : 1;
 const mountOptions = { defaultPermissions: true, entryTimeout: seconds, attributesTimeout: seconds };
 

@@ -11,6 +11,9 @@ function tool(...args: string[]): string[] {
   return [Deno.execPath(), "run", "--allow-all", here("../cli.ts"), "mount", ...args];
 }
 
+/** Who keeps record locks: the kernel, as for all peers in C, none of which hands them to its source. */
+const LOCKS = "no_remote_posix_lock";
+
 function passthrough(name: string, about: string, options: string): Peer {
   return {
     name,
@@ -58,16 +61,21 @@ export const OUR_PEERS: readonly Peer[] = [
     passthrough(
       `loops-${loops}`,
       `layers/passthrough, ${loops} ${loops === 1 ? "loop" : "loops"}`,
-      `transport=device,loops=${loops}`,
+      `transport=device,loops=${loops},${LOCKS}`,
     )
   ),
+  passthrough("remote-locks", "layers/passthrough, 1 loop, record locks in the source too", "transport=device,loops=1"),
   passthrough(
     "read-here",
     `layers/passthrough, ${CORES} loops, data not passed through by the kernel`,
-    `transport=device,loops=${CORES},no_kernel_passthrough`,
+    `transport=device,loops=${CORES},${LOCKS},no_kernel_passthrough`,
   ),
   {
-    ...passthrough("uring", `layers/passthrough, ${CORES} loops over io_uring`, `transport=uring,loops=${CORES}`),
+    ...passthrough(
+      "uring",
+      `layers/passthrough, ${CORES} loops over io_uring`,
+      `transport=uring,loops=${CORES},${LOCKS}`,
+    ),
     unavailable: noUring,
   },
   handler("handler", "layers/passthrough as an object in placement handler", 0),
@@ -75,7 +83,9 @@ export const OUR_PEERS: readonly Peer[] = [
   {
     ...configured("branch", `layers/passthrough as one of ${BRANCHES} branches`, ({ source, scratch }, caching) => {
       const branch = (path: string, directory: string) =>
-        `[[branch]]\npath = "${path}"\ntype = "passthrough"\nsource = "${directory}"\n${cacheKey(caching)}\n`;
+        `[[branch]]\npath = "${path}"\ntype = "passthrough"\nsource = "${directory}"\n${
+          cacheKey(caching)
+        }\nremote_posix_lock = false\n`;
       const others = Array.from({ length: BRANCHES - 1 }, (_, nth) => branch(`/other/${nth}`, scratch));
       return [branch("/src", source), ...others].join("");
     }),
@@ -100,5 +110,9 @@ export const OUR_PEERS: readonly Peer[] = [
 
 /** Who has the given number of loops: what further loops cost is measured with them. */
 export function withLoops(loops: number): Peer {
-  return passthrough(`loops-${loops}`, `layers/passthrough, ${loops} loops`, `transport=device,loops=${loops}`);
+  return passthrough(
+    `loops-${loops}`,
+    `layers/passthrough, ${loops} loops`,
+    `transport=device,loops=${loops},${LOCKS}`,
+  );
 }

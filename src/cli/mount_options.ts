@@ -80,6 +80,16 @@ const PASSTHROUGH: Rules<ParsedOptions> = {
     passthrough.crossMounts = true;
   }),
   no_cross_mounts: flag("refuse to enter them", ({ passthrough }) => passthrough.crossMounts = false),
+  no_remote_lock: flag("no_remote_posix_lock and no_remote_flock", ({ passthrough }) => {
+    passthrough.remotePosixLock = false;
+    passthrough.remoteFlock = false;
+  }),
+  no_remote_posix_lock: flag("keep record locks among the mount's users: opens and closes are faster", (
+    { passthrough },
+  ) => passthrough.remotePosixLock = false),
+  no_remote_flock: flag("the same of flock(2), without being faster", ({ passthrough }) => {
+    passthrough.remoteFlock = false;
+  }),
   loops: {
     value: "NUMBER",
     help: "how many threads serve the mount (the number of cores, at most four)",

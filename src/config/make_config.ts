@@ -71,6 +71,8 @@ export function makeBranch(table: BranchTable, index: number, id: number, paths:
           cache: table.cache,
           writeback: table.writeback,
           kernelPassthrough: table.kernel_passthrough,
+          remotePosixLock: table.remote_posix_lock,
+          remoteFlock: table.remote_flock,
           crossMounts: table.cross_mounts,
           maxDescriptors: table.max_descriptors,
         }),

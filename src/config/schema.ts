@@ -109,6 +109,10 @@ const passthrough = table({
   kernel_passthrough: flag().default(true).describe(
     "Let the kernel read and write the source's files itself, where it can.",
   ),
+  remote_posix_lock: flag().default(true).describe(
+    "Take POSIX record locks in the source too, where its own programs see them. Without, most closes are a request less.",
+  ),
+  remote_flock: flag().default(true).describe("Take flock(2) locks in the source too."),
   cross_mounts: flag().default(true).describe("Show filesystems that are mounted below the source."),
   max_descriptors: count(DESCRIPTORS).optional().describe(
     "How many descriptors to keep for files that nobody has open. Unless said: half of the limit.",

@@ -40,7 +40,15 @@ Deno.test("the example of the documentation is what it says", async () => {
       index: 1,
       wrappers: { ...WRAPPERS, readOnly: true },
       type: "passthrough",
-      options: { source: "/here/src", cache: "auto", writeback: false, kernelPassthrough: true, crossMounts: true },
+      options: {
+        source: "/here/src",
+        cache: "auto",
+        writeback: false,
+        kernelPassthrough: true,
+        remotePosixLock: true,
+        remoteFlock: true,
+        crossMounts: true,
+      },
     },
     {
       id: 2,
@@ -99,6 +107,8 @@ source = "/"
 cache = "always"
 writeback = false
 kernel_passthrough = false
+remote_posix_lock = false
+remote_flock = false
 cross_mounts = false
 max_descriptors = 4096
 
@@ -160,6 +170,8 @@ env = { HERE = "\${PROJECT}/x", PRICE = "$$1", NONE = "\${EMPTY}" }
         cache: "always",
         writeback: false,
         kernelPassthrough: false,
+        remotePosixLock: false,
+        remoteFlock: false,
         crossMounts: false,
         maxDescriptors: 4096,
       },

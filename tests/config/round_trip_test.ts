@@ -44,6 +44,8 @@ const passthrough = fc.tuple(
   some({
     cache: same(fc.constantFrom("auto", "always")),
     kernel_passthrough: flag,
+    remote_posix_lock: flag,
+    remote_flock: flag,
     cross_mounts: flag,
     max_descriptors: same(fc.integer({ min: 16, max: 2 ** 24 })),
   }),
@@ -104,7 +106,15 @@ function expected({ own: { type, keys }, wrappers, ownership, path }: Branch): R
     default:
       return {
         ...common,
-        options: { cache: "auto", writeback: false, kernelPassthrough: true, crossMounts: true, ...meant(keys) },
+        options: {
+          cache: "auto",
+          writeback: false,
+          kernelPassthrough: true,
+          remotePosixLock: true,
+          remoteFlock: true,
+          crossMounts: true,
+          ...meant(keys),
+        },
       };
   }
 }

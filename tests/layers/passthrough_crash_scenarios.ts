@@ -252,22 +252,22 @@ export const SCENARIOS: Scenario[] = [
   {
     name: "setlk",
     hold: holdFile(O_RDWR),
-    act: (fs, { node, handle }, context) => fs.setLock(node!, handle!, 5n, LOCK, false, context),
+    act: (fs, { node, handle }, context) => fs.setLock!(node!, handle!, 5n, LOCK, false, context),
     look: (fs, { node, handle }) => {
-      const found = fs.getLock(node!, handle!, 6n, OTHERS_LOCK, nextContext());
+      const found = fs.getLock!(node!, handle!, 6n, OTHERS_LOCK, nextContext());
       fs.flush(node!, handle!, 5n);
-      return [found, fs.getLock(node!, handle!, 6n, OTHERS_LOCK, nextContext())];
+      return [found, fs.getLock!(node!, handle!, 6n, OTHERS_LOCK, nextContext())];
     },
   },
   {
     name: "flush that ends locks",
     hold(fs) {
       const held = holdFile(O_RDWR)(fs);
-      fs.setLock(held.node!, held.handle!, 5n, LOCK, false, nextContext());
+      fs.setLock!(held.node!, held.handle!, 5n, LOCK, false, nextContext());
       return held;
     },
     act: (fs, { node, handle }) => fs.flush(node!, handle!, 5n),
-    look: (fs, { node, handle }) => fs.getLock(node!, handle!, 6n, OTHERS_LOCK, nextContext()),
+    look: (fs, { node, handle }) => fs.getLock!(node!, handle!, 6n, OTHERS_LOCK, nextContext()),
   },
   {
     name: "copy_file_range",

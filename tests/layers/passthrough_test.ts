@@ -320,21 +320,21 @@ Deno.test("record locks belong to their owner and are seen in the source", async
   const first = filesystem.open(node, O_RDWR, context).handle!;
   const second = filesystem.open(node, O_RDWR, context).handle!;
   const lock = { type: "write", start: 2, end: 5, pid: 77 } as const;
-  filesystem.setLock(node, first, 11n, lock, false, context);
+  filesystem.setLock!(node, first, 11n, lock, false, context);
   // The same owner by way of another handle is no conflict; another owner is one, by any handle.
-  filesystem.setLock(node, second, 11n, lock, false, context);
-  assertErrno("EAGAIN", () => filesystem.setLock(node, first, 2n ** 63n + 1n, { ...lock, end: 2 }, false, context));
-  assertEquals(filesystem.getLock(node, second, 22n, { ...lock, start: 0, end: 2 ** 63 }, context)?.start, 2);
-  assertEquals(filesystem.getLock(node, second, 11n, lock, context), undefined);
+  filesystem.setLock!(node, second, 11n, lock, false, context);
+  assertErrno("EAGAIN", () => filesystem.setLock!(node, first, 2n ** 63n + 1n, { ...lock, end: 2 }, false, context));
+  assertEquals(filesystem.getLock!(node, second, 22n, { ...lock, start: 0, end: 2 ** 63 }, context)?.start, 2);
+  assertEquals(filesystem.getLock!(node, second, 11n, lock, context), undefined);
   assertEquals(await tryLock(source.path("file"), 3), false);
   assertEquals(await tryLock(source.path("file"), 7), true);
-  assertEquals(filesystem.getLock(node, second, 22n, lock, context)?.pid, 77);
+  assertEquals(filesystem.getLock!(node, second, 22n, lock, context)?.pid, 77);
   filesystem.flush(node, second, 11n);
   assertEquals(await tryLock(source.path("file"), 3), true);
-  filesystem.setWholeFileLock(node, first, 11n, "write", false, context);
-  assertErrno("EAGAIN", () => filesystem.setWholeFileLock(node, second, 22n, "read", false, context));
-  filesystem.setWholeFileLock(node, first, 11n, "unlock", false, context);
-  filesystem.setWholeFileLock(node, second, 22n, "read", false, context);
+  filesystem.setWholeFileLock!(node, first, 11n, "write", false, context);
+  assertErrno("EAGAIN", () => filesystem.setWholeFileLock!(node, second, 22n, "read", false, context));
+  filesystem.setWholeFileLock!(node, first, 11n, "unlock", false, context);
+  filesystem.setWholeFileLock!(node, second, 22n, "read", false, context);
 });
 
 /** Whether a program of the host could lock one byte of a file. */
@@ -488,7 +488,7 @@ Deno.test("release closes everything that was left open", () => {
     source.filesystem.openDirectory(ROOT_NODE, O_RDONLY, source.context);
     const node = source.find("b");
     const handle = source.filesystem.open(node, O_RDWR, source.context).handle!;
-    source.filesystem.setLock(node, handle, 1n, { type: "read", start: 0, end: 1, pid: 1 }, false, source.context);
+    source.filesystem.setLock!(node, handle, 1n, { type: "read", start: 0, end: 1, pid: 1 }, false, source.context);
     // The root twice, two nodes, two files, a directory, a lock owner.
     assertEquals(openDescriptors(directory), 8);
   }

@@ -9,6 +9,7 @@ import {
   O_EXCL,
   O_NOCTTY,
   O_NOFOLLOW,
+  O_RDONLY,
   O_RDWR,
   O_TRUNC,
   O_WRONLY,
@@ -34,7 +35,7 @@ const KEPT_HERE = O_CREAT | O_EXCL | O_NOCTTY | O_NOFOLLOW | O_DIRECT | O_APPEND
 
 export class FileOpening {
   readonly #loop: PassthroughLoop;
-  readonly #plain: Required<Pick<Opened, "handle" | "directIo" | "keepCache" | "parallelDirectWrites">>;
+  readonly #plain: Required<Pick<Opened, "handle" | "directIo" | "keepCache" | "parallelDirectWrites" | "noFlush">>;
   readonly #backed: Required<Pick<Opened, "handle" | "backing" | "backingMapsOnly" | "backingAsRoot">> & Opened;
 
   constructor(loop: PassthroughLoop) {
@@ -45,6 +46,7 @@ export class FileOpening {
       directIo: cache === "never",
       keepCache: cache === "always",
       parallelDirectWrites: cache === "never",
+      noFlush: false,
     };
     this.#backed = { ...this.#plain, backing: 0, backingMapsOnly: false, backingAsRoot: false };
   }
@@ -69,7 +71,7 @@ export class FileOpening {
     return this.#register(this.#open(descriptor, flags), flags, context, (handle) => {
       loop.register.kept?.setNode(handle, loop.table.cellOf(node));
       if (loop.kernelPassthrough.agreed) loop.look(handle);
-      const opened = this.#describe(handle, flags);
+      const opened = this.#describe(node, handle, flags);
       if (opened === this.#backed) this.#back(node, flags, false, context);
       return opened;
     });
@@ -109,7 +111,7 @@ export class FileOpening {
     return this.#register(opened, flags, context, (handle) => {
       loop.register.kept?.setNode(handle, loop.table.cellOf(node));
       if (loop.kernelPassthrough.agreed) loop.look(handle);
-      return this.#describe(handle, flags);
+      return this.#describe(node, handle, flags);
     });
   }
 
@@ -162,15 +164,26 @@ export class FileOpening {
   }
 
   /** How the kernel is to treat the open file that `status` was filled from. The same two objects each time. */
-  #describe(descriptor: number, flags: number): Opened {
+  #describe(node: NodeId, descriptor: number, flags: number): Opened {
     const mode = this.#loop.kernelPassthrough.modeOf(descriptor, flags);
-    if (mode === "plain") {
-      this.#plain.handle = descriptor;
-      return this.#plain;
-    }
-    this.#backed.handle = descriptor;
+    const opened = mode === "plain" ? this.#plain : this.#backed;
+    opened.handle = descriptor;
+    opened.noFlush = this.#closesQuietly(node, descriptor, flags);
     this.#backed.backingMapsOnly = mode !== "backed";
-    return this.#backed;
+    return opened;
+  }
+
+  /**
+   * Whether a close of the open file has nothing to do here, so that no FLUSH need come: no locks to give back, which
+   * could be of any open file of the process; nothing that a filesystem which is not local would do or report, if it was
+   * written; and nothing to write that a mapping left in the kernel's pages, which takes an open for reading and writing.
+   */
+  #closesQuietly(node: NodeId, descriptor: number, flags: number): boolean {
+    const { options: { remotePosixLock }, localFiles } = this.#loop;
+    if (remotePosixLock) return false;
+    const access = flags & O_ACCMODE;
+    if (access === O_RDONLY) return true;
+    return access === O_WRONLY && localFiles.has(descriptor, this.#loop.deviceOf(node));
   }
 
   /** A file that was made and opened by one call. */
@@ -184,7 +197,7 @@ export class FileOpening {
     return this.#register(descriptor, flags, context, (handle) => {
       const entry = this.#loop.enterOpened(handle, parent, name);
       this.#loop.register.kept?.setNode(handle, this.#loop.table.cellOf(entry.node));
-      const opened = this.#describe(handle, flags);
+      const opened = this.#describe(entry.node, handle, flags);
       if (opened === this.#backed) {
         this.#back(entry.node, flags, true, context);
         entry.attributes = this.#loop.attributesOf(this.#loop.table.cellOf(entry.node));

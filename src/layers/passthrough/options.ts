@@ -27,6 +27,13 @@ export interface PassthroughOptions {
    * Default true.
    */
   kernelPassthrough?: boolean;
+  /**
+   * Whether POSIX record locks are taken in the source too, so that its own programs see them. If not, the kernel keeps
+   * them among the users of the mount, and most closes are a request less: see `FileOpening`. Default true.
+   */
+  remotePosixLock?: boolean;
+  /** The same of flock(2), but for the closes. Default true. */
+  remoteFlock?: boolean;
   /** Whether other filesystems mounted below the source are shown; if not, entering one is `EXDEV`. Default true. */
   crossMounts?: boolean;
   /** How many descriptors may be kept for files that nobody has open. Default: half of the process's limit. */
@@ -49,7 +56,7 @@ const MOST_NODES = 1 << 24;
 /** Fills in the defaults. @throws {TypeError} that says what is wrong and what would be right. */
 export function checkOptions(options: PassthroughOptions): CheckedOptions {
   const { source, cache = "auto", writeback = false, kernelPassthrough = true, crossMounts = true } = options;
-  const { maxNodes = 1 << 22 } = options;
+  const { remotePosixLock = true, remoteFlock = true, maxNodes = 1 << 22 } = options;
   if (typeof source !== "string" || source === "" || source.includes("\0")) {
     throw new TypeError(`Cannot use ${JSON.stringify(source)} as source: name a directory`);
   }
@@ -60,7 +67,9 @@ export function checkOptions(options: PassthroughOptions): CheckedOptions {
     throw new TypeError('Cannot use writeback with cache "never": it is a cache; choose "auto" or "always"');
   }
   checkCount("maxNodes", maxNodes, 64, MOST_NODES);
-  const checked: CheckedOptions = { source, cache, writeback, kernelPassthrough, crossMounts, maxNodes };
+  const checked: CheckedOptions = {
+    ...{ source, cache, writeback, kernelPassthrough, remotePosixLock, remoteFlock, crossMounts, maxNodes },
+  };
   if (options.maxDescriptors !== undefined) {
     checkCount("maxDescriptors", options.maxDescriptors, 16, MOST_NODES);
     checked.maxDescriptors = options.maxDescriptors;

@@ -31,6 +31,7 @@ export function makePassthroughFileSystem(options: CheckedOptions, source: Sourc
   const loop = new PassthroughLoop(options, source, loopNumber);
   const opening = new FileOpening(loop);
   const { seek, ...files } = fileOperations(loop, opening);
+  const { getLock, setLock, setWholeFileLock, ...closing } = lockOperations(loop);
   return {
     features: [
       ...FEATURES,
@@ -61,6 +62,9 @@ export function makePassthroughFileSystem(options: CheckedOptions, source: Sourc
     ...directoryOperations(loop),
     ...attributeOperations(loop),
     ...extendedAttributeOperations(loop),
-    ...lockOperations(loop),
+    // Without these the kernel keeps the locks itself.
+    ...(options.remotePosixLock ? { getLock, setLock } : {}),
+    ...(options.remoteFlock ? { setWholeFileLock } : {}),
+    ...closing,
   } satisfies FileSystem;
 }
