@@ -57,13 +57,13 @@ export class SandboxProcesses {
     }, () => this.#monitorIsOver);
   }
 
-  /** The program, once it is there; undefined when all is over before. */
+  /** The program, once it is there; undefined when it is over before. */
   program(): Promise<number | undefined> {
     return this.#poll(async () => {
       const reaper = await this.reaper();
-      this.#program ??= reaper === undefined ? undefined : await firstChild(reaper);
+      this.#program ??= reaper === undefined ? undefined : await programOf(reaper);
       return this.#program;
-    }, async () => this.#isOver || this.#monitorIsOver && !(this.#reaper && await lives(this.#reaper)));
+    }, async () => this.#isOver || this.#reaper !== undefined && await isAfterProgram(this.#reaper));
   }
 
   async #poll(
@@ -86,6 +86,25 @@ async function findOrphan(): Promise<number | undefined> {
     const name = await Deno.readTextFile(`/proc/${child}/comm`).catch(() => "");
     if (name.trim() === "bwrap") return child;
   }
+}
+
+/** Among the children that it forked and adopted, the one that it forked: the second process of the pid namespace. */
+async function programOf(reaper: number): Promise<number | undefined> {
+  for (const child of await childrenOf(reaper, reaper)) if (await numberInside(child) === 2) return child;
+}
+
+/** Whether the reaper is gone, or has children that the program has left to it and the program is no more. */
+async function isAfterProgram(reaper: number): Promise<boolean> {
+  if (!await lives(reaper)) return true;
+  const children = await childrenOf(reaper, reaper);
+  const numbers = await Promise.all(children.map(numberInside));
+  return numbers.length > 0 && numbers.every((number) => number !== undefined && number > 2);
+}
+
+/** A process's id in its own pid namespace (NSpid in proc_pid_status(5)); undefined when it has ended. */
+async function numberInside(pid: number): Promise<number | undefined> {
+  const status = await Deno.readTextFile(`/proc/${pid}/status`).catch(() => "");
+  return Number(/^NSpid:.*\s(\d+)$/m.exec(status)?.[1]) || undefined;
 }
 
 async function firstChild(pid: number): Promise<number | undefined> {
