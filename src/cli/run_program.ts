@@ -1,6 +1,6 @@
 /** `run`: starts a program whose root is the tree of a configuration. */
 import { SharedMemoryFolder } from "../container/shared_memory.ts";
-import { runInside, SandboxError } from "../container/container.ts";
+import { ProgramError, runInside, SandboxError } from "../container/container.ts";
 import { SYSTEM_DIRECTORIES } from "../container/sandbox.ts";
 import { isWithin } from "../config/branch_paths.ts";
 import { sourcesOf } from "../config/config.ts";
@@ -29,7 +29,8 @@ export function runCommand(ended: (status: number) => void): Command {
     .usage("[options] [--] [command...]")
     .description(
       "Mount the tree of a configuration and run COMMAND, or the configuration's run.command, in a sandbox of its own " +
-        "with the tree as its root. Ends with the command's exit status, 128 + n when signal n ended it. Then, and also " +
+        "with the tree as its root. Ends with the command's exit status, 128 + n when signal n ended it, 127 when there is no such command, 126 when " +
+        "it cannot be executed. Then, and also " +
         "when this is killed, the tree is unmounted and no process of the sandbox is left.",
     )
     .argument("[command...]", "a program of the tree and its arguments, after --");
@@ -132,6 +133,8 @@ async function runSandboxed(
       sharedMemory: memory.areas,
     });
   } catch (error) {
-    throw error instanceof SandboxError ? new Failure("ENVIRONMENT", error.message, { cause: error }) : error;
+    if (error instanceof SandboxError) throw new Failure("ENVIRONMENT", error.message, { cause: error });
+    if (!(error instanceof ProgramError)) throw error;
+    throw new Failure(error.isThere ? "NOT_EXECUTABLE" : "NOT_FOUND", error.message, { cause: error });
   }
 }

@@ -195,7 +195,16 @@ Deno.test("a program in a sandbox", async (t) => {
   await t.step("gives its exit status, and 128 + n for a signal", async () => {
     assertEquals((await sh("exit 7")).code, 7);
     assertEquals((await sh("kill -TERM $$")).code, 128 + 15);
-    assertEquals((await run({ root: root.path, command: ["no-such-program"] })).code !== 0, true);
+    // What bubblewrap itself ends with when it fails.
+    assertEquals(await sh("exit 1"), { code: 1, stdout: "", stderr: "" });
+  });
+
+  await t.step("says why it cannot be started, and that of no program that was", async () => {
+    const { code, stderr } = await run({ root: root.path, command: ["true"], directory: "/no/such" });
+    assertEquals(code, 99);
+    assert(stderr.includes('Cannot run "true": bubblewrap cannot make its sandbox: Can\'t chdir to /no/such'), stderr);
+    const { stderr: missing } = await run({ root: root.path, command: ["no-such-program"] });
+    assert(missing.includes("ProgramError: Cannot run"), missing);
   });
 
   await t.step("gets the signals that the tool gets", async () => {

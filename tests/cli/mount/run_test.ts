@@ -286,9 +286,21 @@ Deno.test("what cannot be run is refused in words", async (t) => {
     const says = "this machine forbids user namespaces\n/proc/sys/user/max_user_namespaces is 0; as root: sysctl ";
     assert(outcome.stderr.includes(says), outcome.stderr);
   });
-  await t.step("no such program", async () => {
-    const outcome = await runCli(["run", "-c", tree, "--", "no-such-program"], place.invocation);
-    assert(outcome.code !== 0 && outcome.stderr.includes("no-such-program"), outcome.stderr);
-  });
+  const programs: Record<string, [command: string[], code: number, says: string]> = {
+    "a program that is not there": [["no-such-program"], 127, 'Cannot run "no-such-program": the tree has no such'],
+    "a path that is not there": [["/usr/no/such"], 127, 'Cannot run "/usr/no/such": the tree has no such program\n'],
+    "a file without the permission": [["/usr/lib/os-release"], 126, "Permission denied"],
+    "a file without an interpreter": [["/noted/script"], 126, "it is there, but cannot be executed"],
+  };
+  await write("script", "#!/no/such/interpreter\n");
+  await Deno.chmod(`${place.folder}/script`, 0o755);
+  for (const [name, [command, code, says]] of Object.entries(programs)) {
+    await t.step(name, async () => {
+      const bind = `run.ro_bind=/bin,/lib,/lib64,${place.folder}:/noted`;
+      const outcome = await runCli(["run", "-c", tree, "-s", bind, "--", ...command], place.invocation);
+      assertEquals([outcome.code, outcome.stdout], [code, ""], outcome.stderr);
+      assert(outcome.stderr.includes(says), outcome.stderr);
+    });
+  }
   await t.step("nothing is left", () => assertNothingLeft(place));
 });
