@@ -21,9 +21,20 @@ export function addConfigOptions(command: Command): Command {
 
 /** Loads a configuration. @throws {Failure} with all its problems. */
 export async function loadConfiguration(file: string, flags: readonly string[]): Promise<Config> {
-  const { ConfigError, loadConfig } = await import("../config/mod.ts");
+  const { loadConfig } = await import("../config/mod.ts");
+  return await explained(loadConfig(file, { flags }));
+}
+
+/** Where a configuration says that it is mounted; its sources, which may hang, are left alone. @throws {Failure} */
+export async function findMountpoint(file: string): Promise<string | undefined> {
+  const { loadMountpoint } = await import("../config/mod.ts");
+  return await explained(loadMountpoint(file));
+}
+
+async function explained<Loaded>(loading: Promise<Loaded>): Promise<Loaded> {
+  const { ConfigError } = await import("../config/mod.ts");
   try {
-    return await loadConfig(file, { flags });
+    return await loading;
   } catch (error) {
     throw error instanceof ConfigError ? new Failure("CONFIG", error.message, { cause: error }) : error;
   }

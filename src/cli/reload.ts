@@ -5,7 +5,7 @@ import { ask } from "../control/client.ts";
 import { ControlError, type KeyDifference, readReloadReport, RELOAD_DEADLINE } from "../control/messages.ts";
 import type { ReloadReport } from "../control/messages.ts";
 import { Command } from "../deps.ts";
-import { loadConfiguration } from "./config_options.ts";
+import { findMountpoint } from "./config_options.ts";
 import type { FailureKind } from "./exit_codes.ts";
 import { Failure } from "./failure.ts";
 import { findControlSocket, locateMountpoint } from "./mount_status.ts";
@@ -64,7 +64,7 @@ async function findTree(
   }
   if (path !== undefined) return { mountpoint: await locateMountpoint(path) };
   const file = config ?? CONFIG_NAME;
-  const { mount: { point } } = await loadConfiguration(file, []);
+  const point = await findMountpoint(file);
   if (point === undefined) {
     throw new Failure("USAGE", `Cannot reload ${file}: it has no mount.point; name the mountpoint instead`);
   }

@@ -1,4 +1,5 @@
 /** A configuration, checked: what is mounted where, with which options, and what is run in it. */
+import { isDeepStrictEqual } from "node:util";
 import type { ErrnoName } from "../fs/errors.ts";
 import type { MemoryModuleOptions } from "../layers/memory/module.ts";
 import type { PassthroughOptions } from "../layers/passthrough/options.ts";
@@ -123,6 +124,13 @@ export interface SharedMemory {
   readonly name: string;
   /** In bytes. */
   readonly size: number;
+}
+
+/** Whether two configurations mean the same by a branch, whatever its number: that is the mount's own once it is mounted. */
+export function isSameBranch(one: BranchConfig, other: BranchConfig): boolean {
+  // Parts that are not set may be missing or undefined, and the values frozen or not.
+  const contentOf = ({ id: _id, index: _index, ...content }: BranchConfig) => structuredClone(content);
+  return isDeepStrictEqual(contentOf(one), contentOf(other));
 }
 
 /** The directories of the host that a branch shows, each with the key that names it, from the branch's own table. */

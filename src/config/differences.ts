@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { BranchDifference, FixedDifference, KeyDifference } from "../control/messages.ts";
 import { canBeInAllLoops } from "./branch_module.ts";
 import { isWithin } from "./branch_paths.ts";
-import type { BranchConfig, Config } from "./config.ts";
+import { type BranchConfig, type Config, isSameBranch } from "./config.ts";
 import { formatValue } from "./format_value.ts";
 import { whyKeeperWanted, whyNotKept } from "./kept_branches.ts";
 import { isTable, type Settings } from "./settings.ts";
@@ -72,17 +72,11 @@ function compareBranches(before: ComparedConfig, after: ComparedConfig): BranchD
     const { path, type } = branch;
     const earlier = old.get(path);
     if (earlier === undefined) return [{ change: "added", path, type, keys: [] }];
-    if (isDeepStrictEqual(contentOf(earlier), contentOf(branch))) return [];
+    if (isSameBranch(earlier, branch)) return [];
     const keys = compareTables(tableOf(before, earlier), tableOf(after, branch)).filter(({ key }) => key !== "id");
     return [{ change: "replaced", path, type, ...lossOf(earlier), keys }];
   });
   return [...removed, ...others];
-}
-
-/** What a branch is, whatever its number: that is the mount's own once it is mounted. */
-function contentOf({ id: _id, index: _index, ...content }: BranchConfig): unknown {
-  // Parts that are not set may be missing or undefined, and the values frozen or not.
-  return structuredClone(content);
 }
 
 function lossOf({ type }: BranchConfig): { loss?: string } {

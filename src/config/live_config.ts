@@ -74,7 +74,7 @@ export class LiveConfig {
 
   async #load(): Promise<Config | ConfigError> {
     try {
-      return await loadConfig(this.#file, { flags: this.#flags });
+      return await loadConfig(this.#file, { flags: this.#flags, mounted: this.#config.branches });
     } catch (error) {
       if (error instanceof ConfigError) return error;
       throw error;

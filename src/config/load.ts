@@ -19,6 +19,11 @@ export interface LoadOptions {
   readonly flags?: readonly string[];
   /** Default: that of the process. */
   readonly environment?: Readonly<Record<string, string>>;
+  /**
+   * What a live mount has of the configuration: it is open, and so not looked at on the host, where it may hang by now. No
+   * more are the binds of `run`.
+   */
+  readonly mounted?: readonly BranchConfig[];
 }
 
 /**
@@ -27,15 +32,32 @@ export interface LoadOptions {
  * @throws {ConfigError} with every problem there is; with the first one only when the file is missing or no TOML.
  */
 export async function loadConfig(file: string, options: LoadOptions = {}): Promise<Config> {
+  const { config, problems } = await readWithSurroundings(file, options);
+  return finish(config, addNew(problems, await findSourceProblems(config, options.mounted)));
+}
+
+/**
+ * Where the configuration says that it is mounted. Nothing that it shows of the host is looked at.
+ *
+ * @throws {ConfigError} as {@linkcode loadConfig}.
+ */
+export async function loadMountpoint(file: string): Promise<string | undefined> {
+  const { config, problems } = await readWithSurroundings(file, {});
+  return finish(config, problems).mount.point;
+}
+
+async function readWithSurroundings(file: string, { flags, environment }: LoadOptions) {
   const text = await readConfigFile(file);
-  const surroundings = { folder: dirname(resolve(file)), currentFolder: Deno.cwd() };
-  const { config, problems } = readConfig(file, text, {
-    environment: Deno.env.toObject(),
-    ...surroundings,
-    ...options,
+  return readConfig(file, text, {
+    environment: environment ?? Deno.env.toObject(),
+    folder: dirname(resolve(file)),
+    currentFolder: Deno.cwd(),
+    ...flags && { flags },
   });
-  const all = addNew(problems, await findSourceProblems(config));
-  if (all.length > 0) throw new ConfigError(file, all);
+}
+
+function finish(config: PartialConfig, problems: readonly Problem[]): Config {
+  if (problems.length > 0) throw new ConfigError(config.file, problems);
   return freeze(config as Config);
 }
 

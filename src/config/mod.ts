@@ -2,7 +2,7 @@
 export type { BranchConfig, Config, MountConfig, RunConfig } from "./config.ts";
 export { describeTree } from "./describe_tree.ts";
 export { explain, treePath } from "./explain.ts";
-export { loadConfig, type LoadOptions } from "./load.ts";
+export { loadConfig, loadMountpoint, type LoadOptions } from "./load.ts";
 export { ConfigError, type Problem } from "./problems.ts";
 export { type ChangingMount, LiveConfig } from "./live_config.ts";
 export type { LiveMount } from "./differences.ts";

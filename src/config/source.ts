@@ -1,6 +1,7 @@
 /** A directory to show: looked at before the mount, and kept apart from the mountpoint. */
 import { access, constants } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
+import { FsError } from "../fs/errors.ts";
 import { inTime } from "../threads/in_time.ts";
 
 /** How long a source, which may be the mount of a server that hangs, may take to answer, in milliseconds. */
@@ -25,9 +26,18 @@ export class SourceError extends Error {
  */
 export async function locateSource(path: string): Promise<string> {
   try {
-    return await inTime(locate(path), ANSWERS_WITHIN, () => path);
+    return await answerInTime(locate(path), path);
   } catch (error) {
     throw explain(error, path);
+  }
+}
+
+/** What a look at `path` comes to. @throws {SourceError} when that hangs, and what the look rejects with. */
+export async function answerInTime<Result>(look: Promise<Result>, path: string): Promise<Result> {
+  try {
+    return await inTime(look, ANSWERS_WITHIN, () => path);
+  } catch (error) {
+    throw error instanceof FsError ? explain(error, path) : error;
   }
 }
 

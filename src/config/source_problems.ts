@@ -1,21 +1,28 @@
 /** Looks at the host for what a configuration shows of it. */
 import { deviceDescriptor } from "../connection/mountpoint.ts";
 import { isWithin } from "./branch_paths.ts";
-import { type Bind, type BranchConfig, type PartialConfig, sourcesOf } from "./config.ts";
+import { type Bind, type BranchConfig, isSameBranch, type PartialConfig, sourcesOf } from "./config.ts";
 import { type Problem, problemAt } from "./problems.ts";
 import type { Settings } from "./settings.ts";
-import { keepApart, locateSource, SourceError } from "./source.ts";
+import { answerInTime, keepApart, locateSource, SourceError } from "./source.ts";
 import type { KeyPath } from "./toml.ts";
 
-/** What cannot be shown because it is not there, or not apart from the mountpoint. */
-export async function findSourceProblems({ settings, mount, branches, run }: PartialConfig): Promise<Problem[]> {
+/**
+ * What cannot be shown because it is not there, or not apart from the mountpoint. What a live mount has open of it is not
+ * looked at: the branches that are `mounted`, and then all binds.
+ */
+export async function findSourceProblems(
+  { settings, mount, branches, run }: PartialConfig,
+  mounted?: readonly BranchConfig[],
+): Promise<Problem[]> {
   const checks: Promise<Problem | undefined>[] = [];
   for (const branch of branches) {
+    if (mounted?.some((one) => isSameBranch(one, branch))) continue;
     for (const { path, key } of sourcesOf(branch)) {
       checks.push(findSourceProblem(settings, path, ["branch", branch.index, ...key], mount?.point));
     }
   }
-  for (const bind of run?.binds ?? []) checks.push(findBindProblem(settings, bind, branches));
+  for (const bind of run?.binds ?? []) checks.push(findBindProblem(settings, bind, branches, mounted !== undefined));
   return (await Promise.all(checks)).filter((problem) => problem !== undefined);
 }
 
@@ -27,7 +34,9 @@ async function findSourceProblem(
 ): Promise<Problem | undefined> {
   try {
     const source = await locateSource(path);
-    if (mountpoint !== undefined && deviceDescriptor(mountpoint) === undefined) await keepApart(source, mountpoint);
+    if (mountpoint !== undefined && deviceDescriptor(mountpoint) === undefined) {
+      await answerInTime(keepApart(source, mountpoint), path);
+    }
     return undefined;
   } catch (error) {
     if (!(error instanceof SourceError)) throw error;
@@ -42,16 +51,19 @@ async function findBindProblem(
   settings: Settings,
   { source: path, target, key: ownKey }: Bind,
   branches: readonly BranchConfig[],
+  isMounted: boolean,
 ): Promise<Problem | undefined> {
   const key = ["run", ...ownKey];
   const hidden = branches.find((branch) => isWithin(branch.path, target));
   if (hidden !== undefined) {
     return problemAt(settings, key, `at ${target} it would hide the branch ${JSON.stringify(hidden.path)}`);
   }
+  if (isMounted) return undefined;
   try {
-    await Deno.stat(path);
+    await answerInTime(Deno.stat(path), path);
     return undefined;
   } catch (error) {
-    return problemAt(settings, key, `${path}: ${error instanceof Deno.errors.NotFound ? "it does not exist" : error}`);
+    const reason = error instanceof SourceError ? error.reason : error;
+    return problemAt(settings, key, `${path}: ${error instanceof Deno.errors.NotFound ? "it does not exist" : reason}`);
   }
 }

@@ -1,4 +1,5 @@
 /** `reload`: a mounted tree becomes what its configuration says now, or stays as it is. */
+import { type FileSystem, mount } from "../../../mod.ts";
 import { assert, assertEquals } from "../../deps.ts";
 import { MountProcess, type Outcome, runCli, startCli, temporaryFolder } from "../../support/cli_process.ts";
 import { requireTools, run, shell } from "../../support/command.ts";
@@ -161,6 +162,40 @@ Deno.test("beside a branch in a handler others come and go, and it works on with
     assertEquals((await place.reload()).code, 0);
     await shell("echo 1 > apart/file; echo 2 > other/file; cat apart/file other/file", { cwd: place.work });
   });
+});
+
+/** A mount with a directory `share` and a file in that, which begins to hang when it is told to: then nobody can look up anything. */
+async function mountShare(): Promise<AsyncDisposable & { readonly path: string; hang(): void }> {
+  await using undo = new AsyncDisposableStack();
+  const { path } = undo.use(await temporaryFolder());
+  let hangs = false;
+  const share: FileSystem = {
+    getAttributes: (node) => ({ mode: node === 3 ? 0o100644 : 0o40755 }),
+    lookup: (_parent, name, { signal }) => {
+      if (hangs) return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+      const node = ["share", "file"].indexOf(name) + 2;
+      return node < 2 ? undefined : { node, attributes: { mode: node === 3 ? 0o100644 : 0o40755 } };
+    },
+  };
+  undo.use(await mount(share, path, { entryTimeout: 0 }));
+  const kept = undo.move();
+  return { path: `${path}/share`, hang: () => hangs = true, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+}
+
+Deno.test("a source that hangs by now does not stop the reload of other branches", async () => {
+  await using share = await mountShare();
+  const far = directory("/far", share.path, 'placement = "handler"');
+  await using place = await openPlace(MOUNT + ROOT + far);
+  assertEquals(await place.find(), [".", "./far", "./root"]);
+  share.hang();
+  await place.write(MOUNT + ROOT + far + directory("/one", "./one"));
+  const { code, stdout, stderr } = await place.reload();
+  assertEquals([code, stdout], [0, `+ /one (passthrough): added\nChanged ${place.work}\n`], stderr);
+  assertEquals((await shell("cat one/one", { cwd: place.work })).stdout, "one");
+  await place.write(MOUNT + ROOT + far + directory("/other", share.path));
+  const refused = await place.reload();
+  assertEquals(refused.code, 9, refused.stderr);
+  assert(/branch "\/other": source: .*it has not answered for 5 s/.test(refused.stdout), refused.stdout);
 });
 
 Deno.test("what goes lazily lives until it is closed", async () => {
