@@ -1,6 +1,6 @@
 /** The options of mount.fuse3(8) that Trellis knows, for -o and for `mount.options` of a configuration. */
-import { closestString } from "../deps.ts";
 import type { MountOptions } from "../mount.ts";
+import { nearestName } from "./nearest_name.ts";
 import { OptionError, readCount, readSeconds, readWord } from "./option_values.ts";
 import { MAX_READ } from "./values.ts";
 
@@ -158,6 +158,7 @@ function unknownOption(name: string, known: string[]): OptionError {
   if (Object.hasOwn(REFUSED, name)) {
     return new OptionError(`The mount option "${name}" is not supported: ${REFUSED[name]}`);
   }
-  const nearest = closestString(name, known);
-  return new OptionError(`Unknown mount option "${name}"; the nearest known one is "${nearest}". All: mount --help`);
+  const nearest = nearestName(name, known);
+  const hint = nearest === undefined ? "" : `; the nearest known one is "${nearest}"`;
+  return new OptionError(`Unknown mount option "${name}"${hint}. All: mount --help`);
 }

@@ -1,6 +1,6 @@
 /** Values from outside of the file: `TRELLIS_MOUNT_…` and `TRELLIS_RUN_…` of the environment, and KEY=VALUE of flags. */
-import { closestString } from "../deps.ts";
 import { z } from "./deps.ts";
+import { describeKnown } from "./nearest_name.ts";
 import type { Problem } from "./problems.ts";
 import { ConfigSchema } from "./schema.ts";
 import type { Override } from "./settings.ts";
@@ -71,7 +71,7 @@ function explainUnknown(name: string, known: readonly string[]): string {
   if (/^branch\b/.test(name)) {
     return "unknown; branches are the file's alone, only keys of [mount] and [run] are set so";
   }
-  return `unknown; the nearest known one is "${closestString(name, known)}"`;
+  return `unknown; ${describeKnown(name, known)}`;
 }
 
 /** What a text means where `schema` is expected. What it cannot mean is left as text, for the schema to refuse. */

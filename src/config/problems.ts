@@ -1,6 +1,6 @@
 /** What is wrong with a configuration: every problem, each with where it comes from. */
-import { closestString } from "../deps.ts";
 import type { z } from "./deps.ts";
+import { describeKnown } from "./nearest_name.ts";
 import { ConfigSchema } from "./schema.ts";
 import type { Settings } from "./settings.ts";
 import type { KeyPath, Position } from "./toml.ts";
@@ -79,7 +79,7 @@ function unknownKey(settings: Settings, table: KeyPath, key: string): Problem {
   const others = table[0] === "branch" && table.length === 2 ? typesWith(key) : [];
   const message = others.length > 0
     ? `the key ${JSON.stringify(key)} is for a branch of type ${others.join(" or ")}`
-    : `unknown key ${JSON.stringify(key)}; the nearest known one is "${closestString(key, known)}"`;
+    : `unknown key ${JSON.stringify(key)}; ${describeKnown(key, known)}`;
   return makeProblem(settings, table, settings.placeOf([...table, key], "key"), message);
 }
 

@@ -61,6 +61,7 @@ Deno.test("wrong arguments end with exit code 2, a message that names them, and 
     [["mount", "--frobnicate", mountpoint], "'--frobnicate'"],
     [["mount", mountpoint, "-o"], "'-o, --options <list>'"],
     [["mount", mountpoint, "-o", "siez=1M"], 'Unknown mount option "siez"; the nearest known one is "size"'],
+    [["mount", mountpoint, "-o", "bogus"], 'Unknown mount option "bogus". All: mount --help'],
     [["mount", "-o", "ro,size=big", mountpoint], 'Cannot read the mount option "size=big"'],
     [["mount", "-osize=", mountpoint], "needs a value"],
     [["mount", ""], "empty"],
