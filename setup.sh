@@ -200,7 +200,7 @@ fetch_dependencies() {
   [ -n "$entries" ] || fail "there is no code here; run this from the repository: sh setup.sh"
   [ -z "$development" ] || entries="$entries tests/deps.ts"
   # shellcheck disable=SC2086 # one word a file
-  deno cache --quiet $entries || fail "fetching the dependencies failed (deno cache$entries); is the network there?"
+  deno cache --quiet $entries || fail "fetching the dependencies failed; Deno's own message is above. Is the network there?"
 }
 
 # A program that is readable by all: its text is standard input.

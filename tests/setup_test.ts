@@ -142,7 +142,7 @@ Deno.test("what cannot be done ends with exit code 1 and says what to do", async
     ],
     "dependencies that cannot be fetched": [
       { has: ready, behaves: { deno: '[ "$1" = --version ] && echo deno 2.10.0' } },
-      ["fetching the dependencies failed", "is the network there?"],
+      ["fetching the dependencies failed; Deno's own message is above. Is the network there?"],
     ],
   };
   for (const [name, [machine, says, args]] of Object.entries(cases)) {
