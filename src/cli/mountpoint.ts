@@ -1,7 +1,7 @@
 /** The folder to mount on: checked before the mount, made when it is missing, and then removed again at the end. */
 import { access, constants, statfs } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { findMount } from "../connection/mount_table.ts";
+import { findMount, type MountEntry } from "../connection/mount_table.ts";
 import { deviceDescriptor, isStale } from "../connection/mountpoint.ts";
 import { Failure } from "./failure.ts";
 
@@ -32,7 +32,9 @@ export class Mountpoint implements AsyncDisposable {
       if (error instanceof Deno.errors.NotFound) return await Mountpoint.#make(path);
       // A mount whose server is gone. Whether it may be replaced is for `mount` to say.
       if (isStale(error)) return new Mountpoint(resolve(path), false, false);
-      throw explain(error, path);
+      // Another user's mount cannot even be looked at.
+      const mounted = await findMount(resolve(path));
+      throw mounted === undefined ? explain(error, path) : busy(path, mounted);
     }
   }
 
@@ -49,11 +51,7 @@ export class Mountpoint implements AsyncDisposable {
     if (mounted !== undefined) {
       // The kernel may have answered stat from its cache; this goes to the server, if there is one.
       await statfs(real);
-      throw new Failure(
-        "MOUNTPOINT",
-        `Cannot mount on ${path}: busy, ${mounted.source} (${mounted.type}) is mounted there already; ` +
-          "choose another folder or unmount that first",
-      );
+      throw busy(path, mounted);
     }
     await access(real, constants.W_OK | constants.X_OK);
     return new Mountpoint(real, false, await holdsFiles(real));
@@ -101,6 +99,14 @@ async function holdsFiles(folder: string): Promise<boolean> {
     if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
   }
   return false;
+}
+
+function busy(path: string, { source, type }: MountEntry): Failure {
+  return new Failure(
+    "MOUNTPOINT",
+    `Cannot mount on ${path}: busy, ${source} (${type}) is mounted there already; ` +
+      "choose another folder or unmount that first",
+  );
 }
 
 function explain(error: unknown, path: string): unknown {

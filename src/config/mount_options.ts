@@ -44,6 +44,20 @@ function handedOn(help: string): OptionRule<MountTarget> {
   return { help, apply: ({ mount }, _value, option) => mount.options.push(option) };
 }
 
+// libfuse keeps these to itself when it asks fusermount3 (get_mnt_flag_opts in lib/mount.c), and says nothing.
+function ofRoot(help: string): OptionRule<MountTarget> {
+  const { apply } = handedOn(help);
+  return {
+    help,
+    apply(target, value, option) {
+      if (Deno.uid() !== 0) {
+        throw new OptionError(`The mount option "${option}" is for root alone: leave it out, or mount as root`);
+      }
+      apply(target, value, option);
+    },
+  };
+}
+
 function seconds(
   help: string,
   field: "attributesTimeout" | "entryTimeout" | "negativeTimeout",
@@ -57,9 +71,9 @@ const TRANSPORTS = ["auto", "device", "uring"] as const;
 export const GENERAL_OPTIONS: Rules<MountTarget> = {
   ro: flag("read-only", ({ mount }) => mount.readOnly = true),
   rw: flag("writable (the default)", ({ mount }) => mount.readOnly = false),
-  suid: handedOn("let set-user-id and set-group-id bits take effect (root only)"),
+  suid: ofRoot("let set-user-id and set-group-id bits take effect (root only)"),
   nosuid: handedOn("ignore them (the default)"),
-  dev: handedOn("let device nodes work (root only)"),
+  dev: ofRoot("let device nodes work (root only)"),
   nodev: handedOn("ignore device nodes (the default)"),
   exec: handedOn("let programs run (the default)"),
   noexec: handedOn("let no program run"),

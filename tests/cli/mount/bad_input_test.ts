@@ -110,6 +110,7 @@ Deno.test({
   async fn(t) {
     await using user = await prepareOrdinaryUser();
     await using folder = await temporaryFolder();
+    await using mount = await MountProcess.start(`${folder.path}/mounted`);
     const { invocation } = user;
     const own = `${user.folder}/m`;
     const hide = (path: string) => inOwnTree(`mount --bind /dev/null ${path}`, invocation);
@@ -133,6 +134,16 @@ Deno.test({
         ["mount", own],
         { code: 3, says: ["fusermount3", "install fuse3"] },
         hide("$(command -v fusermount3)"),
+      ],
+      "a mount option of root's": [
+        ["mount", own, "-o", "nodev,suid"],
+        { code: 2, says: ['mount option "suid" is for root alone'] },
+        invocation,
+      ],
+      "another user's mount": [
+        ["mount", mount.mountpoint],
+        { code: 4, says: [mount.mountpoint, "busy", "fuse.trellis"] },
+        invocation,
       ],
       "allow_other without user_allow_other": [
         ["mount", own, "-o", "allow_other"],
