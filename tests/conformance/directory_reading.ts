@@ -57,8 +57,9 @@ export const directoryReading: Subject = {
     for (const { name, type } of entries) assertEquals(type, (await client.lstat(name)).mode >> 12, name);
   }),
 
-  "five thousand entries are each shown once, whatever the buffer": test(async ({ client }) => {
-    const names = numbered("entry", 5000);
+  "two thousand entries are each shown once, whatever the buffer": test(async ({ client }) => {
+    // More than the largest buffer holds.
+    const names = numbered("entry", 2000);
     await makeFiles(client, names);
     for (const size of [SMALL, 4096, 65_536]) {
       const directory = await client.open(".", "O_RDONLY|O_DIRECTORY");
