@@ -5,6 +5,7 @@ import { encodeFrame, FrameDecoder, MAX_FRAME } from "../../src/control/frames.t
 import { ControlError, type StatusReport } from "../../src/control/messages.ts";
 import { ControlServer } from "../../src/control/server.ts";
 import { NO_ORDINARY_USER } from "../support/ordinary_user.ts";
+import { PATIENCE } from "../support/patience.ts";
 
 const REPORT: StatusReport = {
   mountpoint: "/mnt/x",
@@ -22,11 +23,18 @@ interface Listening extends AsyncDisposable {
   readonly path: string;
 }
 
+/** Milliseconds after which a server cuts off who keeps it waiting, and those who are to be answered are not cut off. */
+const IMPATIENT = 300;
+const PATIENT = PATIENCE * 1000;
+
 /** A server on a socket in a new folder. */
-async function listen(status: () => StatusReport | Promise<StatusReport> = () => REPORT): Promise<Listening> {
+async function listen(
+  status: () => StatusReport | Promise<StatusReport> = () => REPORT,
+  deadline = PATIENT,
+): Promise<Listening> {
   const folder = await Deno.makeTempDir({ prefix: "control-" });
   const path = `${folder}/1.sock`;
-  const server = await ControlServer.listen({ path, commands: { status }, deadline: 300 });
+  const server = await ControlServer.listen({ path, commands: { status }, deadline });
   return {
     path,
     async [Symbol.asyncDispose]() {
@@ -35,6 +43,11 @@ async function listen(status: () => StatusReport | Promise<StatusReport> = () =>
       await Deno.remove(folder);
     },
   };
+}
+
+/** As {@linkcode ask}, and waits as long as it takes. */
+function askStatus(path: string): Promise<unknown> {
+  return ask(path, "status", PATIENT);
 }
 
 async function codeOf(answer: Promise<unknown>): Promise<string> {
@@ -58,7 +71,7 @@ function codes(values: unknown[]): unknown[] {
 
 Deno.test("a command is answered, and several on one connection in their order", async () => {
   await using server = await listen();
-  assertEquals(await ask(server.path, "status"), REPORT);
+  assertEquals(await askStatus(server.path), REPORT);
   const { mode } = await Deno.lstat(server.path);
   assertEquals(mode! & 0o777, 0o600);
   const frame = encodeFrame({ version: 1, command: "status" });
@@ -69,6 +82,7 @@ Deno.test("a command is answered, and several on one connection in their order",
 
 Deno.test("what is no request gets a refusal, and the connection is closed", async (t) => {
   await using server = await listen();
+  await using impatient = await listen(undefined, IMPATIENT);
   const text = (body: string) => new Uint8Array([body.length, 0, 0, 0, ...new TextEncoder().encode(body)]);
   const oversized = new Uint8Array(4 + 100);
   new DataView(oversized.buffer).setUint32(0, MAX_FRAME + 1, true);
@@ -84,24 +98,27 @@ Deno.test("what is no request gets a refusal, and the connection is closed", asy
   ];
   for (const [name, bytes, then, expected] of cases) {
     await t.step(name, async () => {
-      assertEquals(codes(await talk(server.path, bytes, then)), expected);
+      // Who is silent is cut off; who is answered has time to be.
+      const { path } = expected.length === 0 ? impatient : server;
+      assertEquals(codes(await talk(path, bytes, then)), expected);
     });
   }
-  assertEquals(await ask(server.path, "status"), REPORT, "the server lives on");
+  assertEquals(await askStatus(server.path), REPORT, "the server lives on");
 });
 
 Deno.test("a command that fails is an answer, one that never ends is cut off", async () => {
   let status: () => Promise<StatusReport> = () => Promise.reject(new Error("broken by intent"));
   await using server = await listen(() => status());
-  assertEquals(await codeOf(ask(server.path, "status")), "failed");
+  await using impatient = await listen(() => status(), IMPATIENT);
+  assertEquals(await codeOf(askStatus(server.path)), "failed");
   status = () => new Promise(() => {});
-  assertEquals(await codeOf(ask(server.path, "status", 10_000)), "gone");
+  assertEquals(await codeOf(askStatus(impatient.path)), "gone");
   assertEquals(await codeOf(ask(server.path, "status", 20)), "silent");
 });
 
 Deno.test("a peer that sends and never reads is cut off", async () => {
   const features = Array.from({ length: 1000 }, () => "a".repeat(900));
-  await using server = await listen(() => ({ ...REPORT, features }));
+  await using server = await listen(() => ({ ...REPORT, features }), IMPATIENT);
   using connection = await Deno.connect({ transport: "unix", path: server.path });
   await connection.write(encodeFrame({ version: 1, command: "status" }));
   const frame = encodeFrame({ version: 1, command: "status" });
@@ -125,19 +142,19 @@ Deno.test("a peer that is gone before its answer harms nobody", async () => {
     await asked.promise;
   }
   gone.resolve();
-  assertEquals(await ask(server.path, "status"), REPORT);
+  assertEquals(await askStatus(server.path), REPORT);
 });
 
 Deno.test("nobody there, and a dead server's socket, are known as such", async () => {
   const folder = await Deno.makeTempDir({ prefix: "control-" });
   const path = `${folder}/1.sock`;
-  assertEquals(await codeOf(ask(path, "status")), "gone");
+  assertEquals(await codeOf(askStatus(path)), "gone");
   Deno.listen({ transport: "unix", path }).close();
   Deno.listen({ transport: "unix", path: `${folder}/.1.sock` }).close();
-  assertEquals(await codeOf(ask(path, "status")), "gone");
+  assertEquals(await codeOf(askStatus(path)), "gone");
   {
     await using _ = await ControlServer.listen({ path, commands: { status: () => REPORT } });
-    assertEquals(await ask(path, "status"), REPORT, "the new server has taken the place of the dead one");
+    assertEquals(await askStatus(path), REPORT, "the new server has taken the place of the dead one");
   }
   await Deno.remove(folder, { recursive: true });
 });
@@ -159,7 +176,7 @@ Deno.test("a server's end closes its connections and leaves another's socket in 
   await using _second = await ControlServer.listen({ path, commands: { status: () => REPORT } });
   await first[Symbol.asyncDispose]();
   assertEquals(await connection.read(new Uint8Array(1)), null);
-  assertEquals(await ask(path, "status"), REPORT);
+  assertEquals(await askStatus(path), REPORT);
   await _second[Symbol.asyncDispose]();
   await Deno.remove(folder, { recursive: true });
 });
@@ -172,7 +189,7 @@ Deno.test({
     await Deno.chmod(server.path, 0o777);
     await Deno.chmod(server.path.slice(0, server.path.lastIndexOf("/")), 0o755);
     const script = "use IO::Socket::UNIX; $s = IO::Socket::UNIX->new($ARGV[0]) or die $!; " +
-      'print $s pack("V/a*", q({"version":1,"command":"status"})); $s->flush; local $/; print <$s>';
+      'print $s pack("V/a*", q({"version":1,"command":"status"})); $s->flush; shutdown($s, 1); local $/; print <$s>';
     const asking = (...prefix: string[]) => {
       const [program, ...args] = [...prefix, "perl", "-e", script, server.path];
       return new Deno.Command(program!, { args }).output();
