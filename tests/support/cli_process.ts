@@ -45,6 +45,18 @@ export async function runCli(args: readonly string[], invocation: Invocation = {
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 
+/**
+ * As {@linkcode runCli}, again and again while it says that a server is late. `status` and `list` wait two seconds for an
+ * answer, which on a busy machine may take longer.
+ */
+export async function askPatiently(args: readonly string[], invocation: Invocation = {}): Promise<Outcome> {
+  for (const deadline = performance.now() + PATIENCE * 1000;;) {
+    const outcome = await runCli(args, invocation);
+    const isLate = /did not answer within|begins, or hangs/.test(outcome.stdout + outcome.stderr);
+    if (!isLate || performance.now() > deadline) return outcome;
+  }
+}
+
 /** Starts the tool and returns while it runs. */
 export function startCli(args: readonly string[], invocation: Invocation = {}): Deno.ChildProcess {
   return command(args, invocation).spawn();

@@ -1,7 +1,7 @@
 /** `mount -o process=separate`, `restart` and `status` of it, as a user runs them. */
 import { socketName } from "../../../src/control/socket_files.ts";
 import { assert, assertEquals } from "../../deps.ts";
-import { isMounted, MountProcess, runCli, temporaryFolder } from "../../support/cli_process.ts";
+import { askPatiently, isMounted, MountProcess, runCli, temporaryFolder } from "../../support/cli_process.ts";
 import { waitFor } from "../../support/mounted.ts";
 import { killServer, serversOf } from "../../support/server_killer.ts";
 
@@ -10,7 +10,7 @@ Deno.test("a kept mount: its server is named, replaced on request, and may die t
   const point = `${folder.path}/mnt`;
   await using mount = await MountProcess.start(point, ["-o", "process=separate"]);
   const [first] = serversOf(mount.pid);
-  const status = await runCli(["status", point]);
+  const status = await askPatiently(["status", point]);
   assert(status.stdout.includes(`keeper ${mount.pid}, server ${first}, 0 restarts`), status.stdout);
 
   const restart = await runCli(["restart", point]);
@@ -24,8 +24,11 @@ Deno.test("a kept mount: its server is named, replaced on request, and may die t
     await waitFor("another server", () => serversOf(mount.pid).some((server) => server !== before));
     assert((await Deno.stat(point)).isDirectory);
   }
-  killServer(mount.pid);
-  const { code, stderr } = await mount.ended();
+  let hasEnded = false;
+  const end = mount.ended().finally(() => hasEnded = true);
+  // The fourth, and more where the first was more than a minute ago.
+  await waitFor("the end", () => (killServer(mount.pid), hasEnded));
+  const { code, stderr } = await end;
   assertEquals(code, 5);
   assert(stderr.includes("number 4 within a minute: the mount is taken away"), stderr);
   assertEquals(await isMounted(point), false);
@@ -112,7 +115,7 @@ Deno.test("with no_resend a mount is made anew for each server, and goes on answ
   assertEquals(restart.code, 0, restart.stderr);
   assert((await Deno.stat(point)).isDirectory);
   const [server] = serversOf(mount.pid);
-  const { stdout } = await runCli(["status", point]);
+  const { stdout } = await askPatiently(["status", point]);
   assert(stdout.includes(`server ${server}, 1 restart, mounted anew 1 time`), stdout);
 });
 

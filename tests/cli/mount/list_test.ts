@@ -1,12 +1,19 @@
 /** `list` on live mounts: healthy, stopped, dead, and without a control socket. */
 import { assert, assertEquals } from "../../deps.ts";
 import type { ListedMount } from "../../../src/cli/list.ts";
-import { type Invocation, MountProcess, run, runCli, temporaryFolder } from "../../support/cli_process.ts";
+import {
+  askPatiently,
+  type Invocation,
+  MountProcess,
+  run,
+  runCli,
+  temporaryFolder,
+} from "../../support/cli_process.ts";
 import { mountTemporarily } from "../../support/mounted.ts";
 
 /** What is listed below `folder`: the machine may have other mounts. */
-async function listed(folder: string, invocation: Invocation) {
-  const { code, stdout, stderr } = await runCli(["list", "--json"], invocation);
+async function listed(folder: string, invocation: Invocation, ask = askPatiently) {
+  const { code, stdout, stderr } = await ask(["list", "--json"], invocation);
   const mounts = JSON.parse(stdout) as ListedMount[];
   return { code, stderr, mounts: mounts.filter(({ mountpoint }) => mountpoint.startsWith(folder)) };
 }
@@ -32,7 +39,7 @@ Deno.test("list names each mount, its source, its server and its state, and what
     assert(mounts.find(({ pid }) => pid === shown.pid)!.requests! > 0);
   });
   await t.step("a table for people", async () => {
-    const { stdout } = await runCli(["list"], invocation);
+    const { stdout } = await askPatiently(["list"], invocation);
     assert(stdout.startsWith("mountpoint "), stdout);
     assert(
       new RegExp(`^${path}/memory +memory +fuse.trellis +answering +${memory.pid} +\\d+ s`, "m").test(stdout),
@@ -41,7 +48,7 @@ Deno.test("list names each mount, its source, its server and its state, and what
   });
   await t.step("one that does not answer", async () => {
     await run("kill", "-STOP", `${memory.pid}`);
-    const { code, mounts } = await listed(path, invocation);
+    const { code, mounts } = await listed(path, invocation, runCli);
     await run("kill", "-CONT", `${memory.pid}`);
     const { state, pid, advice } = mounts.find(({ mountpoint }) => mountpoint === `${path}/memory`)!;
     assertEquals({ code, state, pid }, { code: 10, state: "not answering", pid: null });

@@ -1,7 +1,14 @@
 /** `reload`: a mounted tree becomes what its configuration says now, or stays as it is. */
 import { type FileSystem, mount } from "../../../mod.ts";
 import { assert, assertEquals } from "../../deps.ts";
-import { MountProcess, type Outcome, runCli, startCli, temporaryFolder } from "../../support/cli_process.ts";
+import {
+  askPatiently,
+  MountProcess,
+  type Outcome,
+  runCli,
+  startCli,
+  temporaryFolder,
+} from "../../support/cli_process.ts";
 import { requireTools, run, shell } from "../../support/command.ts";
 import { PosixClient } from "../../support/posix_client.ts";
 import { waitFor } from "../../support/mounted.ts";
@@ -306,9 +313,9 @@ Deno.test("a tree that a keeper holds becomes what its configuration says, and i
   });
 
   await t.step("status, list and umount know it", async () => {
-    const { stdout } = await runCli(["status", place.work]);
+    const { stdout } = await askPatiently(["status", place.work]);
     assert(stdout.includes(`keeper ${place.pid}, server ${serversOf(place.pid)[0]}, 3 restarts`), stdout);
-    assert((await runCli(["list"])).stdout.includes(place.work));
+    assert((await askPatiently(["list"])).stdout.includes(place.work));
     assertEquals((await runCli(["umount", place.work])).code, 0);
   });
 });

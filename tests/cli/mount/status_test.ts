@@ -3,7 +3,14 @@ import { assert, assertEquals, TextLineStream } from "../../deps.ts";
 import type { MountStatus } from "../../../src/cli/mount_status.ts";
 import { ControlServer } from "../../../src/control/server.ts";
 import { socketName } from "../../../src/control/socket_files.ts";
-import { type Invocation, MountProcess, run, runCli, temporaryFolder } from "../../support/cli_process.ts";
+import {
+  askPatiently,
+  type Invocation,
+  MountProcess,
+  run,
+  runCli,
+  temporaryFolder,
+} from "../../support/cli_process.ts";
 import { mountTemporarily } from "../../support/mounted.ts";
 import { NO_ORDINARY_USER, prepareOrdinaryUser } from "../../support/ordinary_user.ts";
 
@@ -16,8 +23,12 @@ async function prepare() {
   return { mountpoint, sockets, invocation, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };
 }
 
-async function statusOf(mountpoint: string, invocation: Invocation): Promise<{ code: number; mount: MountStatus }> {
-  const { code, stdout, stderr } = await runCli(["status", "--json", mountpoint], invocation);
+async function statusOf(
+  mountpoint: string,
+  invocation: Invocation,
+  ask = askPatiently,
+): Promise<{ code: number; mount: MountStatus }> {
+  const { code, stdout, stderr } = await ask(["status", "--json", mountpoint], invocation);
   const mounts = stdout === "" ? [] : JSON.parse(stdout) as MountStatus[];
   assertEquals(mounts.length, 1, stderr);
   return { code, mount: mounts[0]! };
@@ -48,13 +59,13 @@ Deno.test("a healthy mount says what was asked of it, to people and to programs"
     assert(waiting === null as never || waiting === 0, `${waiting} are waiting`);
   });
   await t.step("a table", async () => {
-    const { code, stdout, stderr } = await runCli(["status", mountpoint], invocation);
+    const { code, stdout, stderr } = await askPatiently(["status", mountpoint], invocation);
     assertEquals({ code, stderr }, { code: 0, stderr: "" });
     assert(stdout.startsWith(`${mountpoint}: 1 loop, pid ${mount.pid}, up `), stdout);
     assert(/^ {2}LOOKUP +\d+ +0 +0 +0 +\d.*ENOENT \d/m.test(stdout), stdout);
   });
   await t.step("without a mountpoint, all of this user's", async () => {
-    const { stdout } = await runCli(["status"], invocation);
+    const { stdout } = await askPatiently(["status"], invocation);
     assert(stdout.includes(`${mountpoint}: 1 loop`), stdout);
   });
   await t.step("by a symbolic link", async () => {
@@ -77,7 +88,7 @@ Deno.test("a server that is stopped is said not to answer, and answers when it g
   const { mountpoint, invocation } = place;
   await using mount = await MountProcess.start(mountpoint, [], invocation);
   await run("kill", "-STOP", `${mount.pid}`);
-  const { code, mount: { state, problem, report } } = await statusOf(mountpoint, invocation);
+  const { code, mount: { state, problem, report } } = await statusOf(mountpoint, invocation, runCli);
   assertEquals({ code, state, report }, { code: 10, state: "not answering", report: null as never });
   assert(problem!.includes("did not answer within 2000 ms"), problem);
   const { stdout, stderr } = await runCli(["status", mountpoint], invocation);
@@ -177,7 +188,7 @@ Deno.test("a server that is still ending, whose mount's number the kernel has gi
   const status = () => ({ ...report!, mountpoint: `${mountpoint}-before` });
   await using _before = await ControlServer.listen({ path, commands: { status } });
   assertEquals((await statusOf(mountpoint, invocation)).mount.report?.pid, report!.pid);
-  const all = JSON.parse((await runCli(["status", "--json"], invocation)).stdout) as MountStatus[];
+  const all = JSON.parse((await askPatiently(["status", "--json"], invocation)).stdout) as MountStatus[];
   const states = all.filter(({ mountpoint: path }) => path.startsWith(mountpoint)).map(({ state }) => state);
   assertEquals(states.sort(), ["answering", "not mounted"]);
 });
@@ -204,9 +215,12 @@ Deno.test("--watch shows it again until a signal ends it with 0", async (t) => {
       const child = watch(["status", mountpoint, "--json", "--watch", "0.1"], invocation);
       const lines = child.stdout.pipeThrough(new TextDecoderStream()).pipeThrough<string>(new TextLineStream())
         .getReader();
-      for (let seen = 0; seen < 3; seen++) {
+      for (let seen = 0; seen < 3;) {
         const { value } = await lines.read();
+        // On a busy machine an answer may be late.
+        if (value!.includes("did not answer within")) continue;
         assertEquals((JSON.parse(value!) as MountStatus[])[0]!.state, "answering");
+        seen++;
       }
       child.kill(signal);
       while (!(await lines.read()).done);
