@@ -23,16 +23,16 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TOPS = 4, NAMES = 6, HELD = 4, MOST_PROCESSES = 64, PAGE = 4096, LARGEST = 16 * PAGE, WORD = 8 };
+enum { TOPS = 4, NAMES = 6, HELD = 4, MOST_PROCESSES = 64, PAGE = 4096, LEAD = 100, LARGEST = 16 * PAGE, WORD = 8 };
 
-// What all processes count together. Insiders that are at work, operations of both sides, words read by insiders.
-static struct shared { atomic_int insiders; atomic_long operations[2], own_words, foreign_words; } *shared;
+// What all processes count together. Insiders that are at work, whether a process has failed, operations of both sides, words read by insiders.
+static struct shared { atomic_int insiders, failed; atomic_long operations[2], own_words, foreign_words; } *shared;
 
 // A file kept open while its names come and go.
 struct held { int file, direct; uint64_t inode; };
 
 static const char *sides[2];  // the directories of the outsiders and of the insiders
-static int self = -1, inside, insiders;
+static int self = -1, inside, insiders, outsiders;
 static uint32_t written;      // writes of this process
 static uint64_t random_state;
 static struct held held[HELD];
@@ -49,6 +49,7 @@ static void fail(const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    if (shared) shared->failed = 1;
     const char *side = self < 0 ? "after all" : inside ? "inside" : "outside";
     fprintf(stderr, "changing_source: %s, process %d, %s %s: %s (errno %s)\n", side, self, doing, path, text, strerrorname_np(number));
     exit(1);
@@ -217,6 +218,14 @@ static void do_one(void) {
     }
 }
 
+// Neither side gets far ahead of the other, so that each meets what the other does: the source is much faster than the
+// mount, and on a busy machine either may rest for long.
+static void keep_pace(void) {
+    const int lead = inside ? LEAD : 0;
+    while (outsiders > 0 && shared->insiders > 0 && !shared->failed && shared->operations[inside] > shared->operations[!inside] + lead)
+        usleep(100);
+}
+
 static void work(int process, long operations, uint64_t seed) {
     self = process;
     inside = process < insiders;
@@ -226,8 +235,7 @@ static void work(int process, long operations, uint64_t seed) {
     for (int i = 0; i < HELD; i++) held[i].file = -1;
     if (chdir(sides[inside]) < 0) fail("chdir %s", sides[inside]);
     for (long done = 0; inside ? done < operations : shared->insiders > 0; done++) {
-        // The source is much faster than the mount: outsiders wait for insiders.
-        while (!inside && shared->insiders > 0 && shared->operations[0] > shared->operations[1]) usleep(100);
+        keep_pace();
         do_one();
         shared->operations[inside]++;
     }
@@ -350,7 +358,8 @@ int main(int count, char **arguments) {
     }
     sides[1] = arguments[1], sides[0] = arguments[2];
     insiders = atoi(arguments[3]);
-    int outsiders = atoi(arguments[4]), settling = atoi(arguments[7]);
+    outsiders = atoi(arguments[4]);
+    int settling = atoi(arguments[7]);
     if (insiders < 1 || outsiders < 0 || insiders + outsiders > MOST_PROCESSES) fail("1 to %d processes", MOST_PROCESSES);
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED) fail("mmap");
