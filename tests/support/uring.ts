@@ -23,9 +23,16 @@ export async function withUring<Result>(act: () => Promise<Result>): Promise<Res
   return await act();
 }
 
-/** Sets the module's parameter until it is disposed of. */
+/** Sets the module's parameter until it is disposed of. It is the whole machine's: other tests on it wait meanwhile. */
 export function switchUring(value: "Y" | "N"): Disposable {
+  const lock = Deno.openSync(PARAMETER, { read: true, write: true });
+  lock.lockSync(true);
   const before = Deno.readTextFileSync(PARAMETER).trim();
   if (before !== value) Deno.writeTextFileSync(PARAMETER, value);
-  return { [Symbol.dispose]: () => before === value ? undefined : Deno.writeTextFileSync(PARAMETER, before) };
+  return {
+    [Symbol.dispose]() {
+      if (before !== value) Deno.writeTextFileSync(PARAMETER, before);
+      lock.close();
+    },
+  };
 }
