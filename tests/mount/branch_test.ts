@@ -218,7 +218,8 @@ for (const lazy of [false, true]) {
     await waitFor("every branch to be destroyed", () => destroyed === GRAFTS);
     await Promise.all(endings);
     assertEquals(tree.table.branches.size, 1);
-    assert(highest < GRAFTS / 2, `the kernel let go of few branches: the highest id was ${highest}`);
+    // Where it forgets none, each branch has an id of its own.
+    assert(highest < GRAFTS * 0.9, `the kernel let go of few branches: the highest id was ${highest}`);
     assertEquals(
       (await shell(`ls -A ${mounted.path} ${mounted.path}/way | grep -v copy-`)).stdout.trim().split("\n").at(-1),
       `${mounted.path}/way:`,
