@@ -79,7 +79,7 @@ for (const broken of [false, true]) {
 }
 
 Deno.test("a worker that hangs: at its deadline the request is ETIMEDOUT, and another worker takes over", async () => {
-  await using pool = await mountPool(1, { deadlines: { data: 300 } });
+  await using pool = await mountPool(1, { deadlines: { data: 2000 } });
   assertEquals(await cat(`${pool.path}/spin`), "Connection timed out");
   // The thread hangs on; another one answers.
   assertEquals(await cat(`${pool.path}/plain`), "abcd");

@@ -168,17 +168,19 @@ Deno.test("a server that hangs in a request is replaced, and so is the next one,
 
 Deno.test("a server that no signal can end is waited for, and the log says so once", async () => {
   await using other = await keepTemporarily();
-  await using kept = await keepTemporarily({ hangTimeout: 1, elsewhere: `${other.path}/stuck` });
+  // On a busy machine later servers may count as hung too.
+  await using kept = await keepTemporarily({ hangTimeout: 1, restarts: 100, elsewhere: `${other.path}/stuck` });
   const client = read(`${kept.path}/elsewhere`).catch(String);
-  const isLogged = (text: string) => kept.log.filter((line) => line.includes(text)).length;
+  const { pid, restarts } = kept.keeper.server;
+  const isLogged = (text: string) => kept.log.filter((line) => line.includes(`(pid ${pid}) ${text}`)).length;
   try {
     await waitFor("the log", () => isLogged("cannot be ended") > 0);
-    assertEquals(kept.keeper.server.restarts, 0);
+    assertEquals(kept.keeper.server.restarts, restarts);
   } finally {
     await Deno.writeTextFile(`${other.folder}/release`, "");
   }
   assertMatch(await client, /No such file/);
-  assertEquals(kept.keeper.server.restarts, 1);
+  await waitFor("another server", () => kept.keeper.server.restarts > restarts);
   assertEquals([isLogged("hangs, and is ended"), isLogged("cannot be ended")], [1, 1]);
 });
 
@@ -189,7 +191,7 @@ Deno.test("a server that is killed before it serves is replaced as any other", a
 });
 
 Deno.test("a server that is stopped and reads nothing is replaced", async () => {
-  await using kept = await keepTemporarily({ hangTimeout: 1 });
+  await using kept = await keepTemporarily({ hangTimeout: 1, restarts: 100 });
   const { restarts, pid } = kept.keeper.server;
   Deno.kill(pid, "SIGSTOP");
   assertEquals(await read(`${kept.path}/8`), "8\n");

@@ -58,8 +58,9 @@ function makeReads(control: Int32Array): Record<string, (context: RequestContext
 
 export default function makeFileSystem({ control, broken }: PoolOptions, host: LoopHost): FileSystem {
   if (broken && (host.restarts ?? 0) > 0) throw new Error("cannot be made again");
-  Atomics.add(control, WORD.workers, 1);
   Atomics.add(control, WORD.restarts, host.restarts ?? 0);
+  // Last: who waits for a worker finds the rest as it is to be.
+  Atomics.add(control, WORD.workers, 1);
   const reads = makeReads(control);
   let notifier: Notifier;
   return {

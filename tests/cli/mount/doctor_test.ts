@@ -2,6 +2,7 @@
 import type { Findings } from "../../../src/cli/findings.ts";
 import { assert, assertEquals } from "../../deps.ts";
 import { MountProcess, run, runCli, temporaryFolder } from "../../support/cli_process.ts";
+import { waitFor } from "../../support/mounted.ts";
 import { NO_ORDINARY_USER, prepareOrdinaryUser } from "../../support/ordinary_user.ts";
 
 Deno.test("doctor says what is there, in a table and as JSON, and ends with 0 where mounting works", async () => {
@@ -76,9 +77,15 @@ Deno.test("doctor finds a stale mount", async () => {
   assertEquals(await staleAt(folder.path), { mountpoint: folder.path, type: "fuse.trellis", state: "disconnected" });
 });
 
+/** Asks again while a mount is late, for which doctor waits a second: this machine may be busy. */
 async function staleAt(mountpoint: string): Promise<Findings["staleMounts"][number] | undefined> {
-  const findings: Findings = JSON.parse((await runCli(["doctor", "--json"])).stdout);
-  return findings.staleMounts.find((mount) => mount.mountpoint === mountpoint);
+  let found: Findings["staleMounts"][number] | undefined;
+  await waitFor("a mount that answers or is dead", async () => {
+    const findings: Findings = JSON.parse((await runCli(["doctor", "--json"])).stdout);
+    found = findings.staleMounts.find((mount) => mount.mountpoint === mountpoint);
+    return found?.state !== "not answering";
+  });
+  return found;
 }
 
 if (NO_ORDINARY_USER) console.log(`not asked why a source is not passed through: ${NO_ORDINARY_USER}`);
