@@ -109,10 +109,11 @@ Deno.test("examples", async (t) => {
     await run("gcc", [`-I${directory}`, "-o", client, `${LIBFUSE_EXAMPLES}/poll_client.c`]);
     await withExample("fsel.ts", mountpoint, ["-f"], async () => {
       assertEquals((await run("ls", [mountpoint])).split("\n").filter(Boolean), [..."0123456789ABCDEF"]);
-      const lines = (await run("sh", ["-c", `cd ${mountpoint} && timeout 60 ${client}`])).trimEnd().split("\n");
-      assertEquals(lines.length, 16);
+      const lines = (await run("sh", ["-c", `cd ${mountpoint} && timeout 180 ${client}`])).split("\n");
+      assertEquals([lines.pop(), lines.length], ["", 16]);
       for (const line of lines) {
-        assert(/^(?:(?:_: {2}|[0-9A-F]:\d\d) ){15}(?:_: {2}|[0-9A-F]:\d\d) ?$/.test(line), line);
+        // Which of them are ready, and with how much, depends on how busy the machine is.
+        assert(/^(?:(?:_: {2}|[0-9A-F]:\d\d) ){16}$/.test(line), line);
       }
     });
   });
