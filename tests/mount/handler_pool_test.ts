@@ -94,7 +94,7 @@ Deno.test("an interrupt finds its request in whichever worker has it", async () 
     () => new Deno.Command("cat", { args: [`${pool.path}/slow`], stdout: "null", stderr: "null" }).spawn(),
   );
   await waitFor("eight reads", () => pool.word("begun") === 8);
-  for (const reader of readers) reader.kill("SIGINT");
+  for (const reader of readers) reader.kill("SIGTERM");
   for (const reader of readers) assertEquals((await reader.status).success, false);
   assertEquals(pool.word("aborted"), 8);
 });

@@ -214,7 +214,7 @@ Deno.test("an interrupt finds its request in a handler, whichever loop reads it"
   await using placed = await mountPlaced();
   const readers = Array.from({ length: 20 }, () => startCat(`${placed.path}/dead/slow`));
   await waitFor("twenty reads", () => placed.word("begun") === 20);
-  for (const reader of readers) reader.kill("SIGINT");
+  for (const reader of readers) reader.kill("SIGTERM");
   for (const reader of readers) assertEquals((await reader.status).success, false);
   assertEquals(placed.word("aborted"), 20);
 });
