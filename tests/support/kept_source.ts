@@ -57,11 +57,16 @@ export async function keepSource({ module = MODULE, hangTimeout = 120 }: KeptSou
   };
 }
 
-/** How many files a server keeps open. */
+/** How many files the server keeps open; endless while it is not one process, as where one has just ended. */
 export function keptFiles({ keeper }: KeptMount): number {
-  return serversOf(keeper).map((server) => {
+  const [server, ...others] = serversOf(keeper);
+  if (server === undefined || others.length > 0) return Infinity;
+  try {
     const limit = Number(/^Max open files\s+(\d+)/m.exec(Deno.readTextFileSync(`/proc/${server}/limits`))![1]);
     const base = Math.min(KEPT_BASE, limit >> 1);
     return [...Deno.readDirSync(`/proc/${server}/fd`)].filter(({ name }) => Number(name) >= base).length;
-  }).reduce((sum, count) => sum + count, 0);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied) return Infinity;
+    throw error;
+  }
 }
