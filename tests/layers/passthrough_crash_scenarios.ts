@@ -2,11 +2,12 @@
  * What a passthrough server is asked for when it dies (`passthrough_crash_test.ts`), and what is to be seen of it
  * afterwards.
  */
-import type { FileLock } from "../../src/fs/filesystem.ts";
+import type { Created, FileLock, Opened } from "../../src/fs/filesystem.ts";
 import { type NodeId, type RequestContext, ROOT_NODE } from "../../src/fs/filesystem.ts";
 import { O_APPEND, O_CREAT, O_EXCL, O_RDWR, O_TRUNC, O_WRONLY, RENAME_EXCHANGE } from "../../src/fs/flags.ts";
 import { RENAME_NOREPLACE, S_IFIFO, S_IFREG } from "../../src/fs/flags.ts";
 import type { PassthroughFileSystem } from "../../src/layers/passthrough/passthrough_file_system.ts";
+import { assertEquals } from "../deps.ts";
 import { requestContext } from "../support/request_context.ts";
 
 const PLAIN = { cached: false, killPrivileges: false };
@@ -59,8 +60,10 @@ const holdDirectory: Required<Scenario>["hold"] = (filesystem) => {
   return { directory, handle: filesystem.openDirectory(directory, 0, nextContext()).handle! };
 };
 
-/** What was opened works, and is written to. */
-function tryOpened(filesystem: PassthroughFileSystem, node: NodeId, handle: number): string {
+/** What was opened works, and is written to; its backing file, if it has one, is the same. */
+function tryOpened(filesystem: PassthroughFileSystem, node: NodeId, opened: Opened): string {
+  const { handle = -1, backing = handle } = opened;
+  assertEquals(inodeOf(backing), inodeOf(handle));
   filesystem.write(node, handle, 0, text.encode("W"), PLAIN, nextContext());
   const read = readHandle(filesystem, node, handle);
   filesystem.release(node, handle, 0, nextContext());
@@ -68,12 +71,16 @@ function tryOpened(filesystem: PassthroughFileSystem, node: NodeId, handle: numb
 }
 
 const lookAtCreated: Required<Scenario>["look"] = (filesystem, _held, result) => {
-  const { entry, opened } = result as { entry: { node: number }; opened: { handle: number } };
-  return tryOpened(filesystem, entry.node, opened.handle);
+  const { entry, opened } = result as Created;
+  return tryOpened(filesystem, entry.node, opened);
 };
 
 const lookAtHandle: Required<Scenario>["look"] = (filesystem, { node, handle }) =>
-  tryOpened(filesystem, node!, handle!);
+  tryOpened(filesystem, node!, { handle: handle! });
+
+function inodeOf(descriptor: number): number | null {
+  return Deno.statSync(`/proc/self/fd/${descriptor}`).ino;
+}
 
 export const SCENARIOS: Scenario[] = [
   { name: "lookup", act: (fs, _, context) => fs.lookup(ROOT_NODE, "file", context) },
@@ -111,13 +118,13 @@ export const SCENARIOS: Scenario[] = [
     name: "open",
     hold: holdNode,
     act: (fs, { node }, context) => fs.open(node!, O_RDWR, context),
-    look: (fs, { node }, opened) => tryOpened(fs, node!, (opened as { handle: number }).handle),
+    look: (fs, { node }, opened) => tryOpened(fs, node!, opened as Opened),
   },
   {
     name: "open with O_TRUNC",
     hold: holdNode,
     act: (fs, { node }, context) => fs.open(node!, O_RDWR | O_TRUNC, context),
-    look: (fs, { node }, opened) => tryOpened(fs, node!, (opened as { handle: number }).handle),
+    look: (fs, { node }, opened) => tryOpened(fs, node!, opened as Opened),
   },
   {
     name: "opendir",

@@ -110,7 +110,12 @@ class Servers implements Disposable {
     settle?.(isClaimed);
     this.loops = Array.from({ length: LOOPS }, (_, loop) => {
       const filesystem = makeFileSystem(options, { loop, loops: LOOPS, shared });
-      filesystem.initialize({ minor: 45, features: new Set(["dont-mask"]), maxWrite: 1 << 20, notifier });
+      filesystem.initialize({
+        minor: 45,
+        features: new Set(["dont-mask", "passthrough"]),
+        maxWrite: 1 << 20,
+        notifier,
+      });
       return filesystem;
     });
   }

@@ -68,7 +68,13 @@ export class FileOpening {
     if (loop.typeOf(node) !== S_IFREG) throw new FsError("ENXIO", "Cannot open what is no regular file");
     const descriptor = loop.descriptors.use(node);
     loop.identity.assume(context);
-    return this.#register(this.#open(descriptor, flags), flags, context, (handle) => {
+    return this.#answer(node, this.#open(descriptor, flags), flags, context);
+  }
+
+  /** Notes an open file of a known node and says how the kernel is to treat it. */
+  #answer(node: NodeId, opened: number, flags: number, context: RequestContext): Opened {
+    const loop = this.#loop;
+    return this.#register(opened, flags, context, (handle) => {
       loop.register.kept?.setNode(handle, loop.table.cellOf(node));
       if (loop.kernelPassthrough.agreed) loop.look(handle);
       const opened = this.#describe(node, handle, flags);
@@ -108,11 +114,7 @@ export class FileOpening {
       return this.open(node, flags, context);
     }
     const opened = loop.identity.asServer(() => this.#openWithRights(descriptor, this.flagsFor(flags)));
-    return this.#register(opened, flags, context, (handle) => {
-      loop.register.kept?.setNode(handle, loop.table.cellOf(node));
-      if (loop.kernelPassthrough.agreed) loop.look(handle);
-      return this.#describe(node, handle, flags);
-    });
+    return this.#answer(node, opened, flags, context);
   }
 
   /** An ordinary user that owns the file gives itself the right for a moment. */
@@ -139,7 +141,7 @@ export class FileOpening {
    */
   #back(node: NodeId, flags: number, isNew: boolean, context: RequestContext): void {
     const { descriptors, identity } = this.#loop;
-    if ((flags & O_ACCMODE) === O_RDWR) this.#loop.noteMappable(node, isNew);
+    if ((flags & O_ACCMODE) === O_RDWR) this.#loop.noteMappable(node, isNew, context);
     this.#backed.backing = descriptors.use(node);
     this.#backed.backingAsRoot = context.uid === 0;
     identity.assume(context);

@@ -1,7 +1,7 @@
 /** What one loop of a passthrough mount works with; the operations are functions of it. */
 import type { Attributes, Entry } from "../../fs/attributes.ts";
 import { FsError } from "../../fs/errors.ts";
-import type { Name, NodeId } from "../../fs/filesystem.ts";
+import type { Name, NodeId, RequestContext } from "../../fs/filesystem.ts";
 import { O_CLOEXEC, O_NOFOLLOW, O_PATH } from "../../fs/flags.ts";
 import type { Notifier } from "../../fs/notifier.ts";
 import { DescriptorRegister, NODE } from "./descriptor_register.ts";
@@ -78,10 +78,12 @@ export class PassthroughLoop {
   /**
    * The file was opened so that it may be mapped and written through its backing file. That moves its times without a
    * word from the kernel, so the kernel may not remember its attributes, as long as it knows the node: mappings outlive
-   * the open that they came from. What it remembers from before (`isNew`: nothing) it is told to forget, once.
+   * the open that they came from. What it remembers from before (`isNew`: nothing) it is told to forget, once;
+   * and again where the one who was to tell it may have died.
    */
-  noteMappable(node: NodeId, isNew: boolean): void {
-    if (this.table.markMappable(this.table.cellOf(node)) && !isNew) void this.notifier?.invalidateNode(node, -1);
+  noteMappable(node: NodeId, isNew: boolean, { resent }: RequestContext): void {
+    const isFirst = this.table.markMappable(this.table.cellOf(node));
+    if ((isFirst || resent) && !isNew) void this.notifier?.invalidateNode(node, -1);
   }
 
   /** Fills `status` from a descriptor. */
