@@ -28,7 +28,7 @@ Measures Trellis against the host and other FUSE servers. Without options a shor
 `;
 
 const SHORT = {
-  rounds: 15,
+  rounds: 12,
   programRounds: 3,
   milliseconds: 8,
   listed: 500,
@@ -37,7 +37,7 @@ const SHORT = {
   work: ["metadata", "data", "programs"],
 } as const;
 const LONG = {
-  rounds: 9,
+  rounds: 7,
   programRounds: 3,
   milliseconds: 20,
   listed: 10_000,

@@ -126,7 +126,7 @@ async function makeProject(directory: string, repository: string): Promise<void>
   await Deno.remove(`${project}/node_modules`, { recursive: true });
 }
 
-/** Two branches, which differ in every tenth file. */
+/** Two branches, which differ in every tenth file, in a pack as after a clone. */
 async function commit(repository: string): Promise<void> {
   // Tidying up would go on behind the copies.
   const git = "git -c maintenance.auto=false -c gc.auto=0 -c user.name=bench -c user.email=bench@example.org";
@@ -134,6 +134,6 @@ async function commit(repository: string): Promise<void> {
   await Deno.writeTextFile(`${repository}/.gitignore`, ignored + "\n");
   const script = `git init -q -b main; ${git} add .; ${git} commit -qm made; git checkout -q -b other
     for file in $(find src -name "*5.txt"); do echo changed >> "$file"; done
-    ${git} commit -qam changed; git checkout -q main`;
+    ${git} commit -qam changed; git checkout -q main; ${git} repack -qad`;
   await run("sh", ["-euc", script], repository);
 }
