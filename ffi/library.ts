@@ -3,6 +3,7 @@
  * what it needs once and keeps it for its life, since the code may be in use by a thread until the very end.
  */
 import { errnoView, stringAt } from "./memory.ts";
+import { openSymbols } from "./open_symbols.ts";
 import { LIBC } from "./symbols/libc.ts";
 import { PROCESS } from "./symbols/process.ts";
 import { SESSION } from "./symbols/session.ts";
@@ -83,7 +84,7 @@ export function openLibfuse(): Libfuse {
 /** Opens libc, once per isolate. */
 export function openLibc(): Libc {
   if (libc === undefined) {
-    const { symbols } = Deno.dlopen("libc.so.6", LIBC);
+    const symbols = openSymbols("libc.so.6", LIBC);
     libc = { symbols, errno: errnoView(symbols.__errno_location()) };
   }
   return libc;
@@ -92,7 +93,7 @@ export function openLibc(): Libc {
 /** Opens what io_uring needs of libc, once per isolate. */
 export function openLibcUring(): LibcUring {
   if (libcUring === undefined) {
-    const { symbols } = Deno.dlopen("libc.so.6", URING);
+    const symbols = openSymbols("libc.so.6", URING);
     libcUring = { symbols, errno: errnoView(symbols.__errno_location()) };
   }
   return libcUring;
@@ -100,5 +101,5 @@ export function openLibcUring(): LibcUring {
 
 /** Opens what processes need of libc, once per isolate. */
 export function openLibcProcess(): Deno.DynamicLibrary<typeof PROCESS>["symbols"] {
-  return libcProcess ??= Deno.dlopen("libc.so.6", PROCESS).symbols;
+  return libcProcess ??= openSymbols("libc.so.6", PROCESS);
 }

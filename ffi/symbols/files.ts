@@ -1,4 +1,6 @@
 // deno-lint-ignore-file camelcase -- the names are C's own.
+import { openSymbols } from "../open_symbols.ts";
+
 /**
  * libc's file calls, for the passthrough layer. 32-bit parameters and results stay on Deno's fast call path with plain
  * numbers; `size_t` is `u32` where sizes never reach 4 GiB. What is 64 bits wide goes in and out as bigint: a number
@@ -108,6 +110,6 @@ let files: Files | undefined;
 
 /** Opens libc's file calls, once per isolate. They stay open: a thread may be inside one until the very end. */
 export function openFiles(): Files {
-  files ??= Deno.dlopen("libc.so.6", FILES).symbols;
+  files ??= openSymbols("libc.so.6", FILES);
   return files;
 }
