@@ -2,7 +2,7 @@
 import { SharedMemoryFolder } from "../container/shared_memory.ts";
 import { ProgramError, runInside, SandboxError } from "../container/container.ts";
 import { SYSTEM_DIRECTORIES } from "../container/sandbox.ts";
-import { isWithin } from "../config/branch_paths.ts";
+import { isWithin } from "../fs/branches.ts";
 import { sourcesOf } from "../config/config.ts";
 import type { Config } from "../config/mod.ts";
 import { keepApart, SourceError } from "../config/source.ts";

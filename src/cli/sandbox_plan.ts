@@ -1,6 +1,6 @@
 /** What a configuration's program finds inside: its environment, and what has to be in the tree for the sandbox to mount on. */
 import { posix } from "node:path";
-import { isWithin } from "../config/branch_paths.ts";
+import { isWithin } from "../fs/branches.ts";
 import type { RunConfig } from "../config/mod.ts";
 import { SYSTEM_DIRECTORIES } from "../container/sandbox.ts";
 import type { MountTargets } from "../layers/branch/mod.ts";

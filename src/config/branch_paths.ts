@@ -23,8 +23,3 @@ function normalize(path: string): string {
   const normal = posix.join("/", path);
   return normal === "/" ? normal : normal.replace(/\/$/, "");
 }
-
-/** Whether `path` is `ancestor` or below it; both are normal. */
-export function isWithin(path: string, ancestor: string): boolean {
-  return path === ancestor || path.startsWith(ancestor === "/" ? "/" : ancestor + "/");
-}

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { BranchDifference, FixedDifference, KeyDifference } from "../control/messages.ts";
 import { canBeInAllLoops } from "./branch_module.ts";
-import { isWithin } from "./branch_paths.ts";
+import { isWithin } from "../fs/branches.ts";
 import { type BranchConfig, type Config, isSameBranch } from "./config.ts";
 import { formatValue } from "./format_value.ts";
 import { whyKeeperWanted, whyNotKept } from "./kept_branches.ts";

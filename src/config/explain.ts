@@ -1,6 +1,6 @@
 /** Why a path of the tree is what it is: which branch, which source, which options, and who decided them. */
 import { posix } from "node:path";
-import { isWithin } from "./branch_paths.ts";
+import { isWithin } from "../fs/branches.ts";
 import { type BranchConfig, type Config, sourcesOf } from "./config.ts";
 import { globToRegExp, z } from "./deps.ts";
 import { describeBranch } from "./describe_tree.ts";

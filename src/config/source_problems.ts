@@ -1,6 +1,6 @@
 /** Looks at the host for what a configuration shows of it. */
 import { deviceDescriptor } from "../connection/mountpoint.ts";
-import { isWithin } from "./branch_paths.ts";
+import { isWithin } from "../fs/branches.ts";
 import { type Bind, type BranchConfig, isSameBranch, type PartialConfig, sourcesOf } from "./config.ts";
 import { type Problem, problemAt } from "./problems.ts";
 import type { Settings } from "./settings.ts";

@@ -16,6 +16,11 @@ export interface BranchPoint {
   readonly handler?: number;
 }
 
+/** Whether `path` is `ancestor` or below it; both are normal. */
+export function isWithin(path: string, ancestor: string): boolean {
+  return path === ancestor || path.startsWith(ancestor === "/" ? "/" : ancestor + "/");
+}
+
 /** A branch that is to come. */
 export interface NewBranch extends BranchPoint {
   /**

@@ -8,6 +8,9 @@
  * (`src/layers/branch/elsewhere.ts`). A handler that died has no say. The one that takes its place waits until the change
  * is made or not, is told of all that the tree has become, and then serves.
  *
+ * A handler is not waited for when nothing changes at or below its branches: no request that it is handed has to do with
+ * the change. It makes that when it comes round, before all later ones, since commands keep their order.
+ *
  * Nobody is waited for without an end. Until all are ready somebody who is late stops the change, and takes it back when he
  * comes round, since commands keep their order. From the first commit on the change is made: who is late makes it when he
  * comes round, and until then both trees are understood by all; only the next change has to wait for that.
@@ -18,6 +21,7 @@ import {
   type ChangedBranches,
   type ChangedName,
   type HeldBranch,
+  isWithin,
   type LiveBranches,
   NOT_ADDED,
   type PlaceNumbers,
@@ -28,7 +32,7 @@ import type { Awaitable } from "../fs/filesystem.ts";
 import type { Notifier } from "../fs/notifier.ts";
 import type { OpenedKeptState } from "../kept/kept_state.ts";
 import type { CatchUp } from "../handler/pool.ts";
-import type { LoopDroppedBranch, LoopNewBranch, MadeInHandler } from "../messages.ts";
+import type { LoopCommandName, LoopCommands, LoopDroppedBranch, LoopNewBranch, MadeInHandler } from "../messages.ts";
 import type { LoopWorker } from "../session/loop_worker.ts";
 import { atMost, inTime } from "../threads/in_time.ts";
 import { BranchLedger, type BranchRecord } from "./branch_ledger.ts";
@@ -76,8 +80,9 @@ interface Change {
   readonly removed: readonly BranchRecord[];
   readonly added: readonly MadeBranch[];
   readonly lazy: boolean;
-  /** The handlers that make the change too: of what they serve something stays. */
-  readonly staying: readonly number[];
+  /** The handlers that make the change too, of what they serve something stays: those that it concerns, and the others. */
+  readonly concerned: readonly number[];
+  readonly unconcerned: readonly number[];
   /** Those that end with it, and are not asked: they may be what is to be got rid of. */
   readonly ending: readonly number[];
 }
@@ -159,9 +164,11 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
     const serving = handlersOf(removed);
     const staying = [...new Set([...remaining, ...lazy ? serving : []])];
     const ending = serving.filter((handler) => !this.#ledger.inHandler(handler).some((one) => !removed.includes(one)));
-    const held = await this.#callAll(staying);
+    const concerned = staying.filter((handler) => this.#concerns(steps, handler));
+    const unconcerned = staying.filter((handler) => !concerned.includes(handler));
+    const held = await this.#callAll(concerned);
     const added = await this.#maker.make(steps, this.#ledger.freeIds(held));
-    const change: Change = { removed, added, lazy, staying, ending: lazy ? [] : ending };
+    const change: Change = { removed, added, lazy, concerned, unconcerned, ending: lazy ? [] : ending };
     const prepared = Promise.withResolvers<void>();
     const committed = this.#agree(async () => {
       await this.#prepare(change);
@@ -170,6 +177,22 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
     });
     await Promise.race([prepared.promise, committed]);
     return await this.#complete(change, committed);
+  }
+
+  /** Whether `steps` change something at or below what a handler serves. */
+  #concerns(steps: readonly BranchStep[], handler: number): boolean {
+    const own = this.#ledger.inHandler(handler);
+    return steps.some(({ path }) => own.some((branch) => isWithin(path, branch.path)));
+  }
+
+  /** Has all handlers that make a change do something, and returns what those answer that it concerns. */
+  #askHandlers<Name extends LoopCommandName>(
+    { concerned, unconcerned }: Pick<Change, "concerned" | "unconcerned">,
+    name: Name,
+    given: LoopCommands[Name]["given"],
+  ): Promise<unknown>[] {
+    for (const handler of unconcerned) this.#servers.tellHandler(handler, name, given).catch(() => {});
+    return concerned.map((handler) => this.#servers.askHandler(handler, name, given));
   }
 
   /** Sees that nobody is busy who is to make a change, and returns what the loops count. */
@@ -182,7 +205,7 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
 
   /** All are ready to make the change, or none keeps anything of it. */
   async #prepare(change: Change): Promise<void> {
-    const { removed: records, added, staying } = change;
+    const { removed: records, added } = change;
     const removed = records.map(({ path }) => path);
     const asked: Promise<unknown>[] = [];
     try {
@@ -192,9 +215,7 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
         added: added.map((branch) => this.#forLoops(branch, made)),
       });
       const points = added.map((branch) => forHandler(branch));
-      const handlers = staying.map((handler) =>
-        this.#servers.askHandler(handler, "prepareBranches", { removed, added: points })
-      );
+      const handlers = this.#askHandlers(change, "prepareBranches", { removed, added: points });
       asked.push(...loops, ...handlers);
       const what = "made the branches";
       const refused = refusalOf(await this.#servers.settle(loops, this.#deadlines.making, what), "loop") ??
@@ -241,25 +262,27 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
   }
 
   /** Who was `asked` to be ready for a change takes it back. What came with it is closed when all have done so. */
-  async #takeBack({ added, staying }: Change, asked: readonly Promise<unknown>[]): Promise<void> {
+  async #takeBack(change: Change, asked: readonly Promise<unknown>[]): Promise<void> {
     const taken = asked.length === 0 ? [] : [
       ...this.#servers.askLoops("abandonBranches", undefined),
-      ...staying.map((handler) => this.#servers.askHandler(handler, "abandonBranches", undefined)),
+      ...this.#askHandlers(change, "abandonBranches", undefined),
     ];
-    const undone = Promise.allSettled([...asked, ...taken]).then(() => this.#maker.unmake(added)).catch((error) => {
-      this.#options.log("A branch whose change was taken back could not be closed", String(error));
-    });
+    const undone = Promise.allSettled([...asked, ...taken]).then(() => this.#maker.unmake(change.added)).catch(
+      (error) => {
+        this.#options.log("A branch whose change was taken back could not be closed", String(error));
+      },
+    );
     this.#undoing.add(undone);
     void undone.then(() => this.#undoing.delete(undone));
     await atMost(undone, this.#deadlines.calling);
   }
 
   /** Fails only when a loop has ended, and with it the mount. */
-  async #commit({ removed, added, staying, lazy }: Change): Promise<readonly ChangedName[]> {
+  async #commit({ removed, added, concerned, unconcerned, lazy }: Change): Promise<readonly ChangedName[]> {
     const [names = []] = await Promise.all(this.#servers.askLoops("commitBranches", undefined));
-    const handlers = [...staying, ...handlersOf(added)];
-    await Promise.all(handlers.map((handler) => this.#servers.askHandler(handler, "commitBranches", undefined)));
-    if (handlers.length > 0 || this.#options.kept !== undefined) {
+    const all = { concerned: [...concerned, ...handlersOf(added)], unconcerned };
+    await Promise.all(this.#askHandlers(all, "commitBranches", undefined));
+    if (all.concerned.length + unconcerned.length > 0 || this.#options.kept !== undefined) {
       this.#numbers = await this.#options.loops[0]!.command("numberPlaces", undefined);
     }
     for (const record of removed) {
@@ -302,7 +325,7 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
   }
 
   /** What was removed goes, lazily or at once. */
-  async #drop({ removed, lazy, staying, ending, added }: Change): Promise<ChangedBranches> {
+  async #drop({ removed, lazy, concerned, unconcerned, ending, added }: Change): Promise<ChangedBranches> {
     const openedBeside = await this.#countOpened(removed);
     const dropped = removed.map(({ id, handler }): LoopDroppedBranch => ({
       id,
@@ -312,11 +335,13 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
     const held = (await Promise.all(this.#servers.askLoops("dropBranches", dropped))).flat();
     const own = (handler: number) =>
       dropped.map(({ id, openFiles }, at) => removed[at]!.handler === handler ? { id, openFiles } : { id });
-    const tell = (handler: number) => this.#servers.askHandler(handler, "dropBranches", own(handler));
-    for (const handler of ending) tell(handler).catch(() => {});
-    await Promise.all([...staying, ...handlersOf(added)].map(async (handler) => {
+    for (const handler of [...ending, ...unconcerned]) {
+      this.#servers.tellHandler(handler, "dropBranches", own(handler)).catch(() => {});
+    }
+    await Promise.all([...concerned, ...handlersOf(added)].map(async (handler) => {
+      const answer = await this.#servers.askHandler(handler, "dropBranches", own(handler));
       // Whatever was open in one that died is not any more.
-      if (await tell(handler) === undefined) this.#endLeaving(handler);
+      if (answer === undefined) this.#endLeaving(handler);
     }));
     const opened = held.filter(({ id }) => removed.some((record) => record.id === id))
       .reduce((sum, { opened }) => sum + opened, openedBeside);

@@ -26,6 +26,11 @@ export class TreeServers {
     return this.#loops.map((loop, number) => this.#note(`loop ${number} of ${length}`, loop.command(name, given)));
   }
 
+  /** As {@linkcode askHandler} one that nobody waits for: it does so in its own time. */
+  tellHandler<Name extends LoopCommandName>(handler: number, name: Name, given: Given<Name>): Promise<unknown> {
+    return this.#handlers.get(handler)!.pool.command(name, given);
+  }
+
   /** Asks one handler. Undefined when it has died, or dies. */
   askHandler<Name extends LoopCommandName>(
     handler: number,

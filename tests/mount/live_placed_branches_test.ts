@@ -133,16 +133,24 @@ Deno.test("a change beside deaths of a handler is made, in all loops and handler
   }
 });
 
-Deno.test("a change that finds a handler's thread busy is refused, and can be made when that comes round", async () => {
+Deno.test("a handler's busy thread stops a change of its branch, which can be made when it comes round, and no other", async () => {
   await using place = await openPlace();
   const { source, control, mounted: { path, session }, sh } = place;
   const reader = new Deno.Command("cat", { args: [`${path}/dead/spin`], stdout: "null", stderr: "null" }).spawn();
   await waitFor("the read", () => Atomics.load(control, WORD.begun) === 1);
-  assertEquals(await refusal(() => session.graft("/a", directory(`${source}/one`))), "ETIMEDOUT");
-  assertEquals(await sh("ls"), "dead\nmemory\nroot\n");
+  assertEquals(await refusal(() => session.graft("/dead/a", directory(`${source}/one`))), "ETIMEDOUT");
   assertEquals(descriptorsBelow(`${source}/one`), 0);
+  // It is in nobody's way, and has all of these changes when it comes round.
+  await session.graft("/way/x", directory(`${source}/one`));
+  await session.graft("/y", directory(`${source}/one`));
+  await (await session.prune("/way/x")).ended;
+  await session.graft("/memory/z", directory(`${source}/two`));
+  assertEquals(await sh("ls; cat y/one memory/z/two"), "dead\nmemory\nroot\ny\nonetwo");
   Atomics.store(control, WORD.gate, 1);
   await reader.status;
+  await session.graft("/dead/way/x", directory(`${source}/one`));
   await session.graft("/dead/a", directory(`${source}/one`));
-  assertEquals(await sh("ls dead; cat dead/a/one"), "a\non\none");
+  assertEquals(await sh("ls dead; cat dead/a/one dead/way/x/one y/one"), "a\non\nway\noneoneone");
+  await place.kill();
+  assertEquals(await sh("ls dead; cat dead/a/one dead/way/x/one y/one"), "a\non\nway\noneoneone");
 });

@@ -171,22 +171,28 @@ Deno.test("beside a branch in a handler others come and go, and it works on with
   });
 });
 
-/** A mount with a directory `share` and a file in that, which begins to hang when it is told to: then nobody can look up anything. */
-async function mountShare(): Promise<AsyncDisposable & { readonly path: string; hang(): void }> {
+/** A mount with a directory `share` and a file in that, in which nobody can look up anything while it hangs. */
+async function mountShare(): Promise<AsyncDisposable & { readonly path: string; hang(): void; goOn(): void }> {
   await using undo = new AsyncDisposableStack();
   const { path } = undo.use(await temporaryFolder());
-  let hangs = false;
+  let gate = Promise.resolve();
+  let goOn = () => {};
   const share: FileSystem = {
     getAttributes: (node) => ({ mode: node === 3 ? 0o100644 : 0o40755 }),
-    lookup: (_parent, name, { signal }) => {
-      if (hangs) return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+    lookup: async (_parent, name, { signal }) => {
+      await Promise.race([gate, new Promise((resolve) => signal.addEventListener("abort", resolve))]);
       const node = ["share", "file"].indexOf(name) + 2;
       return node < 2 ? undefined : { node, attributes: { mode: node === 3 ? 0o100644 : 0o40755 } };
     },
   };
   undo.use(await mount(share, path, { entryTimeout: 0 }));
   const kept = undo.move();
-  return { path: `${path}/share`, hang: () => hangs = true, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+  return {
+    path: `${path}/share`,
+    hang: () => gate = new Promise((resolve) => goOn = resolve),
+    goOn: () => goOn(),
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
 }
 
 Deno.test("a source that hangs by now does not stop the reload of other branches", async () => {
@@ -195,6 +201,15 @@ Deno.test("a source that hangs by now does not stop the reload of other branches
   await using place = await openPlace(MOUNT + ROOT + far);
   assertEquals(await place.find(), [".", "./far", "./root"]);
   share.hang();
+  // Keeps the handler's thread in the kernel.
+  const reader = new Deno.Command("cat", { args: ["far/file"], cwd: place.work, stdout: "null", stderr: "null" })
+    .spawn();
+  await using _reader = {
+    async [Symbol.asyncDispose]() {
+      share.goOn();
+      await reader.status;
+    },
+  };
   await place.write(MOUNT + ROOT + far + directory("/one", "./one"));
   const { code, stdout, stderr } = await place.reload();
   assertEquals([code, stdout], [0, `+ /one (passthrough): added\nChanged ${place.work}\n`], stderr);
