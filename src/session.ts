@@ -120,7 +120,8 @@ export class Session implements AsyncDisposable {
    *
    * @throws {FsError} `EINVAL` for a path that is none, `EEXIST` when a branch is there, `EOPNOTSUPP` when the mount uses a
    * feature that the filesystem does not ask for, or has no handlers (`LoopPlacement.handlersLater`); `ETIMEDOUT` that
-   * names the loop or handler that is busy, which has changed nothing unless it says so; and what the module throws.
+   * names the loop or handler that is busy, which has changed nothing; `EINPROGRESS` when the branches have changed, and
+   * somebody who is named comes round to it later; and what the module throws.
    * @throws {TypeError} when the mount is no tree in loops.
    */
   async graft(path: string, branch: BranchModule): Promise<void> {

@@ -90,7 +90,7 @@ const FAILURES: Partial<Record<ControlError["code"], FailureKind>> = { command: 
 
 /** The report, for people. */
 export function describe(
-  { mountpoint, problems, branches, fixed, applied, opened }: ReloadReport,
+  { mountpoint, problems, branches, fixed, applied, opened, late }: ReloadReport,
   dryRun: boolean,
 ): string {
   if (problems.length > 0) return problems.join("\n");
@@ -103,7 +103,7 @@ export function describe(
     ...fixed.map(({ advice, ...key }) => `! ${spell(key)}: ${advice}`),
   ];
   const left = opened === 0 ? "" : `; ${opened} files and directories of what went were open`;
-  if (applied) return [...lines, `Changed ${mountpoint}${left}`].join("\n");
+  if (applied) return [...lines, late ?? `Changed ${mountpoint}${left}`].join("\n");
   return [...lines, dryRun ? "Nothing was changed: a dry run" : "Nothing was changed"].join("\n");
 }
 

@@ -67,9 +67,9 @@ export class LiveConfig {
     }
     const differences = compareConfigs(this.#config, config, this.#live);
     if (dryRun || differences.fixed.length > 0) return { ...report, ...differences };
-    const opened = await this.#apply(mount, config, differences, lazy);
+    const change = await this.#apply(mount, config, differences, lazy);
     this.#config = config;
-    return { ...report, ...differences, applied: true, opened };
+    return { ...report, ...differences, applied: true, ...change };
   }
 
   async #load(): Promise<Config | ConfigError> {
@@ -82,7 +82,7 @@ export class LiveConfig {
   }
 
   async #apply(mount: ChangingMount, { branches }: Config, { branches: differences }: Differences, lazy: boolean) {
-    if (differences.length === 0) return 0;
+    if (differences.length === 0) return { opened: 0 };
     const sharers = countSharers(branches);
     const steps = differences.map(({ change, path }): BranchStep => {
       if (change === "removed") return { action: "prune", path };
@@ -92,8 +92,10 @@ export class LiveConfig {
       return { action: change === "added" ? "graft" : "replace", path, branch: { module: MODULE, options, placement } };
     });
     try {
-      return (await mount.changeBranches(steps, { lazy })).opened;
+      const { opened } = await mount.changeBranches(steps, { lazy });
+      return { opened };
     } catch (error) {
+      if (error instanceof FsError && error.code === "EINPROGRESS") return { opened: 0, late: error.message };
       throw explain(error);
     }
   }

@@ -78,6 +78,8 @@ export interface ReloadReport {
   readonly applied: boolean;
   /** How many files and directories of branches that went were open. */
   readonly opened: number;
+  /** Who has not come round to what was applied, for people; undefined for nobody. */
+  readonly late?: string | undefined;
 }
 
 /** A branch that is not as it was. */

@@ -168,7 +168,8 @@ export interface LiveBranches {
   /**
    * Makes all of `steps`, at once for everybody who looks, or none of them. Changes wait for each other.
    *
-   * @throws {FsError} why it cannot be done, and what a module throws; then nothing has changed.
+   * @throws {FsError} why it cannot be done, and what a module throws: then nothing has changed. EINPROGRESS is the
+   * exception: the branches have changed, but not everybody has come round to it yet.
    */
   change(steps: readonly BranchStep[], options?: RemovalOptions): Promise<ChangedBranches>;
   /** What all changes came to; undefined when there were none. Only where a keeper holds the mount. */

@@ -306,8 +306,9 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
     this.#goesOn(finished);
     const late = (who: string) =>
       `The branches have changed, but ${who} has not come round to it for ${completing / 1000} s; it goes on by itself`;
-    const result = await inTime(finished, completing, () => late(this.#servers.late));
-    await inTime(told, completing, () => late("the kernel, which waits for a lookup that is not answered,"));
+    const result = await inTime(finished, completing, () => late(this.#servers.late), "EINPROGRESS");
+    const kernel = "the kernel, which waits for a lookup that is not answered,";
+    await inTime(told, completing, () => late(kernel), "EINPROGRESS");
     return result;
   }
 

@@ -1,14 +1,19 @@
 /** Waiting for others with a deadline. */
-import { FsError } from "../fs/errors.ts";
+import { type ErrnoName, FsError } from "../fs/errors.ts";
 
 /**
  * What `done` gives, unless that takes longer than so many milliseconds.
  *
- * @throws {FsError} ETIMEDOUT with the text that `late` gives then; and what `done` rejects with.
+ * @throws {FsError} ETIMEDOUT, or another code, with the text that `late` gives then; and what `done` rejects with.
  */
-export async function inTime<Result>(done: Promise<Result>, milliseconds: number, late: () => string): Promise<Result> {
+export async function inTime<Result>(
+  done: Promise<Result>,
+  milliseconds: number,
+  late: () => string,
+  code: ErrnoName = "ETIMEDOUT",
+): Promise<Result> {
   const deadline = Promise.withResolvers<never>();
-  const timer = setTimeout(() => deadline.reject(new FsError("ETIMEDOUT", late())), milliseconds);
+  const timer = setTimeout(() => deadline.reject(new FsError(code, late())), milliseconds);
   try {
     return await Promise.race([done, deadline.promise]);
   } finally {
