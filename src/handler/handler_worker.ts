@@ -18,7 +18,7 @@ import { openEventfd, signalEventfd } from "../transport/eventfd.ts";
 import { DeviceReply } from "../transport/device_reply.ts";
 import { Commands } from "../threads/commands.ts";
 import { type ForwardedSource, forwardingLoop } from "../transport/forwarding.ts";
-import { processTime } from "./process_clock.ts";
+import { processTime } from "../threads/process_clock.ts";
 import { lastRead, makeTakenMemory, markAnswered, readTaken } from "./taken_requests.ts";
 import { endWatch, makeWatchFlag } from "./watcher.ts";
 import type { FromHandler, HandlerReady, HandlerStart, ToHandler, WorkerMemory } from "./worker_messages.ts";

@@ -15,7 +15,7 @@ import type { ForwardedSource } from "../transport/forwarding.ts";
 import { Handler } from "./handler.ts";
 import { HandlerWorker, type WorkerEvent } from "./handler_worker.ts";
 import { divideLimits, type Limits } from "./limits.ts";
-import { processTime } from "./process_clock.ts";
+import { processTime } from "../threads/process_clock.ts";
 import { deliverFor, type Notifications } from "./remote_notifications.ts";
 import { RestartBudget } from "../threads/restart_budget.ts";
 import { Watcher } from "./watcher.ts";

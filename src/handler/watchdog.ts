@@ -5,7 +5,7 @@
 import { type Libc, openLibc } from "../../ffi/library.ts";
 import type { ServeSettings } from "../messages.ts";
 import type { Limits } from "./limits.ts";
-import { processTime } from "./process_clock.ts";
+import { processTime } from "../threads/process_clock.ts";
 
 /** How often it is seen whether the mount is gone. A wake-up a second is the price of an idle pool. */
 const PERIOD_MILLISECONDS = 1_000;

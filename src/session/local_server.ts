@@ -14,7 +14,7 @@ import type { RequestView } from "../protocol/request.ts";
 import { traceAnswers } from "../protocol/trace.ts";
 import { BackingFiles } from "../transport/backing_files.ts";
 import type { RequestForwarder } from "../transport/forwarding.ts";
-import { Clock } from "./clock.ts";
+import { processTime } from "../threads/process_clock.ts";
 import { WaitingRequests } from "./waiting_requests.ts";
 
 /** The way of a transport's answers to the kernel. */
@@ -49,7 +49,6 @@ export class LocalServer {
   readonly #context: HeaderContext;
   readonly #reply: Reply;
   readonly #metrics: MetricsRecorder;
-  readonly #clock: Clock;
   readonly #forwarder: RequestForwarder | undefined;
   readonly #journal: Journal | undefined;
 
@@ -58,7 +57,6 @@ export class LocalServer {
     const body = this.body = new ReplyBody(reply.body, defaults);
     this.#reply = reply;
     this.#metrics = metrics;
-    this.#clock = new Clock(libc);
     this.#forwarder = forwarder;
     this.#journal = journal;
     const never = new AbortController().signal;
@@ -85,7 +83,7 @@ export class LocalServer {
     // What is being served is answered in a moment; only what waits, here or elsewhere, can be interrupted.
     if (opcode === OPCODE.INTERRUPT) this.waiting.interrupt(request.u32(STRUCT.fuse_interrupt_in.unique));
     if (wantsAnswer(opcode) && opcode !== OPCODE.INTERRUPT) {
-      request.begun = this.#clock.now();
+      request.begun = processTime();
       this.#metrics.begin(opcode);
     }
     this.serveAgain(request);
@@ -127,7 +125,7 @@ export class LocalServer {
       return this.#reply.send(request, length);
     } finally {
       // Counted only now: the caller goes on meanwhile.
-      this.#metrics.end(opcode, length, this.#clock.now() - begun);
+      this.#metrics.end(opcode, length, processTime() - begun);
     }
   }
 }

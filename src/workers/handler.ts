@@ -8,7 +8,7 @@ import type { FileSystem } from "../fs/filesystem.ts";
 import type { FileSystemModule } from "../fs/module.ts";
 import { Handler } from "../handler/handler.ts";
 import type { Limits } from "../handler/limits.ts";
-import { processTime } from "../handler/process_clock.ts";
+import { processTime } from "../threads/process_clock.ts";
 import { RemoteNotifications } from "../handler/remote_notifications.ts";
 import { TakenRequests } from "../handler/taken_requests.ts";
 import { Watcher } from "../handler/watcher.ts";
