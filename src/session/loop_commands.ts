@@ -6,7 +6,7 @@
 import type { NewBranch } from "../fs/branches.ts";
 import { describeThrown, FsError } from "../fs/errors.ts";
 import type { FileSystem } from "../fs/filesystem.ts";
-import type { FileSystemModule } from "../fs/module.ts";
+import { loadModule } from "../fs/load_module.ts";
 import type {
   LogRecord,
   LoopAnswer,
@@ -147,7 +147,7 @@ export class LoopCommandTaker {
     if (made !== undefined) return { ...point, filesystem: standingFor(made) };
     if (handler !== this.#loop.handler) return { ...point, filesystem: undefined };
     if (handler !== this.#branches.handler) throw new TypeError(NO_HANDLERS);
-    const { default: make } = await import(module) as FileSystemModule;
+    const make = await loadModule(module);
     // Of a handler's own branch there is no other.
     const loop = handler === undefined ? this.#loop.loop : 0;
     const filesystem = make(options, { loop, loops, shared, ...restarts !== undefined && { restarts } });

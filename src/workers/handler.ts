@@ -5,7 +5,7 @@
 import { ChannelNotifier } from "../channels/channel_notifier.ts";
 import { describeThrown } from "../fs/errors.ts";
 import type { FileSystem } from "../fs/filesystem.ts";
-import type { FileSystemModule } from "../fs/module.ts";
+import { loadModule } from "../fs/load_module.ts";
 import { Handler } from "../handler/handler.ts";
 import type { Limits } from "../handler/limits.ts";
 import { processTime } from "../threads/process_clock.ts";
@@ -76,7 +76,7 @@ const thread = Deno.readLinkSync("/proc/thread-self").split("/").at(-1)!;
 
 async function prepare(start: HandlerStart): Promise<void> {
   const { module, options, worker, workers, restarts, shared, limits, handler } = start;
-  const { default: make } = await import(module) as FileSystemModule;
+  const make = await loadModule(module);
   const filesystem = make(options, {
     loop: worker,
     loops: workers,

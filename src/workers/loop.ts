@@ -3,7 +3,7 @@ import { openLibc } from "../../ffi/library.ts";
 import { loopNotifier } from "../channels/channel_notifier.ts";
 import { describeThrown } from "../fs/errors.ts";
 import type { FileSystem } from "../fs/filesystem.ts";
-import type { FileSystemModule } from "../fs/module.ts";
+import { loadModule } from "../fs/load_module.ts";
 import { Journal } from "../kept/journal.ts";
 import type { EndReason, FromLoop, LoopServe, LoopStart, ToLoop } from "../messages.ts";
 import { MetricsRecorder } from "../metrics/metrics.ts";
@@ -42,7 +42,7 @@ self.onmessage = async ({ data }) => {
 
 async function prepare(start: LoopStart): Promise<void> {
   const { module, options, loop, loops, shared, restarts, agreed, changes = [] } = start;
-  const { default: make } = await import(module) as FileSystemModule;
+  const make = await loadModule(module);
   place = { loop, loops };
   filesystem = make(options, { ...place, shared, agreed, ...restarts !== undefined && { restarts } });
   const { features = [] } = filesystem;

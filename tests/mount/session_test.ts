@@ -68,6 +68,10 @@ Deno.test("a module that fails to load fails the mount with its own words and le
     Error,
     "cannot be made",
   );
+  for (const placement of ["loop", "handler"] as const) {
+    const wrong = { ...moduleOf("export const filesystem = {}"), placement };
+    await assertRejects(() => mount(wrong, path), Error, "default export is not a function");
+  }
   assertEquals(await findMount(path), undefined);
   await Deno.remove(path);
 });
