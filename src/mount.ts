@@ -7,6 +7,7 @@ import { openControl, preloadControl } from "./control/open_control.ts";
 import type { FileSystem } from "./fs/filesystem.ts";
 import { type Bounds, completeLimits, type Deadlines, type LimitOptions, type Limits } from "./handler/limits.ts";
 import {
+  checkNumbers,
   type ControlHooks,
   libfuseOptions,
   logToStandardError,
@@ -45,7 +46,7 @@ export function mount(filesystem: LoopPlacement, mountpoint: string, options: Ke
  * @throws {MountpointError} when the mountpoint cannot be used.
  * @throws {MountError} when the kernel or libfuse refuses, or `transport` is "uring" and cannot be had.
  * @throws {LibraryError} when there is no libfuse3.
- * @throws {RangeError} for `loops`, `workers`, `deadlines` or `bounds` that make no sense.
+ * @throws {RangeError} for `loops`, `workers`, `deadlines`, `bounds`, timeouts or `maxRead` that make no sense.
  * @throws {TypeError} for `deadlines` or `bounds` of loops, and for several servers of a filesystem that has `forget`.
  */
 export function mount(
@@ -58,6 +59,7 @@ export async function mount(
   mountpoint: string,
   options: MountOptions | KeptMountOptions = {},
 ): Promise<Session | KeptMount> {
+  checkNumbers(options);
   if (!("process" in options) || options.process === undefined) return await serve(filesystem, mountpoint, options);
   checkKept(options);
   const { startKeeper } = await import("./keeper_process.ts");

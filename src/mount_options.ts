@@ -52,6 +52,24 @@ export interface MountOptions extends LimitOptions {
   readonly log?: (message: string, detail: string) => void;
 }
 
+const TIMEOUTS = ["entryTimeout", "attributesTimeout", "negativeTimeout"] as const;
+
+/**
+ * On the wire a timeout has neither a sign nor an infinity: what has one would come out as another.
+ *
+ * @throws {RangeError} for a timeout or a `maxRead` that makes no sense.
+ */
+export function checkNumbers(options: Partial<MountOptions>): void {
+  for (const name of TIMEOUTS) {
+    const seconds = options[name];
+    if (seconds === undefined || (seconds >= 0 && Number.isFinite(seconds))) continue;
+    throw new RangeError(`Cannot mount with ${name} ${seconds}: it is in seconds, from 0 to any finite number`);
+  }
+  const { maxRead = 0 } = options;
+  if (Number.isSafeInteger(maxRead) && maxRead >= 0) return;
+  throw new RangeError(`Cannot mount with maxRead ${maxRead}: it is a whole number of bytes, from 0`);
+}
+
 /** What replies say where the filesystem says nothing. */
 export function replyDefaults(options: Omit<MountOptions, keyof LimitOptions>): ReplyDefaults {
   return {

@@ -76,6 +76,15 @@ Deno.test("a module that fails to load fails the mount with its own words and le
   await Deno.remove(path);
 });
 
+Deno.test("timeouts and sizes that make no sense are refused by name", async () => {
+  const senseless = { entryTimeout: -1, attributesTimeout: NaN, negativeTimeout: Infinity, maxRead: 0.5 };
+  for (const [name, value] of Object.entries(senseless)) {
+    const options = { [name]: value };
+    await assertRejects(() => mount(moduleOf(""), "/nowhere", options), RangeError, `${name} ${value}`);
+    await assertRejects(() => mount(moduleOf(""), "/nowhere", { ...options, process: "separate" }), RangeError, name);
+  }
+});
+
 Deno.test("an interrupted caller fires the signal, and the next request is served", async () => {
   const started = Promise.withResolvers<void>();
   const fired = Promise.withResolvers<void>();
