@@ -2,6 +2,7 @@
 import { NotifyHandler } from "./channels/notify_handler.ts";
 import { Connection, MountError } from "./connection/connection.ts";
 import { type Feature, wantedFeatures } from "./connection/features.ts";
+import type { Agreement } from "./connection/handshake.ts";
 import { prepareMountpoint } from "./connection/mountpoint.ts";
 import { openControl, preloadControl } from "./control/open_control.ts";
 import type { FileSystem } from "./fs/filesystem.ts";
@@ -72,57 +73,50 @@ async function serve(
   mountpoint: string,
   options: MountOptions,
 ): Promise<Session> {
-  const { debug = false, log = logToStandardError } = options;
+  const { debug = false, log = logToStandardError, control = false } = options;
   const limits = limitsFor(filesystem, options);
   const path = await prepareMountpoint(mountpoint);
-  const withControl = options.control !== undefined && options.control !== false;
   // What listens is loaded while threads start.
-  if (withControl) preloadControl();
+  if (control !== false) preloadControl();
   await using resources = new AsyncDisposableStack();
   // Disposed of after the connection: what it waits for in the kernel ends with the servers' descriptors.
   const notifications = resources.use(new NotifyHandler(log));
   const placed = await place(filesystem, limits, notifications, log, resources);
-  const { placement, servers, methods, features, readMetrics } = placed;
-  const wanted = wantedFeatures(new Set(methods), features);
-  const { handsOn = false } = placed;
-  askForTransport(wanted, path, { asked: options.transport ?? "auto", placement, servers: servers.length, handsOn });
-
-  const connection = resources.use(Connection.mount(path, libfuseOptions(options)));
-  resources.defer(() => connection.unmount());
-  const { offer, agreement } = connection.handshake(wanted, placed.maxWrite);
-  const transport: Transport = agreement.features.has(URING_FEATURE) ? "uring" : "device";
-  if (options.transport === "uring" && transport !== "uring") throw noUring(path, "the kernel does not offer it");
+  const { servers, readMetrics, branches } = placed;
+  const { connection, offer, agreement, transport } = connect(path, placed, options, resources);
   const openNodes = agreement.features.has("passthrough") ? makeOpenNodes() : undefined;
   const shared = { interrupts: makeInterrupts(), openNodes };
   const settings = { ...agreement, ...shared, defaults: replyDefaults(options), debug };
   notifications.open(() => connection.attach());
   placed.open?.(() => connection.attach());
-  if (withControl) {
-    const facts = {
-      placement,
-      transport,
-      servers: servers.length,
-      minor: agreement.minor,
-      features: [...agreement.features],
-    };
+  if (control !== false) {
+    const facts = { ...describeServers(placed, agreement), transport };
     const { mountpoint, mountedDevice } = connection;
     const describe = () => ({ ...facts, operations: readMetrics() });
-    const hooks = options.control === true ? {} : options.control;
-    await openControl({ mountpoint, mountedDevice, describe, ...hooks }, log, resources);
+    await openControl({ mountpoint, mountedDevice, describe, ...control !== true && control }, log, resources);
   }
   const { notifier } = notifications;
-  const session = new Session({
-    connection,
-    transport,
-    servers,
-    settings,
-    offer: offer.features,
-    notifier,
-    readMetrics,
-    branches: placed.branches,
-  });
+  const session = new Session({ connection, transport, servers, settings, offer, notifier, readMetrics, branches });
   session.own(resources.move());
   return session;
+}
+
+/** Mounts for what is to serve, and answers the kernel's INIT. @throws as `mount` does. */
+function connect(path: string, placed: Servers, options: MountOptions, resources: AsyncDisposableStack) {
+  const { placement, servers, methods, features, maxWrite, handsOn = false } = placed;
+  const wanted = wantedFeatures(new Set(methods), features);
+  askForTransport(wanted, path, { asked: options.transport ?? "auto", placement, servers: servers.length, handsOn });
+  const connection = resources.use(Connection.mount(path, libfuseOptions(options)));
+  resources.defer(() => connection.unmount());
+  const { offer, agreement } = connection.handshake(wanted, maxWrite);
+  const transport: Transport = agreement.features.has(URING_FEATURE) ? "uring" : "device";
+  if (options.transport === "uring" && transport !== "uring") throw noUring(path, "the kernel does not offer it");
+  return { connection, offer: offer.features, agreement, transport };
+}
+
+/** What `cli.ts status` shows of them. */
+function describeServers({ placement, servers }: Servers, { minor, features }: Agreement) {
+  return { placement, servers: servers.length, minor, features: [...features] };
 }
 
 /** Loads and starts what serves, where the filesystem is to be placed. @throws what its module throws. */
