@@ -10,15 +10,18 @@ export {
   type ModulePlacement,
   mount,
   type MountOptions,
+  type ReloadReport,
+  type ReloadRequest,
 } from "./src/mount.ts";
 export { KeeperError, type ServerState } from "./src/keeper/kept_mount.ts";
 export type { HandlerPlacement, LoopPlacement } from "./src/mount.ts";
 export type { Bounds, Deadlines, Feature, LimitOptions, Metrics, OperationMetrics, Transport } from "./src/mount.ts";
-export type { Session } from "./src/session.ts";
+export type { OperationKind } from "./src/fs/limits.ts";
+export type { EndReason, Session } from "./src/session.ts";
 export { MountError } from "./src/connection/connection.ts";
 export { MountpointError } from "./src/connection/mountpoint.ts";
 export { LibraryError } from "./ffi/library.ts";
-export { Elsewhere, type ErrnoName, errnoNameOf, FsError, Later } from "./src/fs/errors.ts";
+export { Elsewhere, ERRNO, type ErrnoName, errnoNameOf, FsError, Later } from "./src/fs/errors.ts";
 export * from "./src/fs/filesystem.ts";
 export type { BranchModule, BranchStep, ChangedBranches, RemovalOptions } from "./src/fs/branches.ts";
 export type { ChangeableBranches } from "./src/fs/branches.ts";

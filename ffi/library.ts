@@ -33,6 +33,7 @@ export interface Libc {
 
 /** libfuse cannot be used; the message says every name that was tried and what came of it. */
 export class LibraryError extends Error {
+  /** The name of the class. */
   override readonly name = "LibraryError";
 }
 

@@ -10,6 +10,7 @@ import type { HandlerPlacement } from "./placements/workers.ts";
  * that use the mount notice a pause; see docs/keeper.md. The options of the module must be what JSON can say.
  */
 export interface KeptMountOptions extends Omit<MountOptions, keyof LimitOptions | "transport" | "control"> {
+  /** That another process serves; without it this one does (`MountOptions`). */
   readonly process: "separate";
   /** Answer `cli.ts status` and `cli.ts restart`. Default false. */
   readonly control?: boolean;

@@ -13,6 +13,8 @@ import {
   libfuseOptions,
   logToStandardError,
   type MountOptions,
+  type ReloadReport,
+  type ReloadRequest,
   replyDefaults,
 } from "./mount_options.ts";
 import type { Metrics, OperationMetrics } from "./metrics/metrics.ts";
@@ -174,6 +176,8 @@ export type {
   Metrics,
   MountOptions,
   OperationMetrics,
+  ReloadReport,
+  ReloadRequest,
   Session,
   Transport,
 };

@@ -4,6 +4,8 @@ import type { LimitOptions } from "./handler/limits.ts";
 import type { ReplyDefaults } from "./protocol/reply.ts";
 import type { Transport } from "./transport/choice.ts";
 
+export type { ReloadReport, ReloadRequest };
+
 /** What a mount does when it is asked to on its control socket, beside `cli.ts status`. */
 export interface ControlHooks {
   /** `cli.ts reload`: makes the tree as a configuration says. */

@@ -10,6 +10,8 @@ import { Attendance } from "./session/attendance.ts";
 import { openDevicePoll } from "./transport/device_poll.ts";
 import { openEventfd, signalEventfd } from "./transport/eventfd.ts";
 
+export type { EndReason };
+
 /** How long files that are still open after an unmount keep the session alive. */
 const GRACE_MILLISECONDS = 1_000;
 
@@ -76,6 +78,7 @@ export class Session implements AsyncDisposable {
   readonly #stop: number;
   readonly #resources = new AsyncDisposableStack();
 
+  /** For `mount`, which has what it is made of. */
   constructor({ connection, transport, servers, settings, offer, notifier, readMetrics, branches }: SessionParts) {
     this.mountpoint = connection.mountpoint;
     this.transport = transport;

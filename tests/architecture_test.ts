@@ -1,4 +1,7 @@
-/** The plan of the house holds: who may import whom, where C is called, how files are named and how long they are. */
+/**
+ * The plan of the house holds: who may import whom, where C is called, how files are named and how long they are, and
+ * that all that is public says what it is.
+ */
 import { assertEquals } from "./deps.ts";
 
 interface SourceFile {
@@ -310,4 +313,13 @@ Deno.test("each rule of the architecture finds what breaks it", async (t) => {
       assertEquals(found.length, files.length, found.join("\n"));
     });
   }
+});
+
+Deno.test("everything public has a doc comment", async () => {
+  const args = ["doc", "--lint", "mod.ts", "src/telemetry/mod.ts"];
+  const options = { args, cwd: ROOT, env: { NO_COLOR: "1" }, stdout: "null" } as const;
+  const { stderr } = await new Deno.Command(Deno.execPath(), options).output();
+  const problems = new TextDecoder().decode(stderr).split("\n\n");
+  // It also wants types of the inside to be public, such as those of protected members.
+  assertEquals(problems.filter((problem) => problem.includes("missing-jsdoc")), []);
 });

@@ -23,6 +23,7 @@ const INIT_BUFFER = 1 << 16;
 
 /** Mounting failed; the message says what was tried on what, and what libfuse said. */
 export class MountError extends Error {
+  /** The name of the class. */
   override readonly name = "MountError";
 }
 

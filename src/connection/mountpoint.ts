@@ -5,6 +5,7 @@ import { unmountLazily } from "./unmount.ts";
 
 /** A mountpoint cannot be used; the message says which, why, and what to do. */
 export class MountpointError extends Error {
+  /** The name of the class. */
   override readonly name = "MountpointError";
 }
 

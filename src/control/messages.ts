@@ -66,11 +66,13 @@ export interface ReloadRequest {
 
 /** What came of it. */
 export interface ReloadReport {
+  /** Where the tree is mounted. */
   readonly mountpoint: string;
   /** The file's absolute path. */
   readonly file: string;
   /** What is wrong with the configuration, a line each. With any of these, nothing else is said. */
   readonly problems: readonly string[];
+  /** What is different about the branches. */
   readonly branches: readonly BranchDifference[];
   /** What cannot change while mounted: with any of these, nothing changes. */
   readonly fixed: readonly FixedDifference[];

@@ -3,7 +3,9 @@ import type { NodeId } from "./filesystem.ts";
 
 /** A moment, in seconds and nanoseconds since 1970-01-01 UTC. Seconds may be negative, nanoseconds are 0 to 999,999,999. */
 export interface Time {
+  /** Whole seconds since 1970. */
   readonly seconds: number;
+  /** What is beyond them. */
   readonly nanoseconds: number;
 }
 
@@ -39,9 +41,11 @@ export interface Attributes {
 
 /** A name's answer: which node it is, what that is like, and how long the kernel may believe it. */
 export interface Entry {
+  /** The number by which the kernel will ask for it. */
   node: NodeId;
   /** With `node` it names a file for all time (NFS file handles); change it when an id is used again. Default 0. */
   generation?: number;
+  /** What `stat` shows of it. */
   attributes: Attributes;
   /** Seconds that the name may be cached. Default: the mount's `entry_timeout`. */
   entryTimeout?: number;
@@ -51,6 +55,7 @@ export interface Entry {
 
 /** What `statx` knows beyond `stat`. */
 export interface ExtendedStatus {
+  /** What `stat` shows of it. */
   attributes: Attributes;
   /** When the file was made. */
   birthTime?: Time;

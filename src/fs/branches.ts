@@ -82,7 +82,9 @@ export interface SharedOpenFiles {
 export interface ChangeableBranches {
   /** The handler beside the loops that the tree is made for; undefined in loops. */
   readonly handler: number | undefined;
+  /** Where the branches are. */
   readonly points: readonly BranchPoint[];
+  /** The numbers of places, which a later tree goes on with. */
   readonly numbers: PlaceNumbers;
   /** What the kernel holds of each branch, also of those that were dropped. */
   readonly held: readonly HeldBranch[];

@@ -171,10 +171,12 @@ class Answer extends Error {
  * ```
  */
 export class FsError extends Answer {
+  /** The name of the class. */
   override readonly name = "FsError";
   /** The errno's name. */
   readonly code: ErrnoName;
 
+  /** `message` is for people; by default the errno's name. */
   constructor(code: ErrnoName, message: string = code, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
@@ -238,10 +240,12 @@ export function describeThrown(thrown: unknown): string {
  * until it answers; a caller that is interrupted meanwhile gets `EINTR`. Methods that may be async have no need of it.
  */
 export class Later extends Answer {
+  /** The name of the class. */
   override readonly name = "Later";
   /** Until the method is called again for the first time. */
   readonly milliseconds: number;
 
+  /** From 0 on. */
   constructor(milliseconds: number) {
     super(`Ask again in ${milliseconds} ms`);
     this.milliseconds = milliseconds;
@@ -254,10 +258,12 @@ export class Later extends Answer {
  * for each handler, and throw it again and again.
  */
 export class Elsewhere extends Answer {
+  /** The name of the class. */
   override readonly name = "Elsewhere";
   /** The handler's number, from 0. */
   readonly handler: number;
 
+  /** For handler number `handler`, from 0. */
   constructor(handler: number) {
     super(`Handler ${handler} answers this`);
     this.handler = handler;

@@ -25,8 +25,7 @@
  *
  * @module
  */
-import type { Attributes, Entry, FileSystemStatistics, Time } from "./attributes.ts";
-import type { ExtendedStatus } from "./attributes.ts";
+import type { Attributes, Entry, ExtendedStatus, FileSystemStatistics, Time } from "./attributes.ts";
 import type { ChangeableBranches } from "./branches.ts";
 import type { Notifier } from "./notifier.ts";
 
@@ -132,12 +131,15 @@ export interface Opened {
 
 /** A file made and opened by one call. */
 export interface Created {
+  /** As `lookup` would return it. */
   entry: Entry;
+  /** As `open` would return it. */
   opened: Opened;
 }
 
 /** One entry of a directory that is being read. */
 export interface DirectoryEntry {
+  /** Its name in the directory. */
   name: Name;
   /** `st_ino` as `getdents` shows it. */
   inode: number;
@@ -225,7 +227,9 @@ export type PollHandle = number;
 
 /** A part of a file for `copyFileRange`. */
 export interface FileRange {
+  /** The file. */
   node: NodeId;
+  /** The open file. */
   handle: Handle;
   /** Bytes from the start of the file. */
   offset: number;
@@ -305,10 +309,7 @@ export interface FileSystem {
   /** rmdir. `ENOTEMPTY` when something is in it. */
   removeDirectory?(parent: NodeId, name: Name, context: RequestContext): Awaitable<void>;
 
-  /**
-   * rename and renameat2. `flags` are `RENAME_NOREPLACE`, `RENAME_EXCHANGE`, `RENAME_WHITEOUT`; `EINVAL` for those not
-   * known.
-   */
+  /** rename and renameat2. `flags` are `RENAME_NOREPLACE`, `_EXCHANGE`, `_WHITEOUT`; `EINVAL` for those not known. */
   rename?(
     parent: NodeId,
     name: Name,

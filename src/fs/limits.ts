@@ -29,6 +29,8 @@ export interface Bounds extends Readonly<Partial<Record<OperationKind, number>>>
 
 /** What a handler may be told about its limits. */
 export interface LimitOptions {
+  /** How long requests may take, by kind. */
   readonly deadlines?: Deadlines;
+  /** How many requests are at work, and how many wait. */
   readonly bounds?: Bounds;
 }

@@ -27,7 +27,9 @@ export interface LoopHost<Shared = unknown> {
 
 /** What a filesystem has, by name. */
 export interface Agreed {
+  /** Names of methods of `FileSystem`. */
   readonly methods: readonly string[];
+  /** Names of features, as in `FileSystem.features`. */
   readonly features: readonly string[];
 }
 

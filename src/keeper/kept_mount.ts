@@ -5,6 +5,7 @@ import type { Metrics } from "../metrics/metrics.ts";
 
 /** The process that serves. */
 export interface ServerState {
+  /** Its process id. */
   readonly pid: number;
   /** How many servers there were before it. */
   readonly restarts: number;
@@ -27,6 +28,7 @@ export interface KeptMount extends AsyncDisposable {
   readonly minor: number;
   /** The process that holds the mount, and never serves it. */
   readonly keeper: number;
+  /** The process that serves now. */
   readonly server: ServerState;
   /** Resolves when the mount is gone and everything is closed. Rejects with a `KeeperError` when it could not go on. */
   readonly finished: Promise<void>;
@@ -49,5 +51,6 @@ export interface KeptMount extends AsyncDisposable {
 
 /** Servers ended too often, or the mount could not go on for another reason; the message says which. */
 export class KeeperError extends Error {
+  /** The name of the class. */
   override readonly name = "KeeperError";
 }

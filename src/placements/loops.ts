@@ -18,6 +18,7 @@ import { checkCount, checkCounts, type Logger, type Servers } from "./placement.
 export interface LoopPlacement {
   /** The module's URL. */
   readonly module: URL | string;
+  /** That its methods answer at once. The default. */
   readonly placement?: "loop";
   /** For the module's functions; must survive a structured clone. */
   readonly options?: unknown;

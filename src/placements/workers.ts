@@ -9,6 +9,7 @@ import { checkCount, checkCounts, type Logger, type Servers } from "./placement.
 export interface HandlerPlacement {
   /** The module's URL. */
   readonly module: URL | string;
+  /** That its methods may be async. */
   readonly placement: "handler";
   /** For the module's functions; must survive a structured clone. */
   readonly options?: unknown;

@@ -14,7 +14,9 @@ import { type Meter, metrics, type Observable } from "./deps.ts";
 
 /** What is observed: a `Session` is one. */
 export interface Measured {
+  /** Where it is mounted: `trellis.mountpoint` of each observation. */
   readonly mountpoint: string;
+  /** What was counted so far. */
   readonly metrics: () => Metrics;
 }
 

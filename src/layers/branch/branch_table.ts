@@ -15,8 +15,11 @@ import { byteLength } from "../support/name_limits.ts";
 export interface Place {
   /** Stays the same for a path, also when the place is gone for a while. From 1, the root. */
   readonly number: number;
+  /** Absolute. */
   readonly path: string;
+  /** The last part of the path; empty for the root. */
   readonly name: Name;
+  /** The directory that it is in; undefined for the root. */
   readonly parent: Place | undefined;
   /** Whether the place shows a file. Branch points and what leads to places are directories. */
   readonly isFile: boolean;
@@ -30,11 +33,15 @@ export interface Place {
 
 /** Paths that have to be there for somebody to mount on: shown as the branch around them has them, else made up. */
 export interface MountTargets {
+  /** Absolute paths of directories. */
   readonly directories?: readonly string[];
+  /** Absolute paths of files. */
   readonly files?: readonly string[];
 }
 
+/** All places, and which branches are where. */
 export interface BranchTable {
+  /** The place "/". */
   readonly root: Place;
   /** By number. */
   readonly places: ReadonlyMap<number, Place>;
@@ -42,6 +49,7 @@ export interface BranchTable {
   readonly branches: ReadonlyMap<number, Place>;
   /** The numbers of all paths that ever had one. */
   readonly numbers: ReadonlyMap<string, number>;
+  /** What has to be there to be mounted on. */
   readonly targets: MountTargets;
 }
 

@@ -40,6 +40,7 @@ export type { BranchTable, MountTargets, Place } from "./branch_table.ts";
 export interface BranchDefinition {
   /** Absolute, such as `/src/vendor`; without ".", ".." or a "/" at the end. */
   readonly path: string;
+  /** What is grafted; its root is shown at `path`. */
   readonly filesystem: FileSystem;
   /** The branch's id: 0 at "/", elsewhere 1, 2, … without a gap. Default: the lowest that no other branch asks for. */
   readonly id?: number;
@@ -86,11 +87,12 @@ const ALWAYS: ReadonlySet<MethodName> = new Set<MethodName>([
 /** Operations that the kernel does better itself, for all, than the tree for some. */
 const TOGETHER: ReadonlySet<MethodName> = new Set<MethodName>(["getLock", "setLock", "setWholeFileLock"]);
 
-// The operations are put in by the constructor.
+/** Its operations are put in by the constructor: those that any branch has. */
 export interface BranchFileSystem extends FileSystem {}
 
 /** The tree. */
 export class BranchFileSystem implements FileSystem {
+  /** Those that the branches allow. */
   readonly features: readonly string[];
   /** The branches as they are changed in several loops; {@linkcode graft} and the others do it in one isolate. */
   readonly branches: ChangeableBranches;
@@ -98,7 +100,7 @@ export class BranchFileSystem implements FileSystem {
   readonly #changes: TreeChanges;
   readonly #growing: boolean;
 
-  /** @throws {FsError} `EINVAL`, `EEXIST` or `ENOSPC` that names the branch. */
+  /** A tree of `branches`. @throws {FsError} `EINVAL`, `EEXIST` or `ENOSPC` that names the branch. */
   constructor(branches: readonly BranchDefinition[], options: BranchOptions = {}) {
     const { branchPointErrno = "EBUSY", targets, growing = false, agreed, handler: here } = options;
     const numbered = numberBranches(branches);

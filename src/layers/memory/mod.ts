@@ -89,6 +89,7 @@ export class MemoryFileSystem implements FileSystem {
   // The one answer of all lookups: it is read before the next method is called.
   readonly #entry: Entry;
 
+  /** An empty filesystem: a root directory. */
   constructor(options: MemoryOptions = {}) {
     const { size, inodes, uid = Deno.uid() ?? 0, gid = Deno.gid() ?? 0, mode = 0o755, restarts = 0 } = options;
     this.#lastNode = ROOT_NODE + numbersApart(restarts);
@@ -115,6 +116,7 @@ export class MemoryFileSystem implements FileSystem {
     return this.#nodes.get(id);
   }
 
+  /** A regular file, which has no name yet. */
   protected makeFile(permissions: number, birth: Birth): FileNode {
     return new FileNode(permissions, birth);
   }

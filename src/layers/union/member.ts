@@ -12,7 +12,9 @@ import type {
 } from "../../fs/filesystem.ts";
 import { LookupCounts } from "../../fs/lookup_counts.ts";
 
+/** One of the filesystems that a union merges. */
 export interface UnionBranch {
+  /** What it shows. */
   readonly filesystem: FileSystem;
   /** Whether things may be made and changed there. */
   readonly writable: boolean;

@@ -18,6 +18,7 @@ import { Union } from "./union.ts";
 export { CREATE_POLICIES, type CreatePolicyName, type UnionBranch };
 export type { Candidate, CreatePolicy } from "./policies.ts";
 
+/** How a union is to be. */
 export interface UnionOptions {
   /** On which branch new files are made. Default `ff`: the first that is writable. */
   readonly createPolicy?: CreatePolicyName;
@@ -33,7 +34,7 @@ export interface UnionOptions {
 /** The kernel goes on with the file that it was given, and a union's file may be another one after its first change. */
 const PASSTHROUGH = "passthrough";
 
-/** @throws {RangeError} for no branch. */
+/** A filesystem that shows several at one path, in their order. @throws {RangeError} for no branch. */
 export function makeUnion(branches: readonly UnionBranch[], options: UnionOptions = {}): FileSystem {
   if (branches.length === 0) throw new RangeError("Cannot make a union of no branches: name at least one");
   const { createPolicy = "ff", random = Math.random, restarts = 0 } = options;

@@ -70,6 +70,7 @@ export const CREATE_POLICIES = {
   newest,
 } as const satisfies Record<string, CreatePolicy>;
 
+/** The name of a policy, as mergerfs has it. */
 export type CreatePolicyName = keyof typeof CREATE_POLICIES;
 
 /** The first of those with the greatest value. */

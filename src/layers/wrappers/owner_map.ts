@@ -10,8 +10,11 @@ import { wrapFileSystem } from "../support/wrapping.ts";
 
 /** A run of `count` ids: `shown` first by the mount, `stored` first by the filesystem. */
 export interface IdRange {
+  /** The first id as the mount shows it. */
   readonly shown: number;
+  /** The first id as the filesystem has it. */
   readonly stored: number;
+  /** How many ids the run has. */
   readonly count: number;
 }
 
@@ -21,8 +24,11 @@ export interface IdRange {
  */
 export type IdMap = { readonly shown: number; readonly stored?: number } | readonly IdRange[];
 
+/** How owners and permission bits are shown. */
 export interface OwnerMap {
+  /** For users. Default: as they are. */
   readonly uid?: IdMap;
+  /** For groups. Default: as they are. */
   readonly gid?: IdMap;
   /** Permission bits that all files but directories and symbolic links are shown with. */
   readonly fileMode?: number;

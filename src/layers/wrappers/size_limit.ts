@@ -27,6 +27,7 @@ const SERVER: RequestContext = {
 /** What statvfs(3) shows where the filesystem itself does not say. */
 const UNKNOWN_FILES = { files: 0, filesFree: 0 };
 
+/** How much a filesystem may hold. */
 export interface SizeLimit {
   /** The most bytes; up to 8 TiB. */
   readonly size: number;
