@@ -5,6 +5,7 @@
 import { fc } from "../deps.ts";
 import { type Command, command, toLine } from "./commands.ts";
 import type { User } from "../support/command.ts";
+import { chooseSeed } from "../support/seed.ts";
 import { compileExecutor, Executor } from "./executor.ts";
 
 /** How much to try. */
@@ -13,7 +14,7 @@ export interface ModelOptions {
   runs: number;
   /** The longest sequence. */
   commandsPerRun: number;
-  /** Repeats a run that printed this seed. Default: the environment's TRELLIS_SEED, or random. */
+  /** Repeats a run that printed this seed. Default: {@linkcode chooseSeed}'s. */
   seed?: number;
   /** Whom both sides run as; only root can choose. Default: the caller. */
   user?: User;
@@ -126,13 +127,4 @@ function differingParts(tested: string, reference: string): [string, string] {
     left.filter((entry) => !right.includes(entry)).join(" ;") || "(nothing more)",
     right.filter((entry) => !left.includes(entry)).join(" ;") || "(nothing more)",
   ];
-}
-
-function chooseSeed(): number {
-  const given = Deno.env.get("TRELLIS_SEED");
-  if (given === undefined) return crypto.getRandomValues(new Uint32Array(1))[0]! >>> 1;
-  if (!/^\d{1,9}\d?$/.test(given) || Number(given) > 0x7fffffff) {
-    throw new Error(`TRELLIS_SEED must be a whole number from 0 to 2147483647, not ${given}`);
-  }
-  return Number(given);
 }

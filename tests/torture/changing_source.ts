@@ -2,6 +2,7 @@
 import { assert } from "../deps.ts";
 import { compile, type Program, run, type User } from "../support/command.ts";
 import { PATIENCE } from "../support/patience.ts";
+import { chooseSeed } from "../support/seed.ts";
 
 /** What is tortured, how long, and what must hold at the end. */
 export interface ChangingSourceOptions {
@@ -9,7 +10,7 @@ export interface ChangingSourceOptions {
   operations: number;
   /** Milliseconds after which the mount must equal the source; without it they are not compared. */
   settle?: number;
-  /** Repeats a run that printed this seed, as far as processes can be. Default: the environment's TRELLIS_SEED, or random. */
+  /** Repeats a run that printed this seed, as far as processes can be. Default: {@linkcode chooseSeed}'s. */
   seed?: number;
   /** Whom the processes run as; only root can choose. Default: the caller. */
   user?: User;
@@ -54,17 +55,13 @@ async function runProgram(
   program: Program,
   mount: string,
   source: string,
-  { operations, settle = -1, user, seed = randomSeed() }: ChangingSourceOptions,
+  { operations, settle = -1, user, seed = chooseSeed() }: ChangingSourceOptions,
 ): Promise<string> {
   console.log(`torture of a changing source: TRELLIS_SEED=${seed}`);
   const numbers = [INSIDERS, OUTSIDERS, operations, seed, settle].map(String);
   // A slow mount on a busy machine does some dozen operations a second, of each process.
   const deadline = PATIENCE + operations / 10;
   return (await run([program.path, mount, source, ...numbers], { deadline, ...(user && { user }) })).stdout;
-}
-
-function randomSeed(): number {
-  return Number(Deno.env.get("TRELLIS_SEED") ?? crypto.getRandomValues(new Uint32Array(1))[0]);
 }
 
 async function mustFail(running: Promise<string>, words: string): Promise<void> {

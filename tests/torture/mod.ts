@@ -2,6 +2,7 @@
 import { assert, assertEquals } from "../deps.ts";
 import { compile, run, type User } from "../support/command.ts";
 import { PATIENCE } from "../support/patience.ts";
+import { chooseSeed } from "../support/seed.ts";
 
 /** How long to torture. */
 export interface TortureOptions {
@@ -9,7 +10,7 @@ export interface TortureOptions {
   operations: number;
   /** Processes of the mixed load. */
   processes: number;
-  /** Repeats a run that printed this seed. Default: the environment's TRELLIS_SEED, or random. */
+  /** Repeats a run that printed this seed. Default: {@linkcode chooseSeed}'s. */
   seed?: number;
   /** Whom the processes run as; only root can choose. Default: the caller. */
   user?: User;
@@ -27,7 +28,7 @@ export function tortureSizes(): { operations: number; processes: number } {
 /** Tortures `directory`, which must exist and be writable; each part is a step that leaves nothing behind. */
 export async function torture(t: Deno.TestContext, directory: string, options: TortureOptions): Promise<void> {
   const { operations, processes, leaveOut = [] } = options;
-  const seed = options.seed ?? Number(Deno.env.get("TRELLIS_SEED") ?? crypto.getRandomValues(new Uint32Array(1))[0]);
+  const seed = options.seed ?? chooseSeed();
   // A slow mount on a busy machine does some dozen operations a second.
   const settings = { deadline: PATIENCE + operations / 20, ...(options.user && { user: options.user }) };
   console.log(`torture: TRELLIS_SEED=${seed}`);
