@@ -37,13 +37,14 @@ export async function loadConfig(file: string, options: LoadOptions = {}): Promi
 }
 
 /**
- * Where the configuration says that it is mounted. Nothing that it shows of the host is looked at.
+ * Where the configuration says that it is mounted. Nothing that it shows of the host is looked at, and what is wrong with
+ * its branches is not heeded: who loads all of it says all.
  *
- * @throws {ConfigError} as {@linkcode loadConfig}.
+ * @throws {ConfigError} when something is wrong with its `[mount]`.
  */
 export async function loadMountpoint(file: string): Promise<string | undefined> {
   const { config, problems } = await readWithSurroundings(file, {});
-  return finish(config, problems).mount.point;
+  return (config.mount ?? finish(config, problems).mount).point;
 }
 
 async function readWithSurroundings(file: string, { flags, environment }: LoadOptions) {
