@@ -1,6 +1,6 @@
 /** The benchmark: Trellis against the host and other FUSE servers. `deno task bench --help`; docs/performance.md. */
 import type { Figures } from "./figures.ts";
-import { measure, type Plan } from "./measure.ts";
+import { measure, noFigures, type Plan } from "./measure.ts";
 import { listText, type Options, readOptions, USAGE } from "./options.ts";
 import { plotSvg } from "./plot.ts";
 import { reportText } from "./report.ts";
@@ -12,8 +12,9 @@ function say(what: string): void {
   console.error(`bench: ${what}`);
 }
 
-/** Measures in a folder of memory, which is removed again, also after Ctrl-C. */
-async function measureInMemory(plan: Plan): Promise<Figures> {
+/** Measures in a folder of memory, which is removed again; after Ctrl-C, too, it tells what has been measured. */
+async function measureInMemory(plan: Plan, tell: (figures: Figures) => Promise<void>): Promise<void> {
+  const figures = noFigures(plan);
   const programs = await Deno.makeTempDir({ prefix: "trellis-bench-", dir: "/dev/shm" });
   const cleanUp = async () => {
     const mounts = (await Deno.readTextFile("/proc/self/mountinfo")).split("\n").map((line) =>
@@ -23,14 +24,19 @@ async function measureInMemory(plan: Plan): Promise<Figures> {
     for (const path of mounts.filter((one) => one.startsWith(`${programs}/`))) await unmount(path).catch(() => {});
     await removeAll(programs);
   };
-  const interrupted = () => void cleanUp().finally(() => Deno.exit(130));
+  const interrupted = () => {
+    // As it is now: what goes on fails.
+    const found = structuredClone(figures);
+    void tell(found).finally(cleanUp).finally(() => Deno.exit(130));
+  };
   Deno.addSignalListener("SIGINT", interrupted);
   try {
-    return await measure(plan, programs, say);
+    await measure(plan, programs, figures, say);
   } finally {
     Deno.removeSignalListener("SIGINT", interrupted);
     await cleanUp();
   }
+  await tell(figures);
 }
 
 /** Removes a directory into which a client or server that is about to end may still write. */
@@ -44,12 +50,13 @@ async function removeAll(path: string): Promise<void> {
 
 async function main({ plan, list, by, from, json, svg }: Options): Promise<void> {
   if (list) return console.log(listText());
-  const figures = from === undefined
-    ? await measureInMemory(plan)
-    : JSON.parse(await Deno.readTextFile(from)) as Figures;
-  if (json !== undefined) await Deno.writeTextFile(json, JSON.stringify(figures));
-  if (svg !== undefined) await Deno.writeTextFile(svg, plotSvg(figures, by));
-  console.log(reportText(figures, by));
+  const tell = async (figures: Figures) => {
+    if (json !== undefined) await Deno.writeTextFile(json, JSON.stringify(figures));
+    if (svg !== undefined) await Deno.writeTextFile(svg, plotSvg(figures, by));
+    console.log(reportText(figures, by));
+  };
+  if (from === undefined) await measureInMemory(plan, tell);
+  else await tell(JSON.parse(await Deno.readTextFile(from)) as Figures);
 }
 
 if (Deno.args.includes("--help")) console.log(USAGE);

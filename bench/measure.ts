@@ -31,18 +31,20 @@ const GONE = "its mount is gone";
 const IDLE_MILLISECONDS = 1000;
 const MORE_LOOPS = 5;
 
-/** Measures everything; `say` hears what is going on. */
-export async function measure(plan: Plan, programs: string, say: (what: string) => void): Promise<Figures> {
-  const before = Deno.loadavg()[0]!;
+/** What a run begins with. */
+export function noFigures(plan: Plan): Figures {
+  const conditions = conditionsOf(plan, Deno.loadavg()[0]!);
+  return { conditions, peers: [], rows: [], servers: [], missing: {}, failures: {} };
+}
+
+/** Measures everything and adds it to `figures`; `say` hears what is going on. */
+export async function measure(
+  plan: Plan,
+  programs: string,
+  figures: Figures,
+  say: (what: string) => void,
+): Promise<void> {
   await compile(`${programs}/client`, new URL("client.c", import.meta.url));
-  const figures: Figures = {
-    conditions: conditionsOf(plan, before),
-    peers: [],
-    rows: [],
-    servers: [],
-    missing: {},
-    failures: {},
-  };
   const peers = await availablePeers(plan.peers, programs, figures);
   figures.peers.push(...peers.map(({ name, kind, about }) => ({ name, kind, about })));
   const operations = await wantedOperations(plan, programs, figures);
@@ -54,8 +56,7 @@ export async function measure(plan: Plan, programs: string, say: (what: string) 
   const work = await wantedPrograms(plan, figures);
   if (work.length > 0) await measurePrograms(plan, peers, work, programs, figures, say);
   if (peers.some(({ name }) => name === "loops-1")) figures.perLoop = await measureLoops(programs);
-  figures.conditions = conditionsOf(plan, before);
-  return figures;
+  figures.conditions = conditionsOf(plan, figures.conditions.load[0]);
 }
 
 /** Operations that one run of a client does on one peer. */
