@@ -37,7 +37,7 @@ const SHORT = {
   work: ["metadata", "data", "programs"],
 } as const;
 const LONG = {
-  rounds: 7,
+  rounds: 6,
   programRounds: 3,
   milliseconds: 20,
   listed: 10_000,
