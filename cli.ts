@@ -1,4 +1,9 @@
 /** The tool: `deno run -A cli.ts --help`. */
-import { run } from "./src/cli/run.ts";
+import { beginFirstLoop } from "./src/cli/first_loop.ts";
 
-if (import.meta.main) Deno.exit(await run(Deno.args));
+if (import.meta.main) {
+  beginFirstLoop(Deno.args);
+  // Not before: all of it is loaded while the thread begins.
+  const { run } = await import("./src/cli/run.ts");
+  Deno.exit(await run(Deno.args));
+}

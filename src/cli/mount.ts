@@ -1,6 +1,7 @@
 /** `mount`: a filesystem in memory, a directory or a configuration, served until it is unmounted or a signal comes. */
 import { CONFIG_NAME } from "../config/template.ts";
 import { Command, Option } from "../deps.ts";
+import { dropLoopThread } from "../threads/loop_thread.ts";
 import { Background, isInBackground, startInBackground } from "./background.ts";
 import { addSetOption } from "./config_options.ts";
 import { Failure } from "./failure.ts";
@@ -96,6 +97,7 @@ export async function serve(
     console.error(`Note: ${path} is not empty; what is in it is out of sight until the unmount`);
   }
   await using session = await startSession(plan, mountpoint.path, debug);
+  dropLoopThread();
   console.log(`Mounted ${plan.name} at ${mountpoint.path} (pid ${Deno.pid})`);
   if (background !== undefined && !await background.leave()) return; // who called it was killed meanwhile
   notifySocket?.tell({ READY: "1", STATUS: `Serving ${plan.name} at ${mountpoint.path}` });

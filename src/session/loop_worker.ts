@@ -15,6 +15,7 @@ import type {
 import { makeMetricsBlock, type MetricsBlock } from "../metrics/metrics.ts";
 import { Commands } from "../threads/commands.ts";
 import { Doorbell } from "./doorbell.ts";
+import { takeLoopThread } from "../threads/loop_thread.ts";
 
 export class LoopWorker implements Disposable {
   readonly #worker: Worker;
@@ -36,10 +37,7 @@ export class LoopWorker implements Disposable {
 
   /** Starts the thread of loop number `loop`; it loads the module, and waits for `prepare`. */
   constructor(loop: number, module: string) {
-    const worker = new Worker(new URL("../workers/loop.ts", import.meta.url), {
-      type: "module",
-      name: `trellis-loop-${loop}`,
-    });
+    const worker = takeLoopThread(loop);
     this.#worker = worker;
     // Who waits for one of these may have given up on the other.
     this.#ready.promise.catch(() => {});
