@@ -172,9 +172,9 @@ export class BranchFileSystem implements FileSystem {
    * @throws {FsError} `EINVAL` for a path or an id that is none, `EEXIST` when a branch is there, `EBUSY` when the id is
    * not free, `ENOSPC` when none is, `EOPNOTSUPP` when the mount uses a feature that the filesystem does not ask for.
    */
-  graft(path: string, filesystem: FileSystem, options: { id?: number } = {}): Promise<void> {
+  async graft(path: string, filesystem: FileSystem, options: { id?: number } = {}): Promise<void> {
     checkBranchPath(path, "a branch");
-    return this.#change(undefined, { path, filesystem, ...options }, false);
+    await this.#change(undefined, { path, filesystem, ...options }, false);
   }
 
   /**
@@ -186,8 +186,8 @@ export class BranchFileSystem implements FileSystem {
   }
 
   /** Grafts a filesystem in a branch's place; the branch is removed as by {@linkcode prune}. */
-  replace(path: string, filesystem: FileSystem, options: { lazy?: boolean } = {}): Promise<void> {
-    return this.#change(path, { path, filesystem }, options.lazy ?? false);
+  async replace(path: string, filesystem: FileSystem, options: { lazy?: boolean } = {}): Promise<void> {
+    await this.#change(path, { path, filesystem }, options.lazy ?? false);
   }
 
   /**
@@ -197,11 +197,12 @@ export class BranchFileSystem implements FileSystem {
    *
    * @throws {FsError} `ENOENT` when no branch is there, `EBUSY` for the root.
    */
-  prune(path: string, options: { lazy?: boolean } = {}): Promise<void> {
-    return this.#change(path, undefined, options.lazy ?? false);
+  async prune(path: string, options: { lazy?: boolean } = {}): Promise<void> {
+    await this.#change(path, undefined, options.lazy ?? false);
   }
 
-  #change(removed: string | undefined, added: BranchDefinition | undefined, lazy: boolean): Promise<void> {
+  /** The tree has changed at the first `await`. */
+  async #change(removed: string | undefined, added: BranchDefinition | undefined, lazy: boolean): Promise<void> {
     const changes = this.#changes;
     const id = removed === undefined ? undefined : changes.removableAt(removed);
     changes.prepare({
@@ -209,7 +210,7 @@ export class BranchFileSystem implements FileSystem {
       added: added === undefined ? [] : [this.#number(added)],
     });
     const told = changes.tell(changes.commit());
-    return Promise.all([told, changes.dropAlone(id, lazy)]).then(() => {});
+    await Promise.all([told, changes.dropAlone(id, lazy)]);
   }
 
   #number({ path, filesystem, id: asked }: BranchDefinition) {

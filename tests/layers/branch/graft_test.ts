@@ -179,6 +179,14 @@ Deno.test("what cannot be grafted or pruned is refused and changes nothing", asy
   await assertRefused("ENOENT", () => filesystem.prune("/b"), "/b");
   await assertRefused("ENOENT", () => filesystem.replace("/b", {}), "/b");
   await assertRefused("EBUSY", () => filesystem.prune("/"));
+  // Not thrown at who asks, who may wait for the promise later.
+  const promises = [
+    filesystem.graft("/a", {}),
+    filesystem.graft("a", {}),
+    filesystem.prune("/"),
+    filesystem.replace("/b", {}),
+  ];
+  assertEquals((await Promise.allSettled(promises)).map(({ status }) => status), promises.map(() => "rejected"));
   const failing: FileSystem = {
     features: ["writeback-cache"],
     initialize: () => {
