@@ -80,6 +80,12 @@ export async function keepApart(source: string, mountpoint: string): Promise<voi
   }
 }
 
+/** Whether two absolute paths without symbolic links are one directory, or one is in the other. */
+export async function areNested(one: string, other: string): Promise<boolean> {
+  const [above, alsoAbove] = await Promise.all([identitiesUpwards(one), identitiesUpwards(other)]);
+  return above.includes(alsoAbove[0]!) || alsoAbove.includes(above[0]!);
+}
+
 /** The path without symbolic links; of a mountpoint that is yet to be made, or is stale, all but its last part. */
 async function resolveExisting(path: string): Promise<string> {
   try {

@@ -351,6 +351,7 @@ Deno.test("what is shown of the host has to be there, and apart from the mountpo
   await Deno.writeTextFile(`${folder.path}/file`, "");
   await Deno.symlink("a", `${folder.path}/link`);
   const inside = "the mountpoint is inside the source, so the mount would show itself; choose one outside";
+  const nested = "the same directory as /a, or one of them is in the other; name others, or both :ro";
   const cases: Record<string, [text: string, problems: string[]]> = {
     "a source that is not there": [
       passthrough("nowhere"),
@@ -372,6 +373,15 @@ Deno.test("what is shown of the host has to be there, and apart from the mountpo
         '/t.toml:4:17: branch "/": sources[1]: /x: it does not exist; make it first, or name another directory',
         '/t.toml:5:1: branch "/": sources[2]: /file/y: a part of the path is not a directory',
         "/t.toml:7:20: run.ro_bind[1]: /z: it does not exist",
+      ],
+    ],
+    "directories of a union that are not apart": [
+      '[[branch]]\npath = "/"\ntype = "union"\nsources = ["a", "link:ro",\n"a/b"]\n' +
+      '[[branch]]\npath = "/c"\ntype = "union"\nsources = ["a:ro", "a/b:ro", "c"]\n',
+      [
+        `/t.toml:4:17: branch "/": sources[1]: /link: ${nested}`,
+        `/t.toml:5:1: branch "/": sources[2]: /a/b: ${nested}`,
+        '/t.toml:9:30: branch "/c": sources[2]: /c: it does not exist; make it first, or name another directory',
       ],
     ],
     "a mountpoint inside": ['mount.point = "a/m"\n' + passthrough("a"), [
