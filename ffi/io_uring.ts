@@ -15,8 +15,6 @@ export const IORING_SETUP_SQE128 = 1 << 10;
 export const IORING_SETUP_SINGLE_ISSUER = 1 << 12;
 export const IORING_SETUP_DEFER_TASKRUN = 1 << 13;
 
-export const IORING_FEAT_SINGLE_MMAP = 1 << 0;
-
 export const IORING_OFF_SQ_RING = 0n;
 export const IORING_OFF_SQES = 0x1000_0000n;
 

@@ -10,7 +10,7 @@ import { SESSION } from "./symbols/session.ts";
 import { URING } from "./symbols/uring.ts";
 
 /** The oldest libfuse that is known to work, as `fuse_version()` counts. */
-export const OLDEST_LIBFUSE = 310;
+const OLDEST_LIBFUSE = 310;
 
 /** `.so.4` is libfuse 3.17 and newer, `.so.3` everything before. The unversioned name exists only with -dev packages. */
 const SONAMES = ["libfuse3.so.4", "libfuse3.so.3"];

@@ -11,7 +11,7 @@ const bits = new Map<Feature, number>(
 );
 
 /** All names, by bit. */
-export function allFeatures(): Feature[] {
+function allFeatures(): Feature[] {
   return [...bits.keys()];
 }
 

@@ -12,7 +12,7 @@ const INIT_IN = STRUCT.fuse_init_in;
 const INIT_OUT = STRUCT.fuse_init_out;
 
 /** The largest write and read, in bytes: 256 pages, the most that kernels take without a sysctl. */
-export const MAX_WRITE = 1 << 20;
+const MAX_WRITE = 1 << 20;
 
 /** Kernels before 7.23 (Linux 3.15) answer with a shorter struct; nothing that still gets updates is that old. */
 const OLDEST_MINOR = 23;

@@ -16,7 +16,7 @@ import { DescriptorStore } from "../../kept/descriptor_store.ts";
 import type { SystemCalls } from "./system_calls.ts";
 
 /** A word is a kind (see `DescriptorRegister`) and above it the cell of the file's node, if it has one. */
-export const KIND_BITS = 3;
+const KIND_BITS = 3;
 const KIND = (1 << KIND_BITS) - 1;
 
 // Words of a loop's record. The first of each three is a descriptor plus one, the others a request's number.
@@ -26,7 +26,7 @@ const INTENT_COUNT = 6;
 const INTENTS = 8;
 /** How many intents are remembered, of two doubles each: more than a loop's requests that can come again. */
 const MOST_INTENTS = 62;
-export const RECORD_WORDS = INTENTS + MOST_INTENTS * 4;
+const RECORD_WORDS = INTENTS + MOST_INTENTS * 4;
 
 const TWO_32 = 0x1_0000_0000;
 

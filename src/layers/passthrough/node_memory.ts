@@ -6,7 +6,7 @@ import { FsError } from "../../fs/errors.ts";
 import { lock, unlock } from "../../threads/mutex.ts";
 
 /** 32-bit words per cell. */
-export const CELL = 16;
+const CELL = 16;
 
 // Words of the header.
 const FREE_LOCK = 0;

@@ -49,7 +49,7 @@ const HASHED = 2;
 export const PINNED = 4;
 
 /** Its file may be mapped and written through a backing file, of which the kernel tells nobody. */
-export const MAPPABLE = 8;
+const MAPPABLE = 8;
 
 /** The root's cell. It is always pinned. */
 export const ROOT = 1;
