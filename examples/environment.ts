@@ -1,4 +1,4 @@
-/** A filesystem of one's own in twenty lines: each environment variable is a file. deno run -A environment.ts MOUNTPOINT */
+/** A filesystem of one's own in twenty lines, each environment variable a file: deno run -A environment.ts [FOLDER] */
 import { type FileSystem, mount } from "../mod.ts";
 
 const names = Object.keys(Deno.env.toObject()).sort();
@@ -20,7 +20,7 @@ const environment: FileSystem = {
   },
 };
 
-await using session = await mount(environment, Deno.args[0] ?? "/tmp/environment");
+await using session = await mount(environment, Deno.args[0] ?? await Deno.makeTempDir());
 // deno-lint-ignore no-console -- tells its user where to look
 console.log(`ls ${session.mountpoint}`);
 Deno.addSignalListener("SIGINT", () => void session.unmount());
