@@ -76,9 +76,11 @@ export interface KeptState {
 
 /** One of the files in memory that share a descriptor; it survives a structured clone. */
 export interface KeptFilePlace {
+  /** Of the file in memory that all of them are in. */
   readonly descriptor: number;
   /** Whose extents are this file's, of all that the table names. */
   readonly owner: number;
+  /** The table: by extent of that file, whose it is. */
   readonly extents: SharedArrayBuffer;
 }
 
