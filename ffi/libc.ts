@@ -33,6 +33,7 @@ export const MAP_SHARED = 1;
 export const MAP_FIXED = 0x10;
 
 // sys/mount.h
+export const MNT_FORCE = 1;
 export const MNT_DETACH = 2;
 
 // sys/prctl.h

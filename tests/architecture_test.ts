@@ -45,6 +45,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/kept",
     "src/connection",
     "src/control",
+    "src/guards",
     "src/messages.ts",
     "src/metrics",
     "src/protocol",

@@ -40,6 +40,14 @@ function unescape(field: string): string {
   return field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
 }
 
+/** A path as the table writes it. */
+export function spellMountpoint(mountpoint: string): string {
+  return mountpoint.replace(
+    /[ \t\n\\]/g,
+    (character) => `\\${character.charCodeAt(0).toString(8).padStart(3, "0")}`,
+  );
+}
+
 /** All mounts that this process sees. */
 export async function readMountTable(): Promise<MountEntry[]> {
   return parseMountTable(await Deno.readTextFile("/proc/self/mountinfo"));

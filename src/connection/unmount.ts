@@ -1,5 +1,5 @@
 /** Takes mounts away by path: as root with umount2(2), otherwise through fusermount3, which may do it for their owner. */
-import { MNT_DETACH } from "../../ffi/libc.ts";
+import { MNT_DETACH, MNT_FORCE } from "../../ffi/libc.ts";
 import { openLibc } from "../../ffi/library.ts";
 import { cString } from "../../ffi/memory.ts";
 import { errnoName } from "../fs/errors.ts";
@@ -25,12 +25,17 @@ export function unmountLazily(mountpoint: string): Promise<void> {
   return Deno.uid() === 0 ? unmountAsRoot(mountpoint, MNT_DETACH) : unmountAsUser(mountpoint, ["-z"]);
 }
 
+/** As {@linkcode unmountLazily}, and root ends its connection too: who waits there gets an error, whatever its server does. */
+export function unmountAtOnce(mountpoint: string): Promise<void> {
+  return Deno.uid() === 0 ? unmountAsRoot(mountpoint, MNT_FORCE | MNT_DETACH) : unmountAsUser(mountpoint, ["-z"]);
+}
+
 async function unmountAsRoot(mountpoint: string, flags: number): Promise<void> {
   const { symbols } = openLibc();
   // A nonblocking call runs on a thread of its own, whose errno this thread cannot see: the second try, on this
   // thread's own terms, is fusermount3's, which says why.
   if (await symbols.umount2(cString(mountpoint), flags) === 0) return;
-  await unmountAsUser(mountpoint, flags === MNT_DETACH ? ["-z"] : []);
+  await unmountAsUser(mountpoint, (flags & MNT_DETACH) !== 0 ? ["-z"] : []);
 }
 
 async function unmountAsUser(mountpoint: string, flags: readonly string[]): Promise<void> {

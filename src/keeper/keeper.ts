@@ -12,7 +12,9 @@
  * ever.
  */
 import { openLibc } from "../../ffi/library.ts";
+import { KeeperGuard } from "../guards/keeper_guard.ts";
 import type { Connection } from "../connection/connection.ts";
+import { spellMountpoint } from "../connection/mount_table.ts";
 import type { Feature } from "../connection/features.ts";
 import type { Agreement } from "../connection/handshake.ts";
 import type { BranchStep, ChangedBranches, RemovalOptions, TreeHistory } from "../fs/branches.ts";
@@ -71,6 +73,8 @@ export class Keeper implements KeptMount {
   readonly #budget: RestartBudget;
   /** What the filesystem itself has, whichever the connection. */
   readonly #file = createKept("trellis-file");
+  /** Outlives this process, and takes the mount away. */
+  readonly #guard: KeeperGuard;
   #held: HeldConnection;
   #starter: ServerStarter;
   #server: ServerProcess;
@@ -97,8 +101,9 @@ export class Keeper implements KeptMount {
   /** Set by who wants another server, and not by one that died. */
   #replacing = false;
 
-  private constructor(options: KeeperOptions, held: HeldConnection) {
+  private constructor(options: KeeperOptions, guard: KeeperGuard, held: HeldConnection) {
     this.#options = options;
+    this.#guard = guard;
     this.mountpoint = options.mountpoint;
     this.#budget = new RestartBudget(options.restarts);
     this.#held = held;
@@ -115,7 +120,12 @@ export class Keeper implements KeptMount {
    * @throws {MountError} @throws {ProcessFailure} what the module threw. @throws {KeeperError} when no server would live.
    */
   static async start(options: KeeperOptions): Promise<Keeper> {
-    const keeper = new Keeper(options, await HeldConnection.mount(options));
+    const guard = KeeperGuard.start(options.mountpoint, spellMountpoint(options.mountpoint));
+    const held = await mountWatched(options, guard).catch(async (error) => {
+      await guard[Symbol.asyncDispose]();
+      throw error;
+    });
+    const keeper = new Keeper(options, guard, held);
     // Without a server `finished` says why.
     await keeper.#whileServing().catch(() => keeper.finished);
     return keeper;
@@ -231,6 +241,7 @@ export class Keeper implements KeptMount {
     return new ServerStarter({
       ...{ module, loops, descriptors: [...descriptors, this.#file], spare: spare && canResend },
       onMessage: (message) => this.#hear(message),
+      onProcesses: (pids) => this.#guard.watchServers(pids),
     });
   }
 
@@ -253,6 +264,7 @@ export class Keeper implements KeptMount {
       await this.connection.unmount().finally(() => {
         this.#held[Symbol.dispose]();
         openLibc().symbols.close(this.#file);
+        return this.#guard[Symbol.asyncDispose]();
       });
     }
   }
@@ -376,7 +388,7 @@ export class Keeper implements KeptMount {
     if (!await old.connection.isMounted()) return void (this.#ending = true);
     try {
       await Promise.all([old.connection.unmount(), this.#starter.dropSpare()]);
-      this.#held = await HeldConnection.mount(this.#options);
+      this.#held = await mountWatched(this.#options, this.#guard);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       throw new KeeperError(`${this.mountpoint} could not be mounted anew for another server: ${reason}`);
@@ -392,4 +404,11 @@ export class Keeper implements KeptMount {
     );
     await this.onMountedAnew();
   }
+}
+
+/** Mounts, and has `guard` watch over it. @throws {MountError} */
+async function mountWatched(options: KeeperOptions, guard: KeeperGuard): Promise<HeldConnection> {
+  const held = await HeldConnection.mount(options);
+  guard.watchMount(held.connection.mountedDevice ?? "");
+  return held;
 }

@@ -14,12 +14,15 @@ export interface ServerStarterOptions {
   /** Whether there is to be one in reserve. */
   readonly spare: boolean;
   readonly onMessage: (message: FromServer) => void;
+  /** Hears which processes there are whenever one has begun or ended. */
+  readonly onProcesses: (pids: Iterable<number>) => void;
 }
 
 const SERVER = new URL("../workers/server.ts", import.meta.url);
 
 export class ServerStarter {
   readonly #options: ServerStarterOptions;
+  readonly #pids = new Set<number>();
   #spare: ServerProcess | undefined;
 
   constructor(options: ServerStarterOptions) {
@@ -53,7 +56,15 @@ export class ServerStarter {
   }
 
   #begin(): ServerProcess {
-    const { descriptors, onMessage } = this.#options;
-    return new FramedProcess({ title: "The server", entry: SERVER, descriptors, kinds: FROM_SERVER, onMessage });
+    const { descriptors, onMessage, onProcesses } = this.#options;
+    const server: ServerProcess = new FramedProcess({
+      ...{ title: "The server", entry: SERVER, descriptors, kinds: FROM_SERVER, onMessage },
+    });
+    onProcesses(this.#pids.add(server.pid));
+    void server.ended.then(() => {
+      this.#pids.delete(server.pid);
+      onProcesses(this.#pids);
+    });
+    return server;
   }
 }

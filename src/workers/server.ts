@@ -5,7 +5,7 @@
 import { NotifyHandler } from "../channels/notify_handler.ts";
 import { GivenConnection } from "../connection/given_connection.ts";
 import { findMount } from "../connection/mount_table.ts";
-import { unmountLazily } from "../connection/unmount.ts";
+import { unmountAtOnce } from "../connection/unmount.ts";
 import {
   agreementOf,
   checkVersion,
@@ -130,5 +130,6 @@ function stop(): void {
 async function takeMountAway({ mountpoint, mountedDevice }: ServerStart): Promise<void> {
   const mount = await findMount(mountpoint);
   if (mount === undefined || mount.device !== mountedDevice) return;
-  await unmountLazily(mountpoint).catch((error) => console.error(`trellis: ${error.message}`));
+  // A loop that waits in the kernel, where no signal reaches it, keeps this process and the connection.
+  await unmountAtOnce(mountpoint).catch((error) => console.error(`trellis: ${error.message}`));
 }

@@ -3,66 +3,15 @@ import { keep } from "../../src/keep.ts";
 import { findMount } from "../../src/connection/mount_table.ts";
 import { KeeperError } from "../../src/keeper/kept_mount.ts";
 import type { KeptMountOptions } from "../../src/kept_mount_options.ts";
-import { type KeptMount, mount } from "../../src/mount.ts";
+import { mount } from "../../src/mount.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "../deps.ts";
 import { temporaryFolder } from "../support/cli_process.ts";
+import { keepNumbers, killServer, NUMBERS, read } from "../support/kept_numbers.ts";
 import { waitFor } from "../support/mounted.ts";
 import { serversOf } from "../support/server_killer.ts";
-import type { KeptOptions } from "./kept_module.ts";
-
-const MODULE = new URL("kept_module.ts", import.meta.url);
-
-interface Kept extends AsyncDisposable {
-  readonly path: string;
-  /** The module's folder. */
-  readonly folder: string;
-  readonly keeper: KeptMount;
-  readonly log: string[];
-}
-
-interface KeptSettings extends Partial<KeptOptions> {
-  readonly hangTimeout?: number;
-  readonly loops?: number;
-  readonly restarts?: number;
-  readonly spare?: boolean;
-}
-
-async function keepTemporarily(
-  { loops = 1, restarts = 3, hangTimeout = 60, spare = false, ...options }: KeptSettings = {},
-): Promise<Kept> {
-  const [path, folder] = [await Deno.makeTempDir(), await Deno.makeTempDir()];
-  const log: string[] = [];
-  const keeper = await mount({ module: MODULE, options: { folder, ...options }, loops }, path, {
-    process: "separate",
-    restarts,
-    hangTimeout,
-    spare,
-    log: (message, detail) => log.push(message, detail),
-  });
-  return {
-    ...{ path, folder, keeper, log },
-    async [Symbol.asyncDispose]() {
-      await keeper.unmount().catch(() => {});
-      await Deno.remove(path);
-      await Deno.remove(folder, { recursive: true });
-    },
-  };
-}
-
-async function killServer({ keeper }: Kept): Promise<void> {
-  const { pid, restarts } = keeper.server;
-  Deno.kill(pid, "SIGKILL");
-  await waitFor("another server", () => keeper.server.restarts > restarts);
-}
-
-async function read(path: string): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command("cat", { args: [path], stderr: "piped" }).output();
-  if (!success) throw new Error(new TextDecoder().decode(stderr));
-  return new TextDecoder().decode(stdout);
-}
 
 Deno.test("a client that waits while the server is killed gets its answer from the next one", async () => {
-  await using kept = await keepTemporarily({ loops: 2 });
+  await using kept = await keepNumbers({ loops: 2 });
   const first = kept.keeper.server.pid;
   const client = read(`${kept.path}/stuck`);
   await waitFor(
@@ -80,7 +29,7 @@ Deno.test("a client that waits while the server is killed gets its answer from t
 });
 
 Deno.test("what was under way is told to the next server alone, also when a loop has nothing to do in that one", async () => {
-  await using kept = await keepTemporarily({ loops: 2, rests: true });
+  await using kept = await keepNumbers({ loops: 2, rests: true });
   const told = async (restarts: number): Promise<(number | null)[]> =>
     JSON.parse(await Deno.readTextFile(`${kept.folder}/interrupted-${restarts}`));
   const asked = `${kept.folder}/asked-${kept.keeper.server.pid}`;
@@ -97,7 +46,7 @@ Deno.test("what was under way is told to the next server alone, also when a loop
 });
 
 Deno.test("a file that is open goes on being read over the deaths of servers", async () => {
-  await using kept = await keepTemporarily({ restarts: 100 });
+  await using kept = await keepNumbers({ restarts: 100 });
   const client = new Deno.Command("sh", {
     args: ["-c", 'exec 3<"$0"; echo ready; while read -r _; do head -c 1 <&3; done', `${kept.path}/42`],
     stdin: "piped",
@@ -117,7 +66,7 @@ Deno.test("a file that is open goes on being read over the deaths of servers", a
 });
 
 Deno.test("a server is replaced on request, while programs use the mount", async () => {
-  await using kept = await keepTemporarily({ loops: 2, restarts: 0 });
+  await using kept = await keepNumbers({ loops: 2, restarts: 0 });
   const first = kept.keeper.server.pid;
   const reading = Promise.all(Array.from({ length: 50 }, (_, index) => read(`${kept.path}/${index + 2}`)));
   await kept.keeper.restart();
@@ -129,7 +78,7 @@ Deno.test("a server is replaced on request, while programs use the mount", async
 });
 
 Deno.test("a server in reserve takes the place of one that died, and not of one that is to be newer", async () => {
-  await using kept = await keepTemporarily({ loops: 2, spare: true, restarts: 10 });
+  await using kept = await keepNumbers({ loops: 2, spare: true, restarts: 10 });
   const { keeper } = kept;
   const findSpare = async () => {
     const others = () => serversOf(keeper.keeper).filter((pid) => pid !== keeper.server.pid);
@@ -156,7 +105,7 @@ Deno.test("a server in reserve takes the place of one that died, and not of one 
 
 Deno.test("a server that hangs in a request is replaced, and so is the next one, until one answers", async () => {
   // On a busy machine more of them count as hung.
-  await using kept = await keepTemporarily({ hangTimeout: 1, restarts: 100 });
+  await using kept = await keepNumbers({ hangTimeout: 1, restarts: 100 });
   const { restarts } = kept.keeper.server;
   const client = read(`${kept.path}/stuck`);
   // The next one hangs too, in the first request that it gets.
@@ -167,9 +116,9 @@ Deno.test("a server that hangs in a request is replaced, and so is the next one,
 });
 
 Deno.test("a server that no signal can end is waited for, and the log says so once", async () => {
-  await using other = await keepTemporarily();
+  await using other = await keepNumbers();
   // On a busy machine later servers may count as hung too.
-  await using kept = await keepTemporarily({ hangTimeout: 1, restarts: 100, elsewhere: `${other.path}/stuck` });
+  await using kept = await keepNumbers({ hangTimeout: 1, restarts: 100, elsewhere: `${other.path}/stuck` });
   const client = read(`${kept.path}/elsewhere`).catch(String);
   const { pid, restarts } = kept.keeper.server;
   const isLogged = (text: string) => kept.log.filter((line) => line.includes(`(pid ${pid}) ${text}`)).length;
@@ -185,13 +134,13 @@ Deno.test("a server that no signal can end is waited for, and the log says so on
 });
 
 Deno.test("a server that is killed before it serves is replaced as any other", async () => {
-  await using kept = await keepTemporarily({ dies: true });
+  await using kept = await keepNumbers({ dies: true });
   assertEquals(await read(`${kept.path}/4`), "4\n");
   assertEquals(kept.keeper.server.restarts, 1);
 });
 
 Deno.test("a server that is stopped and reads nothing is replaced", async () => {
-  await using kept = await keepTemporarily({ hangTimeout: 1, restarts: 100 });
+  await using kept = await keepNumbers({ hangTimeout: 1, restarts: 100 });
   const { restarts, pid } = kept.keeper.server;
   Deno.kill(pid, "SIGSTOP");
   assertEquals(await read(`${kept.path}/8`), "8\n");
@@ -199,7 +148,7 @@ Deno.test("a server that is stopped and reads nothing is replaced", async () => 
 });
 
 Deno.test("when too many servers die within a minute the mount goes, and says why", async () => {
-  await using kept = await keepTemporarily({ restarts: 1 });
+  await using kept = await keepNumbers({ restarts: 1 });
   await killServer(kept);
   assertEquals(await read(`${kept.path}/7`), "7\n");
   Deno.kill(kept.keeper.server.pid, "SIGKILL");
@@ -212,13 +161,13 @@ Deno.test("a module that fails when the mount begins fails it with its own words
   await Deno.writeTextFile(`${folder}/broken`, "");
   const [path, options] = [`${folder}/mnt`, { folder, mayBreak: true }];
   await Deno.mkdir(path);
-  await assertRejects(() => mount({ module: MODULE, options }, path, { process: "separate" }), Error, "broken by");
+  await assertRejects(() => mount({ module: NUMBERS, options }, path, { process: "separate" }), Error, "broken by");
   assertEquals(await findMount(path), undefined);
   await Deno.remove(folder, { recursive: true });
 });
 
 Deno.test("a module that fails for a later server uses up the restarts", async () => {
-  await using kept = await keepTemporarily({ mayBreak: true });
+  await using kept = await keepNumbers({ mayBreak: true });
   await Deno.writeTextFile(`${kept.folder}/broken`, "");
   Deno.kill(kept.keeper.server.pid, "SIGKILL");
   await assertRejects(() => kept.keeper.finished, KeeperError, "within a minute");
@@ -226,14 +175,14 @@ Deno.test("a module that fails for a later server uses up the restarts", async (
 });
 
 Deno.test("a kept mount that somebody else unmounts finishes by itself", async () => {
-  await using kept = await keepTemporarily();
+  await using kept = await keepNumbers();
   const { success } = await new Deno.Command("fusermount3", { args: ["-u", kept.path] }).output();
   assert(success);
   await kept.keeper.finished;
 });
 
 Deno.test("a kept mount that somebody unmounts while its server hangs finishes as well", async () => {
-  await using kept = await keepTemporarily({ hangTimeout: 1 });
+  await using kept = await keepNumbers({ hangTimeout: 1 });
   Deno.kill(kept.keeper.server.pid, "SIGSTOP");
   const { success } = await new Deno.Command("fusermount3", { args: ["-u", kept.path] }).output();
   assert(success);
@@ -247,7 +196,7 @@ Deno.test("what is asked of a mount that has ended is refused, also by who keeps
   const options = { folder: folder.path };
   const point = `${folder.path}/mnt`;
   await Deno.mkdir(point);
-  const keeper = await keep({ module: MODULE, options, loops: 1 }, point, {});
+  const keeper = await keep({ module: NUMBERS, options, loops: 1 }, point, {});
   await keeper.restart();
   await keeper.metrics();
   await keeper.unmount();
@@ -257,7 +206,7 @@ Deno.test("what is asked of a mount that has ended is refused, also by who keeps
 });
 
 Deno.test("the keeper's process killed, the mount goes, and the next one needs no manual step", async () => {
-  await using kept = await keepTemporarily();
+  await using kept = await keepNumbers();
   // It may hear of the end before anybody waits for it.
   const client = read(`${kept.path}/stuck`).catch(() => {});
   await waitFor(
@@ -269,14 +218,14 @@ Deno.test("the keeper's process killed, the mount goes, and the next one needs n
   await Deno.writeTextFile(`${kept.folder}/release`, "");
   await client;
   await waitFor("the mount to go", async () => await findMount(kept.path) === undefined);
-  await using again = await mount({ module: MODULE, options: { folder: kept.folder } }, kept.path, {
+  await using again = await mount({ module: NUMBERS, options: { folder: kept.folder } }, kept.path, {
     process: "separate",
   });
   assertEquals(await read(`${again.mountpoint}/3`), "3\n");
 });
 
 Deno.test("who has files of the mount open starts servers all the same", async () => {
-  await using kept = await keepTemporarily();
+  await using kept = await keepNumbers();
   using _file = await Deno.open(`${kept.path}/9`);
   await killServer(kept);
   assertEquals(await read(`${kept.path}/9`), "9\n");
@@ -300,7 +249,7 @@ Deno.test("options that make no sense are refused before there is a process, als
   for (const [options, error, says] of cases) {
     await t.step(Object.entries(options).join(), async () => {
       const given = { process: "separate", ...options } as KeptMountOptions;
-      await assertRejects(() => mount({ module: MODULE }, "/dev/null", given), error, says);
+      await assertRejects(() => mount({ module: NUMBERS }, "/dev/null", given), error, says);
     });
   }
 });

@@ -8,7 +8,7 @@ import { O_DIRECT } from "../../src/fs/flags.ts";
 
 export interface KeptOptions {
   readonly folder: string;
-  /** A server whose folder has the file `broken` fails. */
+  /** A server whose folder has the file `broken` fails; one whose folder has `hang` never begins, and calls that `hung`. */
   readonly mayBreak?: boolean;
   /** The first server is killed before it serves. */
   readonly dies?: boolean;
@@ -22,6 +22,10 @@ const STUCK = 1_000_000;
 
 /** What a server was told of those before it is in the file `interrupted-N` then, after N servers. */
 export function prepare({ folder }: KeptOptions, _loops: number, kept?: KeptState): void {
+  if (exists(`${folder}/hang`)) {
+    Deno.renameSync(`${folder}/hang`, `${folder}/hung`);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+  }
   if (kept === undefined) return;
   Deno.writeTextFileSync(`${folder}/interrupted-${kept.restarts}`, JSON.stringify(kept.interrupted));
 }

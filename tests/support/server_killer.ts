@@ -10,16 +10,26 @@ export interface Kills {
   readonly pauses: readonly number[];
 }
 
-/** The processes that a keeper has started and not lost: one, or none for a moment. */
+/** The servers that a keeper has started and not lost: one, or none for a moment. */
 export function serversOf(keeper: number): number[] {
   try {
     // Any of its threads may have started it.
     const threads = [...Deno.readDirSync(`/proc/${keeper}/task`)].map(({ name }) => name);
     const texts = threads.map((thread) => Deno.readTextFileSync(`/proc/${keeper}/task/${thread}/children`));
-    return texts.flatMap((text) => text.split(" ").filter((pid) => pid.trim() !== "").map(Number));
+    return texts.flatMap((text) => text.split(" ").filter((pid) => pid.trim() !== "").map(Number)).filter(isServer);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
     throw error;
+  }
+}
+
+/** Not the keeper's guard (`src/guards`), which is a shell, nor another program that it runs to mount. */
+function isServer(pid: number): boolean {
+  try {
+    const name = Deno.readTextFileSync(`/proc/${pid}/comm`).trim();
+    return !["sh", "fusermount3"].includes(name);
+  } catch {
+    return false;
   }
 }
 
