@@ -37,6 +37,7 @@ export const MNT_FORCE = 1;
 export const MNT_DETACH = 2;
 
 // sys/prctl.h
+export const PR_SET_NAME = 15;
 export const PR_SET_CHILD_SUBREAPER = 36;
 
 // sys/socket.h

@@ -213,6 +213,9 @@ export interface Envelope {
   readonly notification: Notification;
 }
 
+/** What a notify worker's thread is called: TASK_COMM_LEN of the kernel is 16, with the zero. */
+export const NOTIFY_THREAD = "trellis-notify";
+
 /** To a new notify worker: a descriptor of the connection, the worker's own from now on, and where `Envelope`s come. */
 export interface NotifierStart {
   readonly kind: "start";

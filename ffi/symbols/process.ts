@@ -1,4 +1,4 @@
-/** What the container needs of libc to be the parent of processes that Deno did not start. */
+/** What is needed of libc to name threads, and to be the parent of processes that Deno did not start. */
 export const PROCESS = {
   /** int prctl(int op, unsigned long arg2) */
   prctl: { parameters: ["i32", "usize"], result: "i32" },

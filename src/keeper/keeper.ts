@@ -23,6 +23,7 @@ import { createKept } from "../kept/kept_memory.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { ReplyDefaults } from "../protocol/reply.ts";
 import { RestartBudget } from "../threads/restart_budget.ts";
+import { departure } from "./departure.ts";
 import { ProcessLost } from "./framed_process.ts";
 import { clearSlots, readSlots, sendLastAnswers } from "./recovery.ts";
 import { HangWatch } from "./hang_watch.ts";
@@ -78,6 +79,8 @@ export class Keeper implements KeptMount {
   #held: HeldConnection;
   #starter: ServerStarter;
   #server: ServerProcess;
+  /** Resolves to how it ended, in words, when another may begin. */
+  #departure: Promise<string>;
   /** What the loops of the last server were at work on when it ended. */
   #interrupted: (number | null)[] = [];
   /** What the first server's filesystem had. */
@@ -109,6 +112,7 @@ export class Keeper implements KeptMount {
     this.#held = held;
     this.#starter = this.#makeStarter();
     this.#server = this.#starter.start();
+    this.#departure = departure(this.#server);
     this.finished = this.#keep();
     // Awaiting `finished` is the caller's choice.
     void this.finished.catch(() => {}).then(() => this.#serveNever());
@@ -260,7 +264,7 @@ export class Keeper implements KeptMount {
     } finally {
       this.#ending = true;
       this.#server.kill();
-      await Promise.all([this.#server.ended, this.#starter.dropSpare()]);
+      await Promise.all([this.#departure, this.#starter.dropSpare()]);
       await this.connection.unmount().finally(() => {
         this.#held[Symbol.dispose]();
         openLibc().symbols.close(this.#file);
@@ -284,7 +288,7 @@ export class Keeper implements KeptMount {
       if (!(error instanceof ProcessLost || error instanceof ProcessFailure)) throw error;
       if (error instanceof ProcessFailure) this.#options.log("A server could not begin", error.message);
     }
-    await this.#server.ended;
+    await this.#departure;
   }
 
   /** A server that does not get ready is ended. */
@@ -311,7 +315,7 @@ export class Keeper implements KeptMount {
       clearInterval(timer);
       this.#endHung(hung);
     }, Math.min(1000, limit / 4));
-    await this.#server.ended.finally(() => clearInterval(timer));
+    await this.#departure.finally(() => clearInterval(timer));
   }
 
   #endHung(reason: string): void {
@@ -321,7 +325,7 @@ export class Keeper implements KeptMount {
     server.kill();
     const limit = Math.min(STOP_MILLISECONDS, this.#options.hangTimeout * 1000);
     const late = setTimeout(() => this.#options.log(`${name} cannot be ended`, UNKILLABLE), limit);
-    void server.ended.finally(() => clearTimeout(late));
+    void this.#departure.finally(() => clearTimeout(late));
   }
 
   async #begin(): Promise<void> {
@@ -351,7 +355,7 @@ export class Keeper implements KeptMount {
 
   /** @throws {KeeperError} when it has happened too often, or the mount cannot be made anew. */
   async #replace(): Promise<void> {
-    const how = await this.#server.ended;
+    const how = await this.#departure;
     if (!this.#replacing) this.#spend(how);
     this.#serveNoMore();
     this.#replacing = false;
@@ -364,6 +368,7 @@ export class Keeper implements KeptMount {
     this.#restarts++;
     this.#stopping = undefined;
     this.#server = this.#starter.start();
+    this.#departure = departure(this.#server);
   }
 
   /** Takes the death of a server out of the budget. */

@@ -3,9 +3,18 @@
  * may wait for locks that the kernel holds until a request is answered. Another of its kind is the poll handler, which
  * takes wake-ups only.
  */
-import { openLibc } from "../../ffi/library.ts";
+import { PR_SET_NAME } from "../../ffi/libc.ts";
+import { openLibc, openLibcProcess } from "../../ffi/library.ts";
 import { Receiver } from "../channels/channel_ends.ts";
-import type { Envelope, FromNotifier, NotifierStart, NotifyAnswer, ToNotifier } from "../messages.ts";
+import { addressOf, cString } from "../../ffi/memory.ts";
+import {
+  type Envelope,
+  type FromNotifier,
+  type NotifierStart,
+  NOTIFY_THREAD,
+  type NotifyAnswer,
+  type ToNotifier,
+} from "../messages.ts";
 import { encodeNotification, type Notification } from "../protocol/notification.ts";
 
 declare const self: {
@@ -25,6 +34,8 @@ self.onmessage = ({ data }) => {
 };
 
 function start({ device, port }: NotifierStart): void {
+  const name = cString(NOTIFY_THREAD);
+  openLibcProcess().prctl(PR_SET_NAME, addressOf(name));
   const { symbols, errno } = openLibc();
   const receiver = new Receiver<Envelope, NotifyAnswer>(port);
   end = () => {

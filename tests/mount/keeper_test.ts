@@ -7,6 +7,7 @@ import { mount } from "../../src/mount.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "../deps.ts";
 import { temporaryFolder } from "../support/cli_process.ts";
 import { keepNumbers, killServer, NUMBERS, read } from "../support/kept_numbers.ts";
+import { SLOW } from "./kept_module.ts";
 import { waitFor } from "../support/mounted.ts";
 import { serversOf } from "../support/server_killer.ts";
 
@@ -131,6 +132,24 @@ Deno.test("a server that no signal can end is waited for, and the log says so on
   assertMatch(await client, /No such file/);
   await waitFor("another server", () => kept.keeper.server.restarts > restarts);
   assertEquals([isLogged("hangs, and is ended"), isLogged("cannot be ended")], [1, 1]);
+});
+
+Deno.test("a server that is killed while a notification waits for what it has not answered is replaced", async () => {
+  await using kept = await keepNumbers({ loops: 2 });
+  const { pid, restarts } = kept.keeper.server;
+  const client = read(`${kept.path}/slow`);
+  await waitFor("the request to arrive", () => Deno.stat(`${kept.folder}/asked-${pid}`).then(() => true, () => false));
+  // The page that is being read is locked until the answer.
+  await kept.keeper.invalidate(SLOW);
+  await waitFor("the notification to wait in the kernel", () => {
+    const threads = [...Deno.readDirSync(`/proc/${pid}/task`)];
+    return threads.some(({ name }) => /^State:\tD/m.test(Deno.readTextFileSync(`/proc/${pid}/task/${name}/status`)));
+  });
+  Deno.kill(pid, "SIGKILL");
+  await waitFor("another server", () => kept.keeper.server.restarts > restarts);
+  await Deno.writeTextFile(`${kept.folder}/release`, "");
+  assertEquals(await client, `${SLOW}\n`);
+  await waitFor("the first one to end", () => Deno.stat(`/proc/${pid}`).then(() => false, () => true));
 });
 
 Deno.test("a server that is killed before it serves is replaced as any other", async () => {

@@ -20,6 +20,9 @@ export interface KeptOptions {
 
 const STUCK = 1_000_000;
 
+/** `/slow`, which the kernel caches: reading it takes until the file `release` is there. */
+export const SLOW = STUCK + 1;
+
 /** What a server was told of those before it is in the file `interrupted-N` then, after N servers. */
 export function prepare({ folder }: KeptOptions, _loops: number, kept?: KeptState): void {
   if (exists(`${folder}/hang`)) {
@@ -59,11 +62,17 @@ export default function makeFileSystem(
         waitForFile("release");
       }
       if (name === "elsewhere") Deno.statSync(elsewhere!);
-      const node = name.startsWith("stuck") ? STUCK : Number(name);
+      const node = name.startsWith("stuck") ? STUCK : name === "slow" ? SLOW : Number(name);
       return Number.isInteger(node) && node > 1 ? { node, attributes: attributes(node) } : undefined;
     },
-    open: (_node, flags) => ({ handle: flags & O_DIRECT, directIo: true }),
-    read: (node, _handle, offset, size) => text(node).subarray(offset, offset + size),
+    open: (node, flags) => ({ handle: flags & O_DIRECT, directIo: node !== SLOW }),
+    read(node, _handle, offset, size) {
+      if (node === SLOW) {
+        Deno.writeTextFileSync(`${folder}/asked-${Deno.pid}`, "slow\n", { append: true });
+        waitForFile("release");
+      }
+      return text(node).subarray(offset, offset + size);
+    },
   };
 }
 
