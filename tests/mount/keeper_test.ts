@@ -143,7 +143,8 @@ Deno.test("a server that is killed while a notification waits for what it has no
   await kept.keeper.invalidate(SLOW);
   await waitFor("the notification to wait in the kernel", () => {
     const threads = [...Deno.readDirSync(`/proc/${pid}/task`)];
-    return threads.some(({ name }) => /^State:\tD/m.test(Deno.readTextFileSync(`/proc/${pid}/task/${name}/status`)));
+    const statuses = threads.map(({ name }) => Deno.readTextFileSync(`/proc/${pid}/task/${name}/status`));
+    return statuses.some((status) => /^Name:\ttrellis-notify\n[^]*^State:\tD/m.test(status));
   });
   Deno.kill(pid, "SIGKILL");
   await waitFor("another server", () => kept.keeper.server.restarts > restarts);
