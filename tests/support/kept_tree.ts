@@ -30,11 +30,19 @@ export interface KeptTree extends AsyncDisposable {
   readonly log: string[];
 }
 
+/** What is unlike usual. */
+export interface KeptTreeOptions {
+  readonly resend?: boolean;
+  /** A module that takes the options of a configuration's tree. */
+  readonly module?: URL;
+  readonly hangTimeout?: number;
+}
+
 /** Keeps the tree of a configuration; `sources` are made first. */
 export async function keepTree(
   branches: string,
   sources: readonly string[],
-  { resend = true }: { readonly resend?: boolean } = {},
+  { resend = true, hangTimeout = 120, module }: KeptTreeOptions = {},
 ): Promise<KeptTree> {
   const [path, folder] = [await Deno.makeTempDir(), await Deno.makeTempDir()];
   for (const source of sources) await Deno.mkdir(`${folder}/${source}`);
@@ -43,9 +51,10 @@ export async function keepTree(
   const { placement, settings } = planTree(await loadConfig(file), 2);
   const log: string[] = [];
   const { control: _, transport: __, ...options } = settings;
-  const kept = await mount(placement, path, {
+  const kept = await mount({ ...placement, ...module && { module } }, path, {
     ...options,
-    ...{ process: "separate", resend, restarts: 10_000, log: (message, detail) => log.push(`${message} ${detail}`) },
+    ...{ process: "separate", resend, restarts: 10_000, hangTimeout },
+    log: (message, detail) => log.push(`${message} ${detail}`),
   });
   return {
     ...{ path, folder, kept, log },

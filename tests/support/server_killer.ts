@@ -6,7 +6,7 @@ import { waitFor } from "./mounted.ts";
 /** What came of it. */
 export interface Kills {
   readonly count: number;
-  /** From each end to the next answer of the mount, in milliseconds, the shortest first. */
+  /** From each end to the next answer of the mount, in milliseconds. */
   readonly pauses: readonly number[];
 }
 
@@ -81,12 +81,19 @@ export async function killDuring(works: readonly Work[], options: KillOptions): 
     // Never answered from a cache.
     await statfs(mountpoint);
     pauses.push(performance.now() - begun);
-    if (pauses.length % 100 === 0) console.log(`${count} servers ended`);
+    if (pauses.length % 100 === 0) console.log(`${count} servers ended, ${describePauses(pauses)}`);
   }
   goesOn = false;
   const failed = (await working).find(({ status }) => status === "rejected");
   if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
-  return { count, pauses: pauses.sort((one, other) => one - other) };
+  return { count, pauses };
+}
+
+/** Their middle and their worst but for one in a hundred. */
+export function describePauses(pauses: readonly number[]): string {
+  const sorted = pauses.toSorted((one, other) => one - other);
+  const [median, worst] = [percentile(sorted, 50), percentile(sorted, 99)].map(Math.round);
+  return `pauses of ${median} ms in the median, ${worst} ms at the 99th percentile`;
 }
 
 /** Ends the server that serves, and those after it that are not to serve. Returns how many those were. */
