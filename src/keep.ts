@@ -4,15 +4,12 @@ import { ControlError } from "./control/messages.ts";
 import { openControl } from "./control/open_control.ts";
 import { unwrapFailure } from "./keeper/failure.ts";
 import { Keeper } from "./keeper/keeper.ts";
-import { checkKept, keepable, type KeptMountOptions } from "./kept_mount_options.ts";
+import { checkKept, HANG_TIMEOUT, keepable, type KeptMountOptions } from "./kept_mount_options.ts";
 import { type ControlHooks, libfuseOptions, logToStandardError, replyDefaults } from "./mount_options.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import type { LoopPlacement } from "./placements/loops.ts";
 import { checkCount } from "./placements/placement.ts";
 import { MOST_RESTARTS } from "./threads/restart_budget.ts";
-
-/** Longer than a disk takes for what is asked of it at a time, but on a very bad day; in seconds. */
-const HANG_TIMEOUT = 120;
 
 /** How long a server may take to say what it counted, in milliseconds: less than who asks waits (`ask` of `src/control`). */
 const SERVER_DEADLINE = 1_000;

@@ -30,8 +30,11 @@ export interface KeptMountOptions extends Omit<MountOptions, keyof LimitOptions 
   readonly resend?: boolean;
 }
 
+/** The usual `hangTimeout`, in seconds: longer than a disk takes for what is asked of it at a time, but on a very bad day. */
+export const HANG_TIMEOUT = 120;
+
 /** The longest `hangTimeout`: a week, which timers can still count in milliseconds (2³¹ of them). */
-const LONGEST_HANG = 7 * 24 * 3600;
+export const LONGEST_HANG = 7 * 24 * 3600;
 
 /**
  * Before the options go to another process: JSON would make null of a number that is not finite.

@@ -110,6 +110,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/layers/passthrough",
     "src/layers/union",
     "src/layers/wrappers",
+    "src/kept_mount_options.ts",
     "src/mount.ts",
     "src/threads",
   ],

@@ -18,6 +18,9 @@ export interface MountAt {
   readonly mountpoint: string;
 }
 
+/** What is said of the process that serves, and what nobody said. */
+type PlannedServer = ServerSettings & Required<Pick<ServerSettings, "separate" | "resend" | "spare">>;
+
 /** What is said beside a configuration, and wins over it. */
 export interface ConfigurationOverrides {
   readonly mountpoint: string | undefined;
@@ -82,14 +85,23 @@ export function withOptions({ plan, mountpoint }: MountAt, parsed: ParsedOptions
 }
 
 /** Which process serves, when `given` wins over `planned`. */
-function serverOf(planned: ServerSettings, given: ServerSettings): Required<ServerSettings> {
+function serverOf(planned: ServerSettings, given: ServerSettings): PlannedServer {
   const { separate = false, resend = true, spare = false } = planned;
-  return { separate: given.separate ?? separate, resend: given.resend ?? resend, spare: given.spare ?? spare };
+  const restarts = given.restarts ?? planned.restarts;
+  const hangTimeout = given.hangTimeout ?? planned.hangTimeout;
+  return {
+    ...{ separate: given.separate ?? separate, resend: given.resend ?? resend, spare: given.spare ?? spare },
+    ...restarts !== undefined && { restarts },
+    ...hangTimeout !== undefined && { hangTimeout },
+  };
 }
 
 /** @throws {Failure} for options that could do nothing. */
-function refuseSenseless({ separate, resend, spare }: Required<ServerSettings>): void {
-  for (const [option, isGiven] of [["no_resend", !resend], ["spare", spare]] as const) {
+function refuseSenseless({ separate, resend, spare, restarts, hangTimeout }: PlannedServer): void {
+  const given = {
+    ...{ no_resend: !resend, spare, restarts: restarts !== undefined, hang_timeout: hangTimeout !== undefined },
+  };
+  for (const [option, isGiven] of Object.entries(given)) {
     if (!isGiven || separate) continue;
     throw new Failure("USAGE", `The mount option "${option}" is for process=separate: add that`);
   }

@@ -54,7 +54,7 @@ async function startServed(plan: MountPlan, mountpoint: string, debug: boolean):
 
 /** This process keeps the mount, and another serves. */
 async function startKept(
-  { name, placement, settings, reload, resend, spare }: MountPlan,
+  { name, placement, settings, reload, resend, spare, restarts, hangTimeout }: MountPlan,
   mountpoint: string,
   debug: boolean,
 ) {
@@ -67,6 +67,8 @@ async function startKept(
     ...debug && { debug },
     ...resend !== undefined && { resend },
     ...spare !== undefined && { spare },
+    ...restarts !== undefined && { restarts },
+    ...hangTimeout !== undefined && { hangTimeout },
   };
   const keeper = await keep(
     keepable(placement),

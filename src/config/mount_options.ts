@@ -1,8 +1,10 @@
 /** The options of mount.fuse3(8) that Trellis knows, for -o and for `mount.options` of a configuration. */
+import { HANG_TIMEOUT, LONGEST_HANG } from "../kept_mount_options.ts";
 import type { MountOptions } from "../mount.ts";
+import { MOST_RESTARTS } from "../threads/restart_budget.ts";
 import { nearestName } from "./nearest_name.ts";
-import { OptionError, readCount, readSeconds, readWord } from "./option_values.ts";
-import { MAX_READ } from "./values.ts";
+import { OptionError, readCount, readSeconds, readSomeSeconds, readWord } from "./option_values.ts";
+import { MAX_READ, RESTARTS } from "./values.ts";
 
 /** The options of `mount`, one set after the other. */
 export type MountSettings = { -readonly [Name in keyof MountOptions]: MountOptions[Name] } & { options: string[] };
@@ -27,6 +29,10 @@ export interface ServerSettings {
   resend?: boolean;
   /** Whether the next server waits already (`spare`). */
   spare?: boolean;
+  /** How many servers that died are replaced within a minute (`restarts`). */
+  restarts?: number;
+  /** Seconds after which a server counts as hung (`hang_timeout`). */
+  hangTimeout?: number;
 }
 
 /** What the options of every mount change. */
@@ -104,6 +110,16 @@ export const GENERAL_OPTIONS: Rules<MountTarget> = {
   spare: flag("with process=separate: the next server waits already, for a shorter pause", (target) => {
     target.spare = true;
   }),
+  restarts: {
+    value: "NUMBER",
+    help: `with process=separate: how many servers that died are replaced within a minute (${MOST_RESTARTS})`,
+    apply: (target, value, option) => target.restarts = readCount(value, option, RESTARTS),
+  },
+  hang_timeout: {
+    value: "SECONDS",
+    help: `with process=separate: after how long a server counts as hung, and is replaced (${HANG_TIMEOUT})`,
+    apply: (target, value, option) => target.hangTimeout = readSomeSeconds(value, option, LONGEST_HANG),
+  },
   debug: flag("show every request and its answer on standard error", ({ mount }) => mount.debug = true),
   auto_unmount: handedOn("unmount even when this process is killed"),
   fsname: {

@@ -20,6 +20,13 @@ export function readSeconds(value: string, option: string): number {
   return required(parseSeconds(value), option, EXPECTED.seconds);
 }
 
+/** Seconds above 0, and at most so many. */
+export function readSomeSeconds(value: string, option: string, most: number): number {
+  const seconds = readSeconds(value, option);
+  if (seconds === 0 || seconds > most) throw badValue(option, `seconds above 0, and at most ${most}`);
+  return seconds;
+}
+
 /** A number with K, M, G or T, and with % when there is a `whole` for it to be a part of. */
 export function readSize(value: string, option: string, whole?: number): number {
   return required(parseSize(value, whole), option, whole === undefined ? EXPECTED.size : EXPECTED.sizeOrPart);

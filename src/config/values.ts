@@ -27,6 +27,8 @@ export const MOST_LOOPS_UNASKED = 4;
 export const MOST_HANDLERS = 16;
 /** The bounds of the passthrough layer's own check, which messages about options say better. */
 export const DESCRIPTORS: readonly [number, number] = [16, 2 ** 24];
+/** How many servers that died may be replaced within a minute. */
+export const RESTARTS: readonly [number, number] = [0, 1000];
 /** The bytes that the kernel takes as max_read: fsparam_u32 in fs/fuse/inode.c. */
 export const MAX_READ: readonly [number, number] = [0, 2 ** 32 - 1];
 /** The largest user or group id: 2^32 - 1 means "no id" to the kernel. */

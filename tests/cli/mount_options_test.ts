@@ -35,10 +35,13 @@ const SERVER: [list: string, parsed: Record<string, unknown>][] = [
   ["process=same,process=separate", { separate: true }],
   ["process=separate,no_resend", { separate: true, resend: false }],
   ["spare,process=separate", { separate: true, spare: true }],
+  ["process=separate,restarts=0,hang_timeout=0.5", { separate: true, restarts: 0, hangTimeout: 0.5 }],
 ];
 
 const SENSELESS: [list: string, says: string[]][] = [
   ["spare", ['"spare"', "process=separate"]],
+  ["restarts=5", ['"restarts"', "process=separate"]],
+  ["process=same,hang_timeout=5", ['"hang_timeout"', "process=separate"]],
   ["process=same,spare", ['"spare"', "process=separate"]],
   ["no_resend", ['"no_resend"', "process=separate"]],
   ["process=separate,spare,no_resend", ['"spare" and "no_resend"', "leave out one"]],
@@ -104,6 +107,13 @@ const REFUSED: [list: string, says: string[]][] = [
   ["size", ["needs a value", "size=SIZE"]],
   ["spare=1", ["takes no value"]],
   ["process=other", ['"process=other"', "same, separate"]],
+  ["restarts", ["needs a value", "restarts=NUMBER"]],
+  ["restarts=-1", ['"restarts=-1"', "a number"]],
+  ["restarts=1.5", ['"restarts=1.5"']],
+  ["restarts=1001", ['"restarts=1001"', "from 0 to 1000"]],
+  ["hang_timeout=0", ['"hang_timeout=0"', "above 0", "604800"]],
+  ["hang_timeout=2m", ['"hang_timeout=2m"', "seconds"]],
+  ["hang_timeout=604801", ['"hang_timeout=604801"', "at most 604800"]],
   ["size=", ["needs a value"]],
   ["fsname=", ["needs a value"]],
   ["size=1.5G", ['"size=1.5G"', "100M"]],
@@ -161,6 +171,15 @@ Deno.test("what is for a process that serves is refused without one, and what ex
   await t.step("process=separate,spare", () => {
     const { separate, resend, spare } = parse("process=separate,spare").plan;
     assertEquals({ separate, resend, spare }, { separate: true, resend: true, spare: true });
+  });
+  await t.step("restarts of -o wins, and hang_timeout of the configuration stays", () => {
+    const configured = { ...plan, separate: true, restarts: 1, hangTimeout: 9 };
+    const given = withOptions(
+      { plan: configured, mountpoint: "/mnt" },
+      parseMountOptions(["restarts=7"], "configuration"),
+    );
+    const { restarts, hangTimeout } = given.plan;
+    assertEquals({ restarts, hangTimeout }, { restarts: 7, hangTimeout: 9 });
   });
 });
 
