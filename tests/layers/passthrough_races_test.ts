@@ -92,7 +92,7 @@ print("ready", flush=True)
 while True:
     os.rename(inside + "/door", outside + "/door"); os.rename(outside + "/door", inside + "/door")`;
 
-const STEPS = 300_000;
+const STEPS = 1_000_000;
 
 const RACES = [
   { what: "swaps files and directories for symbolic links to outside", program: SWAP },
