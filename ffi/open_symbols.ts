@@ -17,7 +17,7 @@ export function openSymbols<const Symbols extends Deno.ForeignLibraryInterface>(
       get() {
         const value = Deno.dlopen(path, { [name]: symbols[name]! }).symbols[name];
         // From here on it is a property as any other: it costs what it would have cost if all had been opened.
-        Object.defineProperty(opened, name, { value });
+        Object.defineProperty(opened, name, { value, writable: true });
         return value;
       },
     });
