@@ -9,6 +9,7 @@ import { type MountAt, planConfiguration, withOptions } from "./mount_configurat
 import { describeMountOptions, parseMountOptions } from "./mount_options.ts";
 import { Mountpoint, refuseEmptyPath } from "./mountpoint.ts";
 import { planMemory, planPassthrough } from "./mount_plan.ts";
+import { MountService } from "./mount_service.ts";
 import { NotifySocket } from "./notify_socket.ts";
 import { awaitSignal } from "./signals.ts";
 import { prepareSource } from "./source.ts";
@@ -96,11 +97,17 @@ export async function serve(
   if (mountpoint.hidesFiles) {
     console.error(`Note: ${path} is not empty; what is in it is out of sight until the unmount`);
   }
-  await using session = await startSession(plan, mountpoint.path, debug);
+  const service = new MountService(notifySocket, plan.name, mountpoint.path);
+  await using session = await startSession(service.watchReloads(plan), mountpoint.path, debug);
   dropLoopThread();
   console.log(`Mounted ${plan.name} at ${mountpoint.path} (pid ${Deno.pid})`);
   if (background !== undefined && !await background.leave()) return; // who called it was killed meanwhile
-  notifySocket?.tell({ READY: "1", STATUS: `Serving ${plan.name} at ${mountpoint.path}` });
-  await Promise.race([awaitEnd(session), ended.signal]);
-  notifySocket?.tell({ STOPPING: "1", STATUS: `Unmounting ${mountpoint.path}` });
+  service.tellReady();
+  try {
+    await Promise.race([awaitEnd(session), ended.signal]);
+  } catch (error) {
+    service.tellStopping(error);
+    throw error;
+  }
+  service.tellStopping();
 }

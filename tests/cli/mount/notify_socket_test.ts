@@ -1,7 +1,8 @@
 /** Readiness as systemd has it: what `mount` tells the socket that NOTIFY_SOCKET names. */
 import { assert, assertEquals, TextLineStream } from "../../deps.ts";
-import { isMounted, MountProcess, run, temporaryFolder } from "../../support/cli_process.ts";
+import { isMounted, MountProcess, run, runCli, temporaryFolder } from "../../support/cli_process.ts";
 import { requireTools } from "../../support/command.ts";
+import { killServer } from "../../support/server_killer.ts";
 import { assertRefused } from "./refusal.ts";
 
 /** Plays the service manager: binds the socket, and prints each datagram with its sender's pid, as the kernel says. */
@@ -74,6 +75,31 @@ Deno.test("the service manager is told when the mount is ready, and when it ends
       assertEquals((await mount.ended()).code, 0);
     });
   }
+});
+
+Deno.test("the service manager is told of a reload, and why a mount ends that could not go on", async () => {
+  await using folder = await temporaryFolder();
+  const [mountpoint, file, name] = [`${folder.path}/m`, `${folder.path}/t.toml`, `${folder.path}/notify`];
+  await Deno.writeTextFile(file, '[[branch]]\npath = "/"\ntype = "memory"\n');
+  await using listener = await Listener.start(name);
+  const args = [mountpoint, "-c", file, "-o", "process=separate,restarts=0,hang_timeout=60"];
+  await using mount = await MountProcess.startWith(args, mountpoint, { env: { NOTIFY_SOCKET: name } });
+  const serving = `READY=1\nSTATUS=Serving trellis at ${mountpoint}`;
+  assertEquals((await listener.next()).text, `${serving}\n`);
+  assertEquals((await runCli(["reload", mountpoint, "--dry-run"])).code, 0);
+  assertEquals((await runCli(["reload", mountpoint])).code, 0);
+  const reloading = /^RELOADING=1\nMONOTONIC_USEC=(\d+)\nSTATUS=Reloading .*\n$/.exec((await listener.next()).text);
+  assert(Number(reloading?.[1]) > 0, `${reloading}`);
+  assertEquals((await listener.next()).text, `${serving}\n`);
+  await Deno.writeTextFile(file, "[[branch]]\n");
+  assert((await runCli(["reload", mountpoint])).code !== 0);
+  await listener.next();
+  const { text } = await listener.next();
+  assert(text.startsWith(`${serving}; not reloaded: `), text);
+  killServer(mount.pid);
+  const last = (await listener.next()).text;
+  assert(/^STOPPING=1\nSTATUS=.* number 1 within a minute: the mount is taken away\n$/.test(last), last);
+  assertEquals((await mount.ended()).code, 5);
 });
 
 Deno.test("a mount that fails tells the service manager nothing", async () => {
