@@ -37,7 +37,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/layers/branch": ["src/fs", "src/layers/support"],
   "src/layers/wrappers": ["src/fs", "src/layers/support"],
   "src/layers/memory": ["src/fs", "src/kept", "src/layers/support"],
-  "src/layers/union": ["src/fs", "src/layers/support"],
+  "src/layers/union": ["src/fs", "src/kept", "src/layers/support"],
   "src/layers/passthrough": ["ffi", "src/fs", "src/kept", "src/threads", "src/layers/support"],
   "src/keeper": [
     "ffi",

@@ -9,7 +9,7 @@ import { MemoryFileSystem } from "../layers/memory/mod.ts";
 import { KeptMemoryFileSystem } from "../layers/memory/kept_memory.ts";
 import { openKeptMemory, type SharedMemory, shareKeptMemory } from "../layers/memory/module.ts";
 import * as passthrough from "../layers/passthrough/module.ts";
-import { makeUnion } from "../layers/union/mod.ts";
+import { type KeptUnionMemory, makeUnion, shareKeptUnion, statesOfMembers } from "../layers/union/mod.ts";
 import {
   makeSizeUsage,
   SIZE_USAGE_BYTES,
@@ -44,6 +44,8 @@ export interface SharedBranch {
   readonly sources: readonly Source[];
   /** Where files in memory are that outlive the server. */
   readonly content: SharedMemory | undefined;
+  /** Where a union's tables are that outlive the server. */
+  readonly tables: KeptUnionMemory | undefined;
   /** Where a size limit counts. */
   readonly usage: SizeUsage | undefined;
   /** Where the loops write down what they change, behind the usage, if that outlives them. */
@@ -76,10 +78,14 @@ export async function prepare(
   const content = branch.type === "memory" && branch.options.keepContent && kept ? shareKeptMemory(kept) : undefined;
   if (branch.type === "memory" && kept !== undefined && content === undefined) sayWhatIsGone(branch, kept);
   const counting = await makeUsage(branch, loops, kept?.part("usage"));
+  const tables = branch.type === "union" && kept !== undefined ? shareKeptUnion(kept.part("union")) : undefined;
   const sources: Source[] = [];
   try {
-    for (const options of passthroughOptions(branch)) {
-      const source = passthrough.prepare(options, loops, kept?.part("source"));
+    const given = passthroughOptions(branch);
+    const parts = kept && given.map((_, index) => kept.part(`source${index}`));
+    const states = parts && tables ? statesOfMembers(parts, tables) : parts;
+    for (const [index, options] of given.entries()) {
+      const source = passthrough.prepare(options, loops, states?.[index]);
       const isOpen = options.maxDescriptors === undefined;
       sources.push(isOpen ? { ...source, maxDescriptors: Math.ceil(source.maxDescriptors / sharers) } : source);
     }
@@ -87,7 +93,7 @@ export async function prepare(
     release({ sources });
     throw error;
   }
-  return { id: branch.id, sources, content, ...counting };
+  return { id: branch.id, sources, content, tables, ...counting };
 }
 
 /** Closes the sources; those of a branch that was removed for good. */
@@ -110,7 +116,7 @@ export default function makeBranch(
 }
 
 function makeFileSystem(branch: BranchConfig, host: LoopHost<SharedBranch>): FileSystem {
-  const { restarts = 0, shared: { sources, content } } = host;
+  const { restarts = 0, shared: { sources, content, tables } } = host;
   const directories = passthroughOptions(branch).map((options, index) =>
     passthrough.default(options, { ...host, shared: sources[index]! })
   );
@@ -127,7 +133,7 @@ function makeFileSystem(branch: BranchConfig, host: LoopHost<SharedBranch>): Fil
         writable,
         name: path,
       }));
-      return makeUnion(members, { createPolicy: branch.createPolicy, restarts });
+      return makeUnion(members, { createPolicy: branch.createPolicy, restarts, kept: tables });
     }
   }
 }

@@ -3,13 +3,11 @@ import type { BranchConfig } from "./config.ts";
 
 /** Of a branch what decides; anything unknown is no reason. */
 export interface KeptBranch {
-  readonly type?: unknown;
   readonly placement?: unknown;
 }
 
 /** Why a branch cannot, and which of its keys says so; undefined when it can. */
-export function whyNotKept({ type, placement }: KeptBranch): { key: string; reason: string } | undefined {
-  if (type === "union") return { key: "type", reason: "the open files of a union end with its server" };
+export function whyNotKept({ placement }: KeptBranch): { key: string; reason: string } | undefined {
   if (placement !== "handler") return undefined;
   return { key: "placement", reason: 'what has placement = "handler" ends with its server' };
 }

@@ -229,12 +229,9 @@ const VALUES: Cases = {
     ],
   ],
   "branches that end with their server, where another is to go on": [
-    'mount.options = ["process=separate"]\n[[branch]]\npath = "/a"\ntype = "union"\nsources = ["."]\n' +
-    '[[branch]]\npath = "/b"\ntype = "memory"\nplacement = "handler"\n',
+    'mount.options = ["process=separate"]\n[[branch]]\npath = "/b"\ntype = "memory"\nplacement = "handler"\n',
     [
-      't.toml:4:8: branch "/a": type: not with process=separate in mount.options: the open files of a union end with its ' +
-      "server; leave out one of the two",
-      't.toml:9:13: branch "/b": placement: not with process=separate in mount.options: what has placement = "handler" ' +
+      't.toml:5:13: branch "/b": placement: not with process=separate in mount.options: what has placement = "handler" ' +
       "ends with its server; leave out one of the two",
     ],
   ],

@@ -28,12 +28,13 @@ Deno.test("branches are added, removed and replaced by their paths", () => {
 });
 
 Deno.test("what ends with its server cannot come to a mount that outlives it", () => {
-  const union = branch("/u", "union", 'sources = ["."]');
-  const advice = "the mount has process=separate, and the open files of a union end with its server; " +
+  const handler = memory("/h", 'placement = "handler"');
+  const advice = 'the mount has process=separate, and what has placement = "handler" ends with its server; ' +
     "unmount and mount again";
-  const { fixed } = compare(passthrough("/a"), passthrough("/a") + union, 1, { separate: true });
-  assertEquals(fixed, [{ key: 'branch "/u"', advice }]);
-  assertEquals(compare(passthrough("/a"), passthrough("/a") + union, 1).fixed, []);
+  const live = { separate: true, handlersLater: true };
+  const { fixed } = compare(passthrough("/a"), passthrough("/a") + handler, 1, live);
+  assertEquals(fixed, [{ key: 'branch "/h"', advice }]);
+  assertEquals(compare(passthrough("/a"), passthrough("/a") + handler, 1, { handlersLater: true }).fixed, []);
 });
 
 Deno.test("files that are to outlive a server cannot come to a mount that does not", () => {

@@ -21,15 +21,15 @@ import {
   type WriteDetails,
 } from "../../fs/filesystem.ts";
 import type { KeptFile } from "../../kept/kept_file.ts";
+import { KeptLog } from "../../kept/kept_log.ts";
+import { NodePlaces } from "../support/node_places.ts";
 import { PAGE_SIZE } from "./chunk.ts";
 import { DirectoryNode } from "./directory.ts";
-import { KeptLog } from "./kept_log.ts";
 import { KeptFileNode, restoreNodes } from "./kept_nodes.ts";
 import { MOST_PLACES } from "./kept_places.ts";
 import { type Batch, KeptTable, type Record, recordAttributes, recordNode } from "./kept_records.ts";
 import { MemoryFileSystem, type MemoryOptions } from "./mod.ts";
 import type { Birth, FileNode, Node } from "./node.ts";
-import { NodePlaces } from "./node_places.ts";
 
 /** How many bytes of memory the counts take; see `KeptState.memory`. */
 export const COUNTS_SIZE = MOST_PLACES * 4;
@@ -51,7 +51,7 @@ interface Place {
 export class KeptMemoryFileSystem extends MemoryFileSystem {
   readonly #file: KeptFile;
   readonly #places: NodePlaces;
-  readonly #log: KeptLog;
+  readonly #log: KeptLog<Batch>;
   /** Requests that servers before may not have answered, and the node of each. */
   readonly #done: Map<number, NodeId>;
   /** Set while the log lacks something, because there was no memory for it. */
@@ -63,7 +63,7 @@ export class KeptMemoryFileSystem extends MemoryFileSystem {
     this.#places = new NodePlaces(counts);
     this.#log = new KeptLog(file, leastLog);
     const table = new KeptTable(this.#log.replay());
-    this.#places.restore(table);
+    this.#places.restore(table.nodes.values(), table.last);
     this.#done = table.done;
     this.#greet();
     if (table.nodes.has(ROOT_NODE)) this.#restore(table);

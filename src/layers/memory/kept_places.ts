@@ -8,10 +8,7 @@ import { Content } from "./content.ts";
 import type { Capacity } from "./capacity.ts";
 import { KeptChunk } from "./kept_chunk.ts";
 
-/** Where the log may be, and how long it may get; see `kept_log.ts`. */
-export const LOG_SIZE = 1n << 38n;
-export const LOG_BEGINNINGS: readonly [bigint, bigint] = [LOG_SIZE, 2n * LOG_SIZE];
-
+/** Behind the log (`kept_log.ts`), and at a multiple of a place's size. */
 const FIRST_PLACE = 1n << 41n;
 /** The largest file: 512 GiB. */
 const PLACE_SIZE = 1n << 39n;

@@ -59,7 +59,7 @@ export function attributeOperations(union: Union) {
       handle: Handle | undefined,
       context: RequestContext,
     ): Awaitable<Attributes> {
-      return run(change(union.nodes.get(id), changes, handle, context));
+      return run(union.written(change(union.nodes.get(id), changes, handle, context)));
     },
 
     readLink(id: NodeId, context: RequestContext): Awaitable<string> {
@@ -79,21 +79,21 @@ export function attributeOperations(union: Union) {
       flags: number,
       context: RequestContext,
     ): Awaitable<void> {
-      return run(changeExtendedAttribute(
+      return run(union.written(changeExtendedAttribute(
         union.nodes.get(node),
         name,
         context,
         (member, part) => member.need("setExtendedAttribute")(part, name, value, flags, context),
-      ));
+      )));
     },
 
     removeExtendedAttribute(node: NodeId, name: string, context: RequestContext): Awaitable<void> {
-      return run(changeExtendedAttribute(
+      return run(union.written(changeExtendedAttribute(
         union.nodes.get(node),
         name,
         context,
         (member, part) => member.need("removeExtendedAttribute")(part, name, context),
-      ));
+      )));
     },
 
     getExtendedAttribute(id: NodeId, name: string, context: RequestContext): Awaitable<Uint8Array | undefined> {

@@ -6,10 +6,11 @@ import type { NodeId, RequestContext } from "../../fs/filesystem.ts";
 import { O_RDONLY, O_RDWR, S_IFLNK, S_IFMT, S_IFREG } from "../../fs/flags.ts";
 import { copyAttributes } from "../support/copy_attributes.ts";
 import { isReservedAttribute, makeOpaque, temporaryName } from "./marks.ts";
+import type { KeptTables } from "./kept_tables.ts";
 import type { Member } from "./member.ts";
 import type { Place, UnionNode, UnionNodes } from "./nodes.ts";
 import type { Resolution } from "./resolution.ts";
-import { asServer } from "./server_context.ts";
+import { asServer, atOwnWill } from "./server_context.ts";
 import { type Steps, wait } from "./steps.ts";
 
 /** How much is read and written at a time. */
@@ -21,8 +22,15 @@ export class CopyUp {
   readonly #members: readonly Member[];
   readonly #nodes: UnionNodes;
   readonly #resolution: Resolution;
+  readonly #tables: KeptTables | undefined;
 
-  constructor(members: readonly Member[], nodes: UnionNodes, resolution: Resolution) {
+  constructor(
+    members: readonly Member[],
+    nodes: UnionNodes,
+    resolution: Resolution,
+    tables: KeptTables | undefined,
+  ) {
+    this.#tables = tables;
     this.#members = members;
     this.#nodes = nodes;
     this.#resolution = resolution;
@@ -48,8 +56,14 @@ export class CopyUp {
   /** Copies the file to a branch in front of its own, if it is not there already. */
   *to(node: UnionNode, target: Member, context: RequestContext): Steps<void> {
     while (node.copying !== undefined) yield* wait(node.copying);
-    if (node.parts[target.index] !== undefined) return;
+    if (node.parts[target.index] !== undefined) {
+      // When it comes again, it may have been copied, and lack names.
+      if (context.resent && !node.isDirectory) yield* this.#otherNames(node, target, context);
+      return;
+    }
     if (node.isDirectory) return void (yield* this.directory(node, target, context));
+    placeOf(node);
+    this.#tables?.intend({ action: "copy", node: node.id, member: target.index }, context);
     const { promise, resolve } = Promise.withResolvers<void>();
     node.copying = promise;
     try {
@@ -65,6 +79,7 @@ export class CopyUp {
     const existing = node.parts[target.index];
     if (existing !== undefined) return existing;
     const { parent, name } = placeOf(node);
+    this.#tables?.intend({ action: "copy", node: node.id, member: target.index }, context);
     const parentPart = yield* this.directory(parent, target, context);
     const server = asServer(context);
     const source = this.#members[node.top]!;
@@ -77,6 +92,7 @@ export class CopyUp {
     yield* this.#setAttributes(target, part, attributes, server);
     yield* this.#setTimes(target, parentPart, times, server);
     this.#nodes.addPart(node, target.index, part, inode ?? part);
+    this.#tables?.commitPart();
     return part;
   }
 
@@ -103,6 +119,8 @@ export class CopyUp {
     }
     yield* makeOpaque(target, node.parts[target.index]!, server);
     node.limit = target.index + 1;
+    this.#nodes.touch(node);
+    this.#tables?.commitPart();
   }
 
   /** The copy gets its name when it is complete, so that a crash never leaves half a file in the whole one's place. */
@@ -113,7 +131,8 @@ export class CopyUp {
     const parentPart = yield* this.directory(parent, target, server);
     const attributes = copyAttributes(yield* wait(source.getAttributes(from, undefined, server)), {});
     const times = yield* this.#timesOf(target, parentPart, server);
-    const temporary = temporaryName();
+    const { plan } = this.#tables ?? {};
+    const temporary = temporaryName(plan && `${plan.mark}-${node.id}`);
     const part = yield* this.#make(source, from, target, parentPart, temporary, attributes, server);
     try {
       yield* this.#copyExtendedAttributes(source, from, target, part, server);
@@ -127,7 +146,13 @@ export class CopyUp {
     yield* this.#setTimes(target, parentPart, times, server);
     const { inode = part } = yield* wait(target.getAttributes(part, undefined, server));
     this.#nodes.addPart(node, target.index, part, inode);
-    for (const place of node.otherPlaces) yield* this.name(node, place, target, server);
+    // Before the copy has another of its names: from then on it must not be copied again.
+    this.#tables?.commitPart();
+    yield* this.#otherNames(node, target, server);
+  }
+
+  *#otherNames(node: UnionNode, target: Member, context: RequestContext): Steps<void> {
+    for (const place of node.otherPlaces) yield* this.name(node, place, target, context);
   }
 
   *#make(
@@ -151,7 +176,7 @@ export class CopyUp {
         try {
           yield* this.#copyContents(source, from, target, node, handle, size, server);
         } finally {
-          yield* wait(target.release(node, handle, 0, server));
+          yield* wait(target.release(node, handle, 0, atOwnWill(server)));
         }
         return node;
       }
@@ -180,7 +205,7 @@ export class CopyUp {
       }
       yield* wait(target.need("setAttributes")(to, { size }, toHandle, server));
     } finally {
-      yield* wait(source.release(from, handle, 0, server));
+      yield* wait(source.release(from, handle, 0, atOwnWill(server)));
     }
   }
 

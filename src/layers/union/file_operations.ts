@@ -14,6 +14,8 @@ import type {
   WriteDetails,
 } from "../../fs/filesystem.ts";
 import { O_ACCMODE, O_RDONLY, O_TRUNC, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from "../../fs/flags.ts";
+import type { Result } from "./kept_records.ts";
+import { nothing, recallNothing } from "./name_operations.ts";
 import type { UnionNode } from "./nodes.ts";
 import { run, type Steps, wait } from "./steps.ts";
 import type { OpenFile, Union } from "./union.ts";
@@ -28,10 +30,22 @@ export function fileOperations(union: Union) {
     return union.opened(node, flags, yield* wait(member.open(node.topPart, flags, context)));
   }
 
+  /** What was open is written down until it is closed: this comes again, and the branch knows that. */
+  function* releasePart(handle: Handle, flags: number, context: RequestContext): Steps<void> {
+    const { member, node, handle: inner } = union.files.get(handle);
+    yield* wait(member.release(node, inner, flags, context));
+    union.files.remove(handle);
+    union.tables?.closed(handle);
+  }
+
+  function* recallOpened({ opened }: Result): Steps<Opened> {
+    return yield* wait(opened!);
+  }
+
   /** Does something on what a handle stands for: on the copy, when the file was copied up since. */
   function on<T>(handle: Handle, context: RequestContext, action: (open: OpenFile) => Awaitable<T>): Awaitable<T> {
     const open = union.files.get(handle);
-    return union.isOld(open) ? run(onCopy(open, context, action)) : action(open);
+    return union.isOld(open) ? run(union.written(onCopy(open, context, action))) : action(open);
   }
 
   function* onCopy<T>(open: OpenFile, context: RequestContext, action: (open: OpenFile) => Awaitable<T>): Steps<T> {
@@ -60,7 +74,8 @@ export function fileOperations(union: Union) {
 
   return {
     open(node: NodeId, flags: number, context: RequestContext): Awaitable<Opened> {
-      return run(openPart(union.nodes.get(node), flags, context));
+      const steps = openPart(union.nodes.get(node), flags, context);
+      return run(union.once(context, steps, (opened) => ({ opened }), recallOpened));
     },
 
     read(_node: NodeId, handle: Handle, offset: number, size: number, context: RequestContext): Awaitable<Uint8Array> {
@@ -87,9 +102,7 @@ export function fileOperations(union: Union) {
     },
 
     release(_node: NodeId, handle: Handle, flags: number, context: RequestContext): Awaitable<void> {
-      const { member, node, handle: inner } = union.files.get(handle);
-      union.files.remove(handle);
-      return member.release(node, inner, flags, context);
+      return run(union.once(context, releasePart(handle, flags, context), nothing, recallNothing));
     },
 
     synchronize(_node: NodeId, handle: Handle, dataOnly: boolean, context: RequestContext): Awaitable<void> {
@@ -144,7 +157,7 @@ export function fileOperations(union: Union) {
       flags: number,
       context: RequestContext,
     ): Awaitable<number> {
-      return run(copyRange(from, to, length, flags, context));
+      return run(union.written(copyRange(from, to, length, flags, context)));
     },
 
     seek(_node: NodeId, handle: Handle, offset: number, whence: number, context: RequestContext): Awaitable<number> {

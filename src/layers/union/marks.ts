@@ -23,9 +23,9 @@ const IN_THE_MAKING = ".trellis-union-";
 
 let made = 0;
 
-/** A name for a file that is renamed when it is complete. */
-export function temporaryName(): string {
-  return `${IN_THE_MAKING}${crypto.randomUUID()}-${++made}`;
+/** A name for a file that is renamed when it is complete; `mark` is the same when another server goes on with it. */
+export function temporaryName(mark = `${crypto.randomUUID()}-${++made}`): string {
+  return `${IN_THE_MAKING}${mark}`;
 }
 
 /** Whether the name is for the union itself. */

@@ -6,16 +6,22 @@
  * are merged. The union answers at once when they do.
  */
 import type { ConnectionInfo, FileSystem, NodeId } from "../../fs/filesystem.ts";
+import { FsError } from "../../fs/errors.ts";
 import { mapNotifier } from "../support/map_notifier.ts";
 import { attributeOperations } from "./attribute_operations.ts";
 import { directoryOperations } from "./directory_operations.ts";
 import { fileOperations } from "./file_operations.ts";
 import type { UnionBranch } from "./member.ts";
-import { nameOperations } from "./name_operations.ts";
+import type { Result } from "./kept_records.ts";
+import { type KeptUnionMemory, shareKeptUnion, statesOfMembers } from "./kept_tables.ts";
+import { nameOperations, resultOf } from "./name_operations.ts";
+import { contextOf } from "./plans.ts";
 import { CREATE_POLICIES, type CreatePolicyName } from "./policies.ts";
+import { run } from "./steps.ts";
 import { Union } from "./union.ts";
 
 export { CREATE_POLICIES, type CreatePolicyName, type UnionBranch };
+export { type KeptUnionMemory, shareKeptUnion, statesOfMembers };
 export type { Candidate, CreatePolicy } from "./policies.ts";
 
 /** How a union is to be. */
@@ -29,6 +35,8 @@ export interface UnionOptions {
    * still ask for, are none of this one's. Default 0.
    */
   readonly restarts?: number;
+  /** Where its tables are that outlive the server; the branches then answer at once. Default: nowhere. */
+  readonly kept?: KeptUnionMemory | undefined;
 }
 
 /** The kernel goes on with the file that it was given, and a union's file may be another one after its first change. */
@@ -37,8 +45,8 @@ const PASSTHROUGH = "passthrough";
 /** A filesystem that shows several at one path, in their order. @throws {RangeError} for no branch. */
 export function makeUnion(branches: readonly UnionBranch[], options: UnionOptions = {}): FileSystem {
   if (branches.length === 0) throw new RangeError("Cannot make a union of no branches: name at least one");
-  const { createPolicy = "ff", random = Math.random, restarts = 0 } = options;
-  const union = new Union(branches, CREATE_POLICIES[createPolicy], random, restarts);
+  const { createPolicy = "ff", random = Math.random, restarts = 0, kept } = options;
+  const union = new Union(branches, { policy: CREATE_POLICIES[createPolicy], random, restarts, kept });
   return {
     features: commonFeatures(branches),
 
@@ -49,18 +57,48 @@ export function makeUnion(branches: readonly UnionBranch[], options: UnionOption
         const notifier = mapNotifier(connection.notifier, (part) => union.nodes.find(index, part)?.id);
         filesystem.initialize?.({ ...connection, features, notifier });
       }
+      finishPlan(union);
+      union.tables?.dropUnknown();
     },
 
     async destroy(): Promise<void> {
       await Promise.all(union.members.map(({ filesystem }) => filesystem.destroy?.()));
     },
 
-    forget: (node: NodeId) => union.nodes.forget(node),
+    ...forgetting(union),
     ...nameOperations(union),
     ...attributeOperations(union),
     ...fileOperations(union),
     ...directoryOperations(union),
   };
+}
+
+/** Lookups are counted here where they outlive the server, and elsewhere by who asks. */
+function forgetting({ nodes, tables }: Union): FileSystem {
+  if (tables === undefined) return { forget: (node: NodeId) => nodes.forget(node) };
+  return { forgetLookups: (node: NodeId, count: number) => tables.forget(node, count) };
+}
+
+/** Does to the end what the server before was at, before anybody sees it half done. */
+function finishPlan(union: Union): void {
+  const { tables, names } = union;
+  const plan = tables?.plan;
+  if (tables === undefined || plan === undefined) return;
+  const { step } = plan;
+  const flags = step.action === "make" && step.making.type === "file" ? step.making.flags : 0;
+  let result: Result;
+  try {
+    const made = run(names.finish(step, contextOf(plan)));
+    if (made instanceof Promise) {
+      throw new TypeError("A union that outlives its server needs branches that answer at once");
+    }
+    result = resultOf(union, made, flags);
+  } catch (error) {
+    if (!(error instanceof FsError)) throw error;
+
+    result = { error: error.code };
+  }
+  tables.settle(plan, result);
 }
 
 /** What all branches ask for: the kernel's behaviour is one for the whole mount. */

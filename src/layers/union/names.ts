@@ -1,13 +1,16 @@
 /** What changes names of a union: making, removing, renaming, linking; with whiteouts where a branch below has the name. */
 import { type Entry, EPOCH } from "../../fs/attributes.ts";
 import { FsError } from "../../fs/errors.ts";
-import type { NodeId, RequestContext } from "../../fs/filesystem.ts";
+import type { NodeId, Opened, RequestContext } from "../../fs/filesystem.ts";
 import { RENAME_EXCHANGE, RENAME_NOREPLACE } from "../../fs/flags.ts";
 import { copyAttributes } from "../support/copy_attributes.ts";
 import type { CopyUp } from "./copy_up.ts";
 import { isReservedName, makeOpaque, makeWhiteout } from "./marks.ts";
+import type { KeptTables } from "./kept_tables.ts";
+import { makeOn } from "./making.ts";
 import type { Member } from "./member.ts";
-import type { UnionNode, UnionNodes } from "./nodes.ts";
+import type { Place, UnionNode, UnionNodes } from "./nodes.ts";
+import type { Making, PlannedPlace, Step } from "./plans.ts";
 import type { Candidate, CreatePolicy } from "./policies.ts";
 import type { Finding, Found, Resolution } from "./resolution.ts";
 import { asServer } from "./server_context.ts";
@@ -20,10 +23,20 @@ export interface NamesOptions {
   readonly copyUp: CopyUp;
   readonly policy: CreatePolicy;
   readonly random: () => number;
+  /** What outlives the server. */
+  readonly tables: KeptTables | undefined;
 }
 
-/** Makes something under a name on a branch: the inner directory, and what came of it. */
-export type Make<T> = (member: Member, directory: NodeId) => Steps<T>;
+type StepOf<Action extends Step["action"]> = Extract<Step, { action: Action }>;
+
+/** What comes of a step. */
+type Done<Action> = Action extends "make" ? Made : Action extends "link" ? Found : void;
+
+/** What was made under a name; with `opened` for a file that was opened by the same call. */
+export interface Made {
+  readonly found: Found;
+  readonly opened?: Opened;
+}
 
 export class Names {
   readonly #options: NamesOptions;
@@ -33,22 +46,22 @@ export class Names {
   }
 
   /** Makes a new file or directory where the policy says. @throws FsError `EEXIST`, `EROFS` */
-  *make<T extends { entry: Entry }>(
-    parent: UnionNode,
-    name: string,
-    context: RequestContext,
-    action: Make<T>,
-  ): Steps<{ found: Found; made: T }> {
+  *make(parent: UnionNode, name: string, making: Making, context: RequestContext): Steps<Made> {
     checkName(name);
-    const { resolution, copyUp } = this.#options;
-    const findings = yield* resolution.survey(parent, name, context);
+    const findings = yield* this.#options.resolution.survey(parent, name, context);
     if (isSeen(firstOf(findings))) throw new FsError("EEXIST", `Cannot make "${name}" in ${parent.path}: it is there`);
-    const member = yield* this.#choose(parent, name, findings, context);
-    const directory = yield* copyUp.directory(parent, member, context);
+    const { index: member } = yield* this.#choose(parent, name, findings, context);
+    return yield* this.#do({ action: "make", place: [parent.id, name], making, member, findings }, context);
+  }
+
+  *#makeAt({ place, making, member: index, findings }: StepOf<"make">, context: RequestContext): Steps<Made> {
+    const { parent, name } = this.#placeAt(place);
+    const member = this.#options.members[index]!;
+    const directory = yield* this.#options.copyUp.directory(parent, member, context);
     yield* this.#removeWhiteouts(parent, name, findings, member, context);
-    const made = yield* action(member, directory);
-    const hidden = findings.indexOf("directory", member.index + 1) >= 0;
-    return { found: yield* this.#adopt(parent, name, member, made.entry, hidden, context), made };
+    const { entry, opened } = yield* makeOn(member, directory, name, making, context);
+    const hidden = findings.indexOf("directory", index + 1) >= 0;
+    return { found: yield* this.#adopt(parent, name, member, entry, hidden, context), ...opened && { opened } };
   }
 
   /** Where a file is made that has no name yet. */
@@ -63,27 +76,52 @@ export class Names {
     const found = yield* this.#need(parent, name, context);
     if (found.isDirectory) throw new FsError("EISDIR", `Cannot unlink ${found.path}: it is a directory`);
     const findings = yield* resolution.survey(parent, name, context);
-    const top = this.#options.members[findings.indexOf("file")]!;
-    if (top.writable) yield* wait(top.need("unlink")(parent.parts[top.index]!, name, context));
+    const member = findings.indexOf("file");
+    yield* this.#do({ action: "unlink", place: [parent.id, name], node: found.id, member }, context);
+  }
+
+  *#unlinkAt({ place, node, member }: StepOf<"unlink">, context: RequestContext): Steps<void> {
+    const { parent, name } = this.#placeAt(place);
+    const top = this.#options.members[member]!;
+    if (top.writable && (yield* this.#isStill("file", top, parent.parts[member]!, name, context))) {
+      yield* wait(top.need("unlink")(parent.parts[member]!, name, context));
+    }
     yield* this.#hide(parent, name, context);
-    found.leave(parent, name);
+    const { nodes } = this.#options;
+    nodes.get(node).leave(parent, name);
   }
 
   /** @throws FsError `ENOTEMPTY` */
   *removeDirectory(parent: UnionNode, name: string, context: RequestContext): Steps<void> {
     const node = yield* this.#need(parent, name, context);
     if (!node.isDirectory) throw new FsError("ENOTDIR", `Cannot remove ${node.path} as a directory: it is none`);
+    yield* this.#checkEmpty(node, context);
+    yield* this.#do({ action: "removeDirectory", place: [parent.id, name], node: node.id }, context);
+  }
+
+  *#removeDirectoryAt({ place, node: id }: StepOf<"removeDirectory">, context: RequestContext): Steps<void> {
+    const { nodes } = this.#options;
+    const { parent, name } = this.#placeAt(place);
+    const node = nodes.get(id);
     yield* this.#removeEmpty(node, parent, name, context);
     yield* this.#hide(parent, name, context);
     node.leave(parent, name);
+    nodes.touch(node);
   }
 
   *link(node: UnionNode, parent: UnionNode, name: string, context: RequestContext): Steps<Found> {
     checkName(name);
-    const { resolution, copyUp } = this.#options;
-    const findings = yield* resolution.survey(parent, name, context);
+    const findings = yield* this.#options.resolution.survey(parent, name, context);
     if (isSeen(firstOf(findings))) throw new FsError("EEXIST", `Cannot link "${name}" in ${parent.path}: it is there`);
-    const member = yield* this.#bringTo(node, [[parent, findings]], context);
+    const { index: member } = this.#fitting(node, [[parent, findings]]);
+    return yield* this.#do({ action: "link", place: [parent.id, name], node: node.id, member, findings }, context);
+  }
+
+  *#linkAt({ place, node: id, member: index, findings }: StepOf<"link">, context: RequestContext): Steps<Found> {
+    const { members, copyUp, nodes } = this.#options;
+    const { parent, name } = this.#placeAt(place);
+    const [node, member] = [nodes.get(id), members[index]!];
+    yield* this.#bring(node, member, context);
     const directory = yield* copyUp.directory(parent, member, context);
     yield* this.#removeWhiteouts(parent, name, findings, member, context);
     const entry = yield* wait(member.link(node.parts[member.index]!, directory, name, context));
@@ -91,6 +129,7 @@ export class Names {
     // The node has a part on this branch already, whose lookup is counted.
     member.forget(entry.node);
     node.moveTo(parent, name);
+    nodes.touch(node);
     return { node, attributes };
   }
 
@@ -111,12 +150,66 @@ export class Names {
     if (target !== undefined && (flags & RENAME_NOREPLACE) !== 0) {
       throw new FsError("EEXIST", `Cannot rename to ${target.path}: it is there`);
     }
+    const place: PlannedPlace = [parent.id, name];
+    const newPlace: PlannedPlace = [newParent.id, newName];
+    const findings = yield* this.#options.resolution.survey(newParent, newName, context);
     if (flags & RENAME_EXCHANGE) {
-      return yield* this.#exchange(source, target, parent, name, newParent, newName, context);
+      if (target === undefined) throw new FsError("ENOENT", `There is no "${newName}" in ${newParent.path}`);
+      const old = yield* this.#options.resolution.survey(parent, name, context);
+      const places: [UnionNode, Finding[]][] = [[parent, old], [newParent, findings]];
+      const { index: member } = this.#fitting(source, places, target);
+      const nodes = { node: source.id, other: target.id };
+      return yield* this.#do({ action: "exchange", place, newPlace, ...nodes, member }, context);
     }
     if (source === target) return;
     yield* this.#checkReplaces(source, target, context);
-    yield* this.#move(source, target, parent, name, newParent, newName, context);
+    const { index: member } = this.#fitting(source, [[newParent, findings]]);
+    const nodes = { node: source.id, replaced: target?.id ?? null };
+    yield* this.#do({ action: "move", place, newPlace, ...nodes, member, findings }, context);
+  }
+
+  /** Does what was decided: for a request, or in the place of a server that ended in the midst of it. */
+  *#do<Action extends Step["action"]>(step: StepOf<Action>, context: RequestContext): Steps<Done<Action>> {
+    this.#options.tables?.intend(step, context);
+    return (yield* this.finish(step, context)) as Done<Action>;
+  }
+
+  /** Does what was decided, which may have been done in part. */
+  *finish(step: Step, context: RequestContext): Steps<Made | Found | void> {
+    const { nodes, members, copyUp } = this.#options;
+    if (context.resent) yield* this.#lookAgain(step, context);
+    switch (step.action) {
+      case "make":
+        return yield* this.#makeAt(step, context);
+      case "unlink":
+        return yield* this.#unlinkAt(step, context);
+      case "removeDirectory":
+        return yield* this.#removeDirectoryAt(step, context);
+      case "link":
+        return yield* this.#linkAt(step, context);
+      case "move":
+        return yield* this.#moveAt(step, context);
+      case "exchange":
+        return yield* this.#exchangeAt(step, context);
+      case "copy":
+        return yield* copyUp.to(nodes.get(step.node), members[step.member]!, context);
+    }
+  }
+
+  /**
+   * A branch that finds files by their names has let go of one that is about to be moved or removed; when its server ends
+   * then, it is found again by who looks.
+   */
+  *#lookAgain(step: Step, context: RequestContext): Steps<void> {
+    const places = [..."place" in step ? [step.place] : [], ..."newPlace" in step ? [step.newPlace] : []];
+    for (const place of places) {
+      const { parent, name } = this.#placeAt(place);
+      yield* this.#options.resolution.survey(parent, name, asServer(context));
+    }
+  }
+
+  #placeAt([parent, name]: PlannedPlace): Place {
+    return { parent: this.#options.nodes.get(parent), name };
   }
 
   *#need(parent: UnionNode, name: string, context: RequestContext): Steps<UnionNode> {
@@ -137,67 +230,80 @@ export class Names {
     if (size > 0) throw new FsError("ENOTEMPTY", `${directory.path} is not empty`);
   }
 
-  *#move(
-    source: UnionNode,
-    target: UnionNode | undefined,
-    parent: UnionNode,
-    name: string,
-    newParent: UnionNode,
-    newName: string,
-    context: RequestContext,
-  ): Steps<void> {
-    const { resolution, copyUp, members } = this.#options;
-    const findings = yield* resolution.survey(newParent, newName, context);
-    const member = yield* this.#bringTo(source, [[newParent, findings]], context);
+  *#moveAt(step: StepOf<"move">, context: RequestContext): Steps<void> {
+    const { copyUp, members, nodes } = this.#options;
+    const { place, newPlace, member: index, findings } = step;
+    const [{ parent, name }, { parent: newParent, name: newName }] = [this.#placeAt(place), this.#placeAt(newPlace)];
+    const [source, member] = [nodes.get(step.node), members[index]!];
+    const target = step.replaced === null ? undefined : nodes.get(step.replaced);
+    yield* this.#bring(source, member, context);
     const directory = yield* copyUp.directory(newParent, member, context);
-    // What is in front of the new place, or in the way of the rename there, goes first.
-    if (target?.isDirectory) yield* this.#removeEmpty(target, newParent, newName, context);
-    yield* this.#removeWhiteouts(newParent, newName, findings, member, context);
-    for (const front of members.slice(0, member.index)) {
-      if (findings[front.index] !== "file") continue;
-      yield* wait(front.need("unlink")(newParent.parts[front.index]!, newName, context));
+    // When it comes again: what is there now is what was moved.
+    const isMoved = context.resent && (yield* this.#isAt(source.parts[index]!, member, directory, newName, context));
+    if (source.isDirectory && findings.indexOf("directory", index + 1) >= 0) {
+      yield* makeOpaque(member, source.parts[index]!, asServer(context));
+      source.limit = index + 1;
     }
-    const hidesDirectory = findings.indexOf("directory", member.index + 1) >= 0;
-    if (source.isDirectory && hidesDirectory) {
-      yield* makeOpaque(member, source.parts[member.index]!, asServer(context));
-      source.limit = member.index + 1;
+    if (!isMoved) {
+      // What is in front of the new place, or in the way of the rename there, goes first.
+      if (target?.isDirectory) yield* this.#removeEmpty(target, newParent, newName, context);
+      yield* this.#removeWhiteouts(newParent, newName, findings, member, context);
+      for (const front of members.slice(0, index)) {
+        if (findings[front.index] !== "file") continue;
+        yield* wait(front.need("unlink")(newParent.parts[front.index]!, newName, context));
+      }
+      const from = yield* copyUp.name(source, { parent, name }, member, context);
+      yield* wait(member.need("rename")(from, name, directory, newName, 0, context));
     }
-    const from = yield* copyUp.name(source, { parent, name }, member, context);
-    yield* wait(member.need("rename")(from, name, directory, newName, 0, context));
     yield* this.#hide(parent, name, context);
     target?.leave(newParent, newName);
     source.leave(parent, name);
     source.moveTo(newParent, newName);
+    for (const node of [source, target]) if (node !== undefined) nodes.touch(node);
   }
 
-  *#exchange(
-    source: UnionNode,
-    target: UnionNode | undefined,
-    parent: UnionNode,
+  /** Whether a branch has under a name what it had when that was decided: it may be done in part when it comes again. */
+  *#isStill(
+    finding: Finding,
+    member: Member,
+    directory: NodeId,
     name: string,
-    newParent: UnionNode,
-    newName: string,
     context: RequestContext,
-  ): Steps<void> {
-    if (target === undefined) throw new FsError("ENOENT", `There is no "${newName}" in ${newParent.path}`);
-    const { resolution, copyUp } = this.#options;
-    const old = yield* resolution.survey(parent, name, context);
-    const findings = yield* resolution.survey(newParent, newName, context);
-    const places: [UnionNode, Finding[]][] = [[parent, old], [newParent, findings]];
-    const member = yield* this.#bringTo(source, places, context, target);
-    yield* this.#bringTo(target, places, context, source);
+  ): Steps<boolean> {
+    if (!context.resent) return true;
+    return (yield* this.#options.resolution.look(member, directory, name, asServer(context))) === finding;
+  }
+
+  /** Whether an inner node has this name. */
+  *#isAt(part: NodeId, member: Member, directory: NodeId, name: string, context: RequestContext): Steps<boolean> {
+    const entry = yield* wait(member.lookup(directory, name, asServer(context)));
+    if (entry === undefined) return false;
+    const { node } = entry;
+    member.forget(node);
+    return node === part;
+  }
+
+  *#exchangeAt(step: StepOf<"exchange">, context: RequestContext): Steps<void> {
+    const { copyUp, members, nodes } = this.#options;
+    const [{ parent, name }, { parent: newParent, name: newName }] = [
+      this.#placeAt(step.place),
+      this.#placeAt(step.newPlace),
+    ];
+    const [source, target, member] = [nodes.get(step.node), nodes.get(step.other), members[step.member]!];
+    for (const node of [source, target]) yield* this.#bring(node, member, context);
+    const one = yield* copyUp.name(source, { parent, name }, member, context);
+    const other = yield* copyUp.name(target, { parent: newParent, name: newName }, member, context);
     for (const node of [source, target]) {
       if (!node.isDirectory) continue;
       yield* makeOpaque(member, node.parts[member.index]!, asServer(context));
       node.limit = member.index + 1;
     }
-    const one = yield* copyUp.name(source, { parent, name }, member, context);
-    const other = yield* copyUp.name(target, { parent: newParent, name: newName }, member, context);
     yield* wait(member.need("rename")(one, name, other, newName, RENAME_EXCHANGE, context));
     source.leave(parent, name);
     target.leave(newParent, newName);
     source.moveTo(newParent, newName);
     target.moveTo(parent, name);
+    for (const node of [source, target]) nodes.touch(node);
   }
 
   /**
@@ -240,27 +346,29 @@ export class Names {
     throw new FsError("EROFS", `Cannot make "${name}" in ${parent.path}: ${why}`);
   }
 
-  /** Brings a file to a branch where it can have the places; a directory with all that is in it. */
-  *#bringTo(
+  /** A branch where a file, and the one `beside` it, can have the places. @throws FsError `EROFS` */
+  #fitting(
     node: UnionNode,
     places: readonly (readonly [UnionNode, readonly Finding[]])[],
-    context: RequestContext,
     beside?: UnionNode,
-  ): Steps<Member> {
-    const { copyUp } = this.#options;
+  ): Member {
     const top = Math.min(node.top, beside?.top ?? Infinity);
     const fitting = places.map(([parent, findings]) => this.#visible(parent, findings))
       .reduce((all, some) => all.filter((member) => some.includes(member)))
       .filter(({ index }) => index <= top);
     const member = fitting.find(({ index }) => index === top) ?? fitting[0];
-    if (member === undefined) {
-      throw new FsError("EROFS", `Cannot move or link ${node.path}: no branch in front of its own is writable`);
-    }
+    if (member !== undefined) return member;
+    throw new FsError("EROFS", `Cannot move or link ${node.path}: no branch in front of its own is writable`);
+  }
+
+  /** Brings a file to a branch; a directory with all that is in it. */
+  *#bring(node: UnionNode, member: Member, context: RequestContext): Steps<void> {
     const isWhole = node.parts.every((part, index) =>
       part === undefined || index === member.index || index >= node.limit
     );
+    const { copyUp } = this.#options;
     if (!isWhole || node.top !== member.index) yield* copyUp.tree(node, member, context);
-    return member;
+    else if (!node.isDirectory) yield* copyUp.to(node, member, context);
   }
 
   /** Lets a branch's whiteouts of the name go, from the first branch to `last`: what is made there is to be seen. */
@@ -273,6 +381,7 @@ export class Names {
   ): Steps<void> {
     for (const member of this.#options.members.slice(0, last.index + 1)) {
       if (findings[member.index] !== "whiteout") continue;
+      if (!(yield* this.#isStill("whiteout", member, parent.parts[member.index]!, name, context))) continue;
       yield* wait(member.need("unlink")(parent.parts[member.index]!, name, asServer(context)));
     }
   }
@@ -294,11 +403,16 @@ export class Names {
   /** Removes a directory that shows nothing from the branches that may be changed, with the whiteouts in it. */
   *#removeEmpty(node: UnionNode, parent: UnionNode, name: string, context: RequestContext): Steps<void> {
     const { resolution, members, nodes } = this.#options;
-    yield* this.#checkEmpty(node, context);
     for (const [member, part] of [...resolution.partsOf(node)]) {
       if (!members[member.index]!.writable) continue;
+      const directory = parent.parts[member.index]!;
+      // When it comes again it may be gone.
+      if (context.resent && !(yield* this.#isAt(part, member, directory, name, context))) {
+        if (node.parts.filter((one) => one !== undefined).length > 1) nodes.removePart(node, member.index);
+        continue;
+      }
       yield* this.#removeMarks(member, part, context);
-      yield* wait(member.need("removeDirectory")(parent.parts[member.index]!, name, context));
+      yield* wait(member.need("removeDirectory")(directory, name, context));
       if (node.parts.filter((one) => one !== undefined).length > 1) nodes.removePart(node, member.index);
     }
   }

@@ -4,6 +4,8 @@ import { FsError } from "../../fs/errors.ts";
 import { type NodeId, ROOT_NODE } from "../../fs/filesystem.ts";
 import { S_IFDIR, S_IFMT } from "../../fs/flags.ts";
 import { numbersApart } from "../support/restarts.ts";
+import type { NodeRecord, Part } from "./kept_records.ts";
+import type { KeptTables } from "./kept_tables.ts";
 import type { Member } from "./member.ts";
 
 /** A name in a directory. */
@@ -69,6 +71,16 @@ export class UnionNode {
     return this.parts.some((part, member) => part !== undefined && member > this.top && member < this.limit);
   }
 
+  /** As it is written down; `place`: where its lookups are counted. */
+  record(place: number): NodeRecord {
+    const { id: i, type: m, inode: n, top: t, limit: l, parts, retired } = this;
+    const a = parts.flatMap((part, member): Part[] => part === undefined ? [] : [[member, part]]);
+    const r = retired.map(({ member, node }): Part => [member.index, node]);
+    const seen = this.place === undefined ? this.otherPlaces : [this.place, ...this.otherPlaces];
+    const s = seen.map(({ parent, name }) => [parent.id, name] as const);
+    return { i, p: place, m, n, t, l, a, ...r.length > 0 && { r }, ...s.length > 0 && { s } };
+  }
+
   /** The inner node whose attributes are the file's. */
   get topPart(): NodeId {
     return this.parts[this.top]!;
@@ -97,17 +109,52 @@ export class UnionNodes {
   readonly #byPart: Map<NodeId, UnionNode>[];
   /** By branch: inodes of copies, which show the inode of what they were copied from. */
   readonly #renumbered: Map<number, number>[];
+  readonly #tables: KeptTables | undefined;
+  /** Parts that are not the union's any more, and that the branches have to be told of. */
+  #given: [member: Member, part: NodeId][] = [];
   #next: NodeId;
+  /** Files that may have changed since that was written down; undefined where nothing is. */
+  readonly touched: Set<UnionNode> | undefined;
 
-  /** `restarts`: how many unions died before, whose node ids are none of this one's. */
-  constructor(members: readonly Member[], restarts: number) {
+  /** `restarts`: how many unions died before, whose node ids are none of this one's; or what they left in `tables`. */
+  constructor(members: readonly Member[], restarts: number, tables?: KeptTables) {
     this.#next = ROOT_NODE + 1 + numbersApart(restarts);
+    this.#tables = tables;
+    this.touched = tables && new Set();
     this.#members = members;
     this.#byPart = members.map(() => new Map());
     this.#renumbered = members.map(() => new Map());
     this.root = new UnionNode(ROOT_NODE, S_IFDIR, ROOT_NODE, 0, members.length);
     this.#nodes.set(ROOT_NODE, this.root);
     members.forEach(({ index }) => this.#attach(this.root, index, ROOT_NODE));
+    if (tables !== undefined) this.#restore(tables);
+  }
+
+  #restore({ found }: KeptTables): void {
+    for (const { i, m, n, t, l, a, r = [] } of found.nodes.values()) {
+      const node = i === ROOT_NODE ? this.root : new UnionNode(i, m, n, t, l);
+      this.#nodes.set(i, node);
+      for (const [member, part] of r) {
+        node.retired.push({ member: this.#members[member]!, node: part });
+        this.#byPart[member]!.set(part, node);
+      }
+      [node.top, node.limit] = [t, l];
+      for (const [member, part] of a) node.parts[member] = part;
+    }
+    // After those that were copied up: their numbers may be other files' on a branch by now.
+    for (const { i, a } of found.nodes.values()) {
+      for (const [member, part] of a) this.#byPart[member]!.set(part, this.#nodes.get(i)!);
+    }
+    for (const { i, s = [] } of found.nodes.values()) {
+      const places = s.flatMap(([id, name]): Place[] => {
+        const parent = this.#nodes.get(id);
+        return parent === undefined ? [] : [{ parent, name }];
+      });
+      const node = this.#nodes.get(i)!;
+      node.place = places.shift();
+      node.otherPlaces.push(...places);
+    }
+    for (const [member, inode, shown] of found.inodes) this.#renumbered[member]!.set(inode, shown);
   }
 
   /** How many files the kernel knows. */
@@ -119,18 +166,35 @@ export class UnionNodes {
   get(id: NodeId): UnionNode {
     const node = this.#nodes.get(id);
     if (node === undefined) throw new FsError("ESTALE", `Cannot use node ${id}: the union does not know it`);
+    this.touched?.add(node);
     return node;
+  }
+
+  /** It is about to change, or has, in another way than by this table. */
+  touch(node: UnionNode): void {
+    this.touched?.add(node);
+  }
+
+  has(id: NodeId): boolean {
+    return this.#nodes.has(id);
+  }
+
+  all(): Iterable<UnionNode> {
+    return this.#nodes.values();
   }
 
   /** The file that has this part; undefined when none is known. */
   find(member: number, part: NodeId): UnionNode | undefined {
-    return this.#byPart[member]!.get(part);
+    const node = this.#byPart[member]!.get(part);
+    if (node !== undefined) this.touched?.add(node);
+    return node;
   }
 
   /** A new file with its first part. */
   add(member: number, part: NodeId, attributes: Attributes, limit: number): UnionNode {
     const { mode, inode = part } = attributes;
-    const node = new UnionNode(this.#next++, mode & S_IFMT, this.numberOf(member, inode), member, limit);
+    const id = this.#tables?.nextNode() ?? this.#next++;
+    const node = new UnionNode(id, mode & S_IFMT, this.numberOf(member, inode), member, limit);
     this.#nodes.set(node.id, node);
     this.#attach(node, member, part);
     return node;
@@ -145,7 +209,9 @@ export class UnionNodes {
     }
     node.top = Math.min(node.top, member);
     this.#attach(node, member, part);
-    if (inode !== undefined) this.#renumbered[member]!.set(inode, node.inode);
+    if (inode === undefined || this.#renumbered[member]!.get(inode) === node.inode) return;
+    this.#renumbered[member]!.set(inode, node.inode);
+    this.#tables?.renumbered(member, inode, node.inode);
   }
 
   /** The part is gone from its branch. */
@@ -153,8 +219,9 @@ export class UnionNodes {
     const part = node.parts[member];
     if (part === undefined) return;
     node.parts[member] = undefined;
+    this.touched?.add(node);
     this.#byPart[member]!.delete(part);
-    this.#members[member]!.forget(part);
+    this.#give(member, part);
   }
 
   /** What `st_ino` shows for an inode of a branch. */
@@ -171,13 +238,24 @@ export class UnionNodes {
     for (const { member, node: part } of node.retired) this.#detach(node, member.index, part);
   }
 
+  /** Tells the branches of parts that are not the union's any more; after that was written down. */
+  giveBack(): void {
+    for (const [member, part] of this.#given.splice(0)) member.forget(part);
+  }
+
+  #give(member: number, part: NodeId): void {
+    this.#given.push([this.#members[member]!, part]);
+    if (this.#tables === undefined) this.giveBack();
+  }
+
   #attach(node: UnionNode, member: number, part: NodeId): void {
     node.parts[member] = part;
+    this.touched?.add(node);
     this.#byPart[member]!.set(part, node);
   }
 
   #detach(node: UnionNode, member: number, part: NodeId): void {
     if (this.#byPart[member]!.get(part) === node) this.#byPart[member]!.delete(part);
-    this.#members[member]!.forget(part);
+    this.#give(member, part);
   }
 }

@@ -6,7 +6,7 @@ import { copyAttributes } from "../support/copy_attributes.ts";
 import { isOpaque, isReservedName, isWhiteout } from "./marks.ts";
 import type { Member } from "./member.ts";
 import type { UnionNode, UnionNodes } from "./nodes.ts";
-import { asServer } from "./server_context.ts";
+import { asServer, atOwnWill } from "./server_context.ts";
 import { type Steps, wait } from "./steps.ts";
 
 /** What a branch has under a name. */
@@ -66,17 +66,20 @@ export class Resolution {
   *survey(parent: UnionNode, name: string, context: RequestContext): Steps<Finding[]> {
     const findings: Finding[] = this.#members.map(() => "nothing");
     for (const [member, directory] of this.partsOf(parent)) {
-      const entry = yield* wait(member.lookup(directory, name, context));
-      if (entry === undefined) continue;
-      const { node, attributes } = entry;
-      findings[member.index] = isWhiteout(attributes)
-        ? "whiteout"
-        : (attributes.mode & S_IFMT) === S_IFDIR
-        ? "directory"
-        : "file";
-      member.forget(node);
+      findings[member.index] = yield* this.look(member, directory, name, context);
     }
     return findings;
+  }
+
+  /** What one branch has under `name`. */
+  *look(member: Member, directory: NodeId, name: string, context: RequestContext): Steps<Finding> {
+    const entry = yield* wait(member.lookup(directory, name, context));
+    if (entry === undefined) return "nothing";
+    const { node, attributes } = entry;
+    const isDirectory = (attributes.mode & S_IFMT) === S_IFDIR;
+    const finding = isWhiteout(attributes) ? "whiteout" : isDirectory ? "directory" : "file";
+    member.forget(node);
+    return finding;
   }
 
   /** Every name in a directory, once, as the first branch that has it shows it. */
@@ -120,7 +123,7 @@ export class Resolution {
         offset = all.at(-1)!.offset;
       }
     } finally {
-      yield* wait(member.filesystem.releaseDirectory?.(part, handle, 0, context));
+      yield* wait(member.filesystem.releaseDirectory?.(part, handle, 0, atOwnWill(context)));
     }
   }
 

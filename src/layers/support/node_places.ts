@@ -1,24 +1,28 @@
-/** Which place in the file each node has, and how often the kernel was told of it. Places are used again. */
+/**
+ * Where a server keeps something of each node: places by number, which are used again, and how often the kernel was told
+ * of the node in each.
+ */
 import { FsError } from "../../fs/errors.ts";
 import type { NodeId } from "../../fs/filesystem.ts";
-import { MOST_PLACES } from "./kept_places.ts";
-import type { KeptTable } from "./kept_records.ts";
 
 export class NodePlaces {
-  /** By place; zeros for a new connection. It outlives the server, so that it is right when the next one begins. */
-  readonly #counts: Int32Array;
+  /**
+   * By place, of which there are as many; zeros for a new connection. It outlives the server, so that it is right when the
+   * next one begins.
+   */
+  readonly #counts: Int32Array | Float64Array;
   readonly #places = new Map<NodeId, number>();
   readonly #free: number[] = [];
   #next = 0;
   #lastNode: NodeId = 0;
 
-  constructor(counts: Int32Array) {
+  constructor(counts: Int32Array | Float64Array) {
     this.#counts = counts;
   }
 
   /** Takes over the places that nodes had. */
-  restore({ nodes, last }: Pick<KeptTable, "nodes" | "last">): void {
-    for (const { i, p } of nodes.values()) {
+  restore(nodes: Iterable<{ readonly i: NodeId; readonly p: number }>, last: NodeId): void {
+    for (const { i, p } of nodes) {
       this.#places.set(i, p);
       this.#next = Math.max(this.#next, p + 1);
     }
@@ -41,7 +45,7 @@ export class NodePlaces {
   of(node: NodeId): number {
     return this.#places.getOrInsertComputed(node, () => {
       const place = this.#free.pop() ?? this.#next++;
-      if (place >= MOST_PLACES) throw new FsError("ENOSPC", "Cannot make another file: all places are taken");
+      if (place >= this.#counts.length) throw new FsError("ENOSPC", "Cannot make another file: all places are taken");
       this.#counts[place] = 0;
       this.#lastNode = Math.max(this.#lastNode, node);
       return place;

@@ -1,11 +1,13 @@
 /**
- * The log of a memory filesystem whose content outlives its server: batches of records, each of which is there wholly or
+ * A log in a file that outlives the server: batches of what a filesystem has to know, each of which is there wholly or
  * not at all, whenever the process ends. A batch counts when the log's length, one word, has been moved behind it. When the
  * log has grown to several times what it says, it is written anew beside itself; then another word says which one counts.
  */
-import type { KeptFile } from "../../kept/kept_file.ts";
-import { LOG_BEGINNINGS, LOG_SIZE } from "./kept_places.ts";
-import type { Batch } from "./kept_records.ts";
+import type { KeptFile } from "./kept_file.ts";
+
+/** Where the log may be in the file, and how long it may get, in bytes. Behind the second the file is its owner's. */
+const LOG_SIZE = 1n << 38n;
+const LOG_BEGINNINGS: readonly [bigint, bigint] = [LOG_SIZE, 2n * LOG_SIZE];
 
 // The file's first words, of 8 bytes each: which log counts, the lengths of the two, how long each was when it was written
 // anew, and how they are written.
@@ -27,7 +29,8 @@ const FRAME = 4;
 /** So much is read and written at a time where all of a log is, in bytes. */
 const BLOCK = 1 << 20;
 
-export class KeptLog {
+/** A batch is what JSON can say. */
+export class KeptLog<Batch> {
   readonly #file: KeptFile;
   readonly #least: number;
   readonly #words = new Float64Array(WORDS);
