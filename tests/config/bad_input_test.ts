@@ -54,7 +54,7 @@ const SHAPE: Cases = {
     ROOT + "mount.loop = 1",
     [
       't.toml:4:1: branch "/": unknown key "mount"; known are type, path, id, placement, read_only, max_size, hidden, ' +
-      "map, size, inodes, mode, uid, gid",
+      "map, size, inodes, mode, uid, gid, keep_content",
     ],
   ],
   "an unknown key of a nested table": [
