@@ -82,9 +82,9 @@ async function complaint(cat: Deno.ChildProcess): Promise<string> {
   return new TextDecoder().decode(stderr).trim().split(": ").at(-1)!;
 }
 
-/** How many threads there are beside those of a mount without handlers: two loops and a notifier. */
+/** How many threads there are beside the two loops; the notifier's has a name of its own. */
 function handlerThreads(): number {
-  return Math.max(0, workerThreads() - 3);
+  return Math.max(0, workerThreads() - 2);
 }
 
 /** From many processes, so that every loop is asked. */

@@ -58,7 +58,7 @@ export function descriptorsBelow(folder: string): number {
   }).length;
 }
 
-/** How many threads of workers this process has. */
+/** How many threads of workers this process has, but those with a name of their own. */
 export function workerThreads(): number {
   return [...Deno.readDirSync("/proc/self/task")].filter(({ name }) => {
     try {
