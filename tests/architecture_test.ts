@@ -50,7 +50,6 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/metrics",
     "src/protocol",
     "src/threads",
-    "src/transport",
   ],
   "src/workers": [
     ...SHARED,

@@ -1,6 +1,9 @@
 /** Who asks: the `RequestContext` that methods get, over the request's header. */
 import type { RequestContext } from "../fs/filesystem.ts";
-import { FUSE_UNIQUE_RESEND, type RequestView } from "./request.ts";
+import type { RequestView } from "./request.ts";
+
+/** In the upper half of `unique`: the request is sent again (linux/fuse.h; the bit is the whole number's topmost). */
+const FUSE_UNIQUE_RESEND = 1 << 31;
 
 const TWO_32 = 0x1_0000_0000;
 

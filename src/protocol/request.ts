@@ -10,9 +10,6 @@ import { decodeName } from "../fs/names.ts";
 const HEADER = STRUCT.fuse_in_header;
 const TWO_32 = 0x1_0000_0000;
 
-/** In the upper half of `unique`: the request is sent again (linux/fuse.h; the bit is the whole number's topmost). */
-export const FUSE_UNIQUE_RESEND = 1 << 31;
-
 /** Reads a request in place. A loop uses one for all its requests; a handler makes one for each. */
 export class RequestView {
   readonly words: Uint32Array;
@@ -60,9 +57,9 @@ export class RequestView {
   get uniqueUpper(): number {
     return this.words[(HEADER.unique >> 2) + 1]!;
   }
-  /** That number, exact up to 2^53, as it was when the request came the first time. */
+  /** That number, exact up to 2^53. */
   get unique(): number {
-    return this.uniqueLower + (this.uniqueUpper & ~FUSE_UNIQUE_RESEND) * TWO_32;
+    return this.uniqueLower + this.uniqueUpper * TWO_32;
   }
   get node(): number {
     return this.words[HEADER.nodeid >> 2]! + this.words[(HEADER.nodeid >> 2) + 1]! * TWO_32;

@@ -75,7 +75,7 @@ async function serve({ settings, notifications, forwarding, metrics: block, call
   const metrics = new MetricsRecorder(block);
   forwarder = forwarding && new RequestForwarder(libc, forwarding, maxWrite);
   const journal = settings.journal && new Journal(settings.journal, place.loop);
-  const parts = { filesystem: filesystem!, settings, libc, metrics, log, forwarder, journal, call, loop: place.loop };
+  const parts = { filesystem: filesystem!, settings, libc, metrics, log, forwarder, journal, call };
   const reason = await run(parts);
   await filesystem!.destroy?.();
   self.postMessage({ kind: "ended", reason });

@@ -19,7 +19,6 @@ import {
 import { keptDescriptorsOf, openJournal, openKeptState } from "../kept/kept_state.ts";
 import { describeFailure } from "../keeper/failure.ts";
 import { keepToProcess } from "../keeper/framed_process.ts";
-import { openKeptNodes } from "../keeper/kept_open_nodes.ts";
 import { ParentLine } from "../keeper/parent_line.ts";
 import { beginLoops, startLoops } from "../placements/loops.ts";
 import type { Servers } from "../placements/placement.ts";
@@ -92,7 +91,7 @@ function serve(message: ServerServe): void {
   notifications.open(() => connection.attach());
   const shared = {
     interrupts: makeInterrupts(),
-    openNodes: agreement.features.has("passthrough") ? openKeptNodes(kept.openNodes) : undefined,
+    openNodes: undefined,
     journal: openJournal(kept, loopCount),
   };
   session = new Session({

@@ -35,14 +35,10 @@ export interface KeptSourceOptions {
   /** A module that takes the options of the passthrough layer. */
   readonly module?: URL;
   readonly hangTimeout?: number;
-  /** A directory of the caller's to show, in place of a temporary one. */
-  readonly source?: string;
 }
 
-export async function keepSource(
-  { module = MODULE, hangTimeout = 120, source: given }: KeptSourceOptions = {},
-): Promise<KeptSource> {
-  const [path, source] = [await Deno.makeTempDir(), given ?? await Deno.makeTempDir()];
+export async function keepSource({ module = MODULE, hangTimeout = 120 }: KeptSourceOptions = {}): Promise<KeptSource> {
+  const [path, source] = [await Deno.makeTempDir(), await Deno.makeTempDir()];
   const log: string[] = [];
   const kept = await mount({ module, options: { source }, loops: 2 }, path, {
     process: "separate",
@@ -56,7 +52,7 @@ export async function keepSource(
     async [Symbol.asyncDispose]() {
       await kept.unmount();
       await Deno.remove(path);
-      if (given === undefined) await Deno.remove(source, { recursive: true });
+      await Deno.remove(source, { recursive: true });
     },
   };
 }

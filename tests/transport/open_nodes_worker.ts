@@ -19,11 +19,8 @@ self.onmessage = ({ data: { memory, number } }) => {
     const known = nodes.join(node);
     if (known !== NOT_OPEN) return known;
     counts.made++;
-    const cell = nodes.reserve();
-    nodes.setId(cell, id);
-    const counted = nodes.add(node, cell);
-    const agreed = nodes.idOf(counted);
-    if (counted !== cell) giveBack(cell);
+    const agreed = nodes.add(node, id);
+    if (agreed !== id) counts.returned++;
     return agreed;
   }
 
@@ -31,12 +28,6 @@ self.onmessage = ({ data: { memory, number } }) => {
   function close([node, id]: [number, number]): void {
     if (nodes.join(node) !== id) counts.disagreed++;
     nodes.leave(node);
-    const unused = nodes.leave(node);
-    if (unused !== 0) giveBack(unused);
-  }
-
-  function giveBack(cell: number): void {
-    counts.returned++;
-    nodes.discard(cell);
+    if (nodes.leave(node) !== 0) counts.returned++;
   }
 };

@@ -7,7 +7,7 @@ import type { RequestView } from "../request.ts";
 import { created, mayWrite, nothing, type Operation, type ReplyHost } from "./row.ts";
 
 function putOpened(opened: Opened, host: ReplyHost, request: RequestView): number {
-  return host.body.putOpened(opened, host.openFiles.opened(request.node, opened, mayWrite(request), request.unique));
+  return host.body.putOpened(opened, host.openFiles.opened(request.node, opened, mayWrite(request)));
 }
 
 export const open: Operation<Opened> = {
@@ -19,7 +19,7 @@ export const open: Operation<Opened> = {
   // A node may have got its backing file from `create`.
   missing: (host, request) => putOpened({}, host, request),
   refused(result, host, filesystem, request, context) {
-    host.openFiles.released(request.node, request.unique);
+    host.openFiles.released(request.node);
     return filesystem.release?.(request.node, result.handle ?? 0, 0, context);
   },
 };
@@ -102,12 +102,12 @@ export const release: Operation<void> = {
       throw error;
     } finally {
       // Whatever else becomes of the method: the kernel sends this once.
-      if (released) host.openFiles.released(request.node, request.unique);
+      if (released) host.openFiles.released(request.node);
     }
   },
   ...nothing,
   missing(host, request) {
-    host.openFiles.released(request.node, request.unique);
+    host.openFiles.released(request.node);
     return 0;
   },
 };

@@ -75,8 +75,7 @@ export const created = {
   reply(result: Created, host: ReplyHost, request: RequestView): number {
     const { entry, opened } = result;
     const end = host.body.putEntry(entry);
-    const backing = host.openFiles.opened(entry.node, opened, mayWrite(request), request.unique);
-    const length = host.body.putOpened(opened, backing, end);
+    const length = host.body.putOpened(opened, host.openFiles.opened(entry.node, opened, mayWrite(request)), end);
     host.count(entry);
     return length;
   },
@@ -84,10 +83,10 @@ export const created = {
     result: Created,
     host: ReplyHost,
     filesystem: FileSystem,
-    request: RequestView,
+    _request: RequestView,
     context: HeaderContext,
   ): Awaitable<void> {
-    host.openFiles.released(result.entry.node, request.unique);
+    host.openFiles.released(result.entry.node);
     const released = filesystem.release?.(result.entry.node, result.opened.handle ?? 0, 0, context);
     host.uncount(result.entry.node);
     return released;
