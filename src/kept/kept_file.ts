@@ -6,13 +6,10 @@
 import { openLibc } from "../../ffi/library.ts";
 import { openFiles } from "../../ffi/symbols/files.ts";
 import { type ErrnoName, errnoName, FsError } from "../fs/errors.ts";
+import { SEEK_DATA, SEEK_HOLE } from "../fs/flags.ts";
 import type { KeptFilePlace } from "../fs/module.ts";
 import { KeptExtents } from "./kept_extents.ts";
 import { punchKept } from "./kept_memory.ts";
-
-// unistd.h
-const SEEK_DATA = 3;
-const SEEK_HOLE = 4;
 
 export class KeptFile {
   readonly #descriptor: number;

@@ -12,10 +12,7 @@ import { type Libc, openLibc, openLibcUring } from "../../ffi/library.ts";
 import { cString, isMapFailed, pointerTo } from "../../ffi/memory.ts";
 import { openFiles } from "../../ffi/symbols/files.ts";
 import { errnoName } from "../fs/errors.ts";
-import { SEEK_END } from "../fs/flags.ts";
-
-// linux/falloc.h: FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE
-const PUNCH_HOLE_KEEP_SIZE = 3;
+import { FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, SEEK_END } from "../fs/flags.ts";
 
 /** A page of WebAssembly memory: a multiple of the machine's pages. In bytes. */
 export const PAGE = 1 << 16;
@@ -51,7 +48,7 @@ export function mapKept(descriptor: number, bytes: number, start = 0): SharedArr
 
 /** Makes a stretch of a memfd read as zeros, and gives its memory back. Returns a negative number when that failed. */
 export function punchKept(descriptor: number, start: bigint, bytes: bigint): number {
-  return openFiles().fallocate(descriptor, PUNCH_HOLE_KEEP_SIZE, start, bytes);
+  return openFiles().fallocate(descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, start, bytes);
 }
 
 /** Makes a memfd so long, if it is shorter. */
