@@ -1,7 +1,6 @@
 /** What a service manager is told of a mount (`Type=notify`), from its beginning to its end; nothing where there is none. */
-import { CLOCK_MONOTONIC } from "../../ffi/libc.ts";
-import { openLibc } from "../../ffi/library.ts";
 import type { ReloadReport } from "../control/messages.ts";
+import { processTime } from "../threads/process_clock.ts";
 import type { MountPlan } from "./mount_plan.ts";
 import type { NotifySocket } from "./notify_socket.ts";
 
@@ -62,17 +61,11 @@ export class MountService {
   #tellReloading(): void {
     const status = `Reloading ${this.#name} at ${this.#mountpoint}`;
     // Type=notify-reload wants to know that this came after it asked (sd_notify(3)).
-    this.#socket?.tell({ RELOADING: "1", MONOTONIC_USEC: `${monotonicMicroseconds()}`, STATUS: status });
+    const microseconds = Math.floor(processTime() * 1000);
+    this.#socket?.tell({ RELOADING: "1", MONOTONIC_USEC: `${microseconds}`, STATUS: status });
   }
 }
 
 function whyNotReloaded({ problems, fixed }: ReloadReport): string | undefined {
   return problems[0] ?? fixed.map(({ key }) => `${key} cannot change while it is mounted`)[0];
-}
-
-function monotonicMicroseconds(): bigint {
-  // struct timespec { time_t tv_sec; long tv_nsec; }
-  const time = new BigInt64Array(2);
-  openLibc().symbols.clock_gettime(CLOCK_MONOTONIC, new Uint8Array(time.buffer));
-  return time[0]! * 1_000_000n + time[1]! / 1000n;
 }
