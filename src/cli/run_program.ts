@@ -29,9 +29,9 @@ export function runCommand(ended: (status: number) => void): Command {
     .usage("[options] [--] [command...]")
     .description(
       "Mount the tree of a configuration and run COMMAND, or the configuration's run.command, in a sandbox of its own " +
-        "with the tree as its root. Ends with the command's exit status, 128 + n when signal n ended it, 127 when there is no such command, 126 when " +
-        "it cannot be executed. Then, and also " +
-        "when this is killed, the tree is unmounted and no process of the sandbox is left.",
+        "with the tree as its root. Ends with the command's exit status, 128 + n when signal n ended it, 127 when there " +
+        "is no such command, 126 when it cannot be executed. Then, and also when this is killed, the tree is unmounted " +
+        "and no process of the sandbox is left.",
     )
     .argument("[command...]", "a program of the tree and its arguments, after --");
   return addConfigOptions(command).action(
