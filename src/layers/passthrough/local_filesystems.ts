@@ -38,7 +38,7 @@ export function localFilesystems(): string[] {
   return [...NAMES.values()];
 }
 
-/** Words of struct statfs. */
+/** `sizeof(struct statfs)` where a long has 64 bits; its first word is `f_type`. */
 const STATFS_BYTES = 120;
 
 /** Whether files are local, as one loop asks for each that it opens or closes. */
