@@ -8,7 +8,7 @@ import { O_APPEND, O_CREAT, O_EXCL, O_RDWR, O_TRUNC, O_WRONLY, RENAME_EXCHANGE }
 import { RENAME_NOREPLACE, S_IFIFO, S_IFREG } from "../../src/fs/flags.ts";
 import type { PassthroughFileSystem } from "../../src/layers/passthrough/passthrough_file_system.ts";
 import { assertEquals } from "../deps.ts";
-import { requestContext } from "../support/request_context.ts";
+import { nextContext } from "../support/crashed_servers.ts";
 
 const PLAIN = { cached: false, killPrivileges: false };
 const XATTR_CREATE = 1;
@@ -31,16 +31,8 @@ export interface Scenario {
   readonly look?: (filesystem: PassthroughFileSystem, held: Held, result: unknown) => unknown;
 }
 
-const caller = requestContext();
-let requests = 100;
-
 export function find(filesystem: PassthroughFileSystem, name: string, parent: NodeId = ROOT_NODE): NodeId {
   return filesystem.lookup(parent, name, nextContext())!.node;
-}
-
-/** A request's context, with a number of its own. */
-export function nextContext(): RequestContext {
-  return { ...caller, unique: requests += 2 };
 }
 
 export function readHandle(filesystem: PassthroughFileSystem, node: NodeId, handle: number): string {

@@ -5,7 +5,7 @@
  */
 import { openLibc } from "../../ffi/library.ts";
 import { NotifyHandler } from "../../src/channels/notify_handler.ts";
-import { describeThrown, FsError } from "../../src/fs/errors.ts";
+import { describeThrown } from "../../src/fs/errors.ts";
 import { O_RDWR } from "../../src/fs/flags.ts";
 import type { KeptDescriptors, KeptState } from "../../src/fs/module.ts";
 import { createDescriptorStore, DescriptorReader, DescriptorStore } from "../../src/kept/descriptor_store.ts";
@@ -14,8 +14,18 @@ import makeFileSystem, { prepare } from "../../src/layers/passthrough/module.ts"
 import type { PassthroughFileSystem } from "../../src/layers/passthrough/passthrough_file_system.ts";
 import type { Source } from "../../src/layers/passthrough/source.ts";
 import { assert, assertEquals } from "../deps.ts";
+import {
+  answerOf,
+  type Deaths,
+  describeAnswer,
+  describeTree,
+  nextContext,
+  openNumbers,
+  WAYS,
+} from "../support/crashed_servers.ts";
 import { CrashingCalls } from "../support/crashing_calls.ts";
-import { find, type Held, nextContext, readHandle, type Scenario, SCENARIOS } from "./passthrough_crash_scenarios.ts";
+import { testKept } from "../support/kept_source.ts";
+import { find, type Held, readHandle, type Scenario, SCENARIOS } from "./passthrough_crash_scenarios.ts";
 
 const LOOPS = 2;
 const SLOTS = 64;
@@ -24,9 +34,6 @@ const CELLS = 2 ** 24;
 /** More than any request, or a server's beginning, has. */
 const MOST_POINTS = 10_000;
 const { notifier } = new NotifyHandler();
-
-/** How a server finds nodes of the one before. */
-const WAYS = ["by handle", "by name"] as const;
 
 /** What all servers of a test have. */
 interface Ground extends Disposable {
@@ -45,13 +52,6 @@ function prepareGround(way: Ground["way"]): Ground {
       openLibc().symbols.close(store.ring);
     },
   };
-}
-
-/** At which points servers die: of the request, of the next server's beginning, of the request when it comes again. */
-interface Deaths {
-  readonly request: number;
-  readonly beginning?: number;
-  readonly again?: number;
 }
 
 /** What came of it. `died` says which of the deaths there were. */
@@ -150,10 +150,6 @@ class Servers implements Disposable {
   }
 }
 
-function openNumbers(): Set<number> {
-  return new Set([...Deno.readDirSync("/proc/self/fd")].map(({ name }) => Number(name)));
-}
-
 /** The request is the first loop's; when it comes again the other one's. Meanwhile somebody else opens a file. */
 function play(ground: Ground, scenario: Scenario, deaths?: Deaths): Outcome {
   using servers = new Servers(ground, scenario);
@@ -164,8 +160,8 @@ function play(ground: Ground, scenario: Scenario, deaths?: Deaths): Outcome {
   const ask = (loop: number, point: number | undefined, resent = false) => {
     let answer: unknown;
     const context = { ...nextContext(), unique, resent };
-    const answered = servers.survives(point, () => answer = answerOf(scenario, servers.loops[loop]!, held, context));
-    return answered ? { answer } : undefined;
+    const act = () => scenario.act(servers.loops[loop]!, held, context);
+    return servers.survives(point, () => answer = answerOf(act)) ? { answer } : undefined;
   };
   const bystanders: Held[] = [];
   let given = ask(0, deaths?.request);
@@ -187,23 +183,8 @@ function play(ground: Ground, scenario: Scenario, deaths?: Deaths): Outcome {
     servers.loops[0]!.release(node!, handle!, 0, nextContext());
   }
   const looked = scenario.look?.(servers.loops[0]!, held, given.answer);
-  const seen = [describe(given.answer), looked, describeTree(servers.directory), servers.countFiles()];
+  const seen = [describeAnswer(given.answer), looked, describeTree(servers.directory), servers.countFiles()];
   return { died, seen };
-}
-
-function answerOf(
-  scenario: Scenario,
-  filesystem: PassthroughFileSystem,
-  held: Held,
-  context: Parameters<Scenario["act"]>[2],
-): unknown {
-  try {
-    // The filesystem uses its objects again.
-    return structuredClone(scenario.act(filesystem, held, context));
-  } catch (error) {
-    if (error instanceof FsError) return error.code;
-    throw error;
-  }
 }
 
 function openBystander(filesystem: PassthroughFileSystem): Held {
@@ -211,71 +192,31 @@ function openBystander(filesystem: PassthroughFileSystem): Held {
   return { node, handle: filesystem.open(node, O_RDWR, nextContext()).handle! };
 }
 
-/** What the caller gets, but for numbers and times. */
-function describe(answer: unknown): unknown {
-  if (typeof answer !== "object" || answer === null || Array.isArray(answer)) return answer;
-  const { entry, attributes, opened, handle, mode, size, links } = answer as Record<string, unknown>;
-  if (mode !== undefined) return { mode, size, links };
-  return {
-    entry: describe(entry),
-    attributes: describe(attributes),
-    opened: opened !== undefined || handle !== undefined,
-  };
-}
-
-function describeTree(directory: string): unknown[] {
-  const names = [...Deno.readDirSync(directory)].map(({ name }) => name).sort();
-  return names.map((name) => {
-    const path = `${directory}/${name}`;
-    const { mode, nlink, gid, isFile, isDirectory, isSymlink } = Deno.lstatSync(path);
-    const content = isDirectory ? describeTree(path) : isSymlink ? Deno.readLinkSync(path) : undefined;
-    return { name, mode, nlink, gid, content: isFile ? Deno.readTextFileSync(path) : content };
-  });
-}
-
-const why = createStore() ? undefined : "this kernel keeps no open files (io_uring of Linux 6.8)";
-
-function createStore(): boolean {
-  const store = createDescriptorStore();
-  if (store !== undefined) openLibc().symbols.close(store.ring);
-  return store !== undefined;
-}
-
 const ALL = Deno.env.get("TRELLIS_CRASHES") === "all";
 
 for (const way of WAYS) {
-  Deno.test({
-    name: `servers that die at any point of a request, nodes found ${way}${
-      why === undefined ? "" : ` (skipped: ${why})`
-    }`,
-    ignore: why !== undefined,
-    async fn(t) {
-      using ground = prepareGround(way);
-      for (const scenario of SCENARIOS) await t.step(scenario.name, () => dieEverywhere(ground, scenario));
-    },
+  testKept(`servers that die at any point of a request, nodes found ${way}`, async (t) => {
+    using ground = prepareGround(way);
+    for (const scenario of SCENARIOS) await t.step(scenario.name, () => dieEverywhere(ground, scenario));
   });
 }
 
-Deno.test({
-  name: "an open file whose node is gone is not taken for the file that has the node's place",
-  ignore: why !== undefined,
-  fn() {
-    using ground = prepareGround("by handle");
-    using servers = new Servers(ground);
-    servers.start([]);
-    const [filesystem] = servers.loops as [PassthroughFileSystem];
-    const node = find(filesystem, "file");
-    filesystem.open(node, O_RDWR, nextContext());
-    // As after an answer that nobody waited for, and that was not taken back.
-    filesystem.forgetLookups(node, 1);
-    // It takes what the file's handle was in, and gives it back last.
-    filesystem.forgetLookups(find(filesystem, "bystander"), 1);
-    const other = find(filesystem, "other");
-    assertEquals(other % CELLS, node % CELLS);
-    servers.end();
-    servers.start([]);
-    assertEquals(servers.loops[0]!.getAttributes(other, undefined).size, "content of other".length);
-  },
+testKept("an open file whose node is gone is not taken for the file that has the node's place", () => {
+  using ground = prepareGround("by handle");
+  using servers = new Servers(ground);
+  servers.start([]);
+  const [filesystem] = servers.loops as [PassthroughFileSystem];
+  const node = find(filesystem, "file");
+  filesystem.open(node, O_RDWR, nextContext());
+  // As after an answer that nobody waited for, and that was not taken back.
+  filesystem.forgetLookups(node, 1);
+  // It takes what the file's handle was in, and gives it back last.
+  filesystem.forgetLookups(find(filesystem, "bystander"), 1);
+  const other = find(filesystem, "other");
+  assertEquals(other % CELLS, node % CELLS);
+  servers.end();
+  servers.start([]);
+  assertEquals(servers.loops[0]!.getAttributes(other, undefined).size, "content of other".length);
 });
 
 function dieEverywhere(ground: Ground, scenario: Scenario): void {

@@ -2,7 +2,7 @@
 import type { FileSystem, NodeId, RequestContext } from "../../src/fs/filesystem.ts";
 import { ROOT_NODE } from "../../src/fs/filesystem.ts";
 import { O_CREAT, O_RDONLY, O_RDWR, O_TRUNC, RENAME_EXCHANGE, S_IFIFO } from "../../src/fs/flags.ts";
-import { requestContext } from "../support/request_context.ts";
+import { nextContext } from "../support/crashed_servers.ts";
 
 /** A union whose branches answer at once. */
 export type UnionUnderTest = {
@@ -28,13 +28,6 @@ export interface UnionScenario {
 
 const PLAIN = { cached: false, killPrivileges: false };
 const text = new TextEncoder();
-const caller = requestContext();
-let requests = 100;
-
-/** A request's context, with a number of its own. */
-export function nextContext(): RequestContext {
-  return { ...caller, unique: requests += 2 };
-}
 
 function find(union: UnionUnderTest, path: string): NodeId {
   return path.split("/").reduce((node, name) => union.lookup(node, name, nextContext())!.node, ROOT_NODE);

@@ -6,8 +6,8 @@
  */
 import { openLibc } from "../../ffi/library.ts";
 import { NotifyHandler } from "../../src/channels/notify_handler.ts";
-import { describeThrown, FsError } from "../../src/fs/errors.ts";
-import { type NodeId, type RequestContext, ROOT_NODE } from "../../src/fs/filesystem.ts";
+import { describeThrown } from "../../src/fs/errors.ts";
+import { type NodeId, ROOT_NODE } from "../../src/fs/filesystem.ts";
 import { S_IFDIR, S_IFMT, S_IFREG } from "../../src/fs/flags.ts";
 import type { KeptDescriptors, KeptState } from "../../src/fs/module.ts";
 import { createDescriptorStore, DescriptorReader, DescriptorStore } from "../../src/kept/descriptor_store.ts";
@@ -17,9 +17,18 @@ import makePassthrough, { prepare } from "../../src/layers/passthrough/module.ts
 import type { Source } from "../../src/layers/passthrough/source.ts";
 import { makeUnion, statesOfMembers } from "../../src/layers/union/mod.ts";
 import { assert, assertEquals } from "../deps.ts";
+import {
+  answerOf,
+  type Deaths,
+  describeAnswer,
+  describeTree,
+  nextContext,
+  openNumbers,
+  WAYS,
+} from "../support/crashed_servers.ts";
 import { CrashingCalls } from "../support/crashing_calls.ts";
-import { type Held, nextContext, type UnionScenario, type UnionUnderTest } from "./union_crash_scenarios.ts";
-import { SCENARIOS } from "./union_crash_scenarios.ts";
+import { testKept } from "../support/kept_source.ts";
+import { SCENARIOS, type UnionScenario, type UnionUnderTest } from "./union_crash_scenarios.ts";
 
 const SLOTS = 64;
 /** More than any request, or a server's beginning, has. */
@@ -27,21 +36,11 @@ const MOST_POINTS = 10_000;
 const MEMBERS = ["upper", "lower"] as const;
 const { notifier } = new NotifyHandler();
 
-/** How a server finds nodes of the one before. */
-const WAYS = ["by handle", "by name"] as const;
-
 /** What all servers of a test have. */
 interface Ground {
   readonly way: typeof WAYS[number];
   readonly calls: CrashingCalls;
   readonly store: KeptDescriptors;
-}
-
-/** At which points servers die: of the request, of the next server's beginning, of the request when it comes again. */
-interface Deaths {
-  readonly request: number;
-  readonly beginning?: number | undefined;
-  readonly again?: number | undefined;
 }
 
 /** What came of it. `died` says which of the deaths there were. */
@@ -175,10 +174,6 @@ class Servers implements Disposable {
   }
 }
 
-function openNumbers(): Set<number> {
-  return new Set([...Deno.readDirSync("/proc/self/fd")].map(({ name }) => Number(name)));
-}
-
 function play(ground: Ground, scenario: UnionScenario, deaths?: Deaths): Outcome {
   using servers = new Servers(ground, scenario);
   const died = { request: false, beginning: false, again: false };
@@ -191,7 +186,7 @@ function play(ground: Ground, scenario: UnionScenario, deaths?: Deaths): Outcome
   const ask = (point: number | undefined, resent = false) => {
     let answer: unknown;
     const context = { ...nextContext(), unique, resent };
-    const answered = servers.survives(point, () => answer = answerOf(scenario, servers.union, held, context));
+    const answered = servers.survives(point, () => answer = answerOf(() => scenario.act(servers.union, held, context)));
     return answered ? { answer } : undefined;
   };
   const between: unknown[] = [];
@@ -212,64 +207,28 @@ function play(ground: Ground, scenario: UnionScenario, deaths?: Deaths): Outcome
   const after = servers.view();
   const looked = scenario.look?.(servers.union, held, given.answer);
   const upper = describeTree(`${servers.directory}/upper`);
-  return { died, before, after, between, seen: [describe(given.answer), looked, after, upper, servers.countFiles()] };
-}
-
-function answerOf(scenario: UnionScenario, union: UnionUnderTest, held: Held, context: RequestContext): unknown {
-  try {
-    // The filesystem uses its objects again.
-    return structuredClone(scenario.act(union, held, context));
-  } catch (error) {
-    if (error instanceof FsError) return error.code;
-    throw error;
-  }
-}
-
-/** What the caller gets, but for numbers and times. */
-function describe(answer: unknown): unknown {
-  if (typeof answer !== "object" || answer === null || Array.isArray(answer)) return answer;
-  const { entry, attributes, opened, handle, mode, size, links } = answer as Record<string, unknown>;
-  if (mode !== undefined) return { mode, size, links };
   return {
-    entry: describe(entry),
-    attributes: describe(attributes),
-    opened: opened !== undefined || handle !== undefined,
+    died,
+    before,
+    after,
+    between,
+    seen: [describeAnswer(given.answer), looked, after, upper, servers.countFiles()],
   };
 }
-
-function describeTree(directory: string): unknown[] {
-  const names = [...Deno.readDirSync(directory)].map(({ name }) => name).sort();
-  return names.map((name) => {
-    const path = `${directory}/${name}`;
-    const { mode, nlink, gid, isFile, isDirectory, isSymlink } = Deno.lstatSync(path);
-    const content = isDirectory ? describeTree(path) : isSymlink ? Deno.readLinkSync(path) : undefined;
-    return { name, mode, nlink, gid, content: isFile ? Deno.readTextFileSync(path) : content };
-  });
-}
-
-const why = (() => {
-  const store = createDescriptorStore();
-  if (store !== undefined) openLibc().symbols.close(store.ring);
-  return store === undefined ? "this kernel keeps no open files (io_uring of Linux 6.8)" : undefined;
-})();
 
 /** So far apart are the points at which servers die, unless that is at all: odd, for before and after a call. */
 const SOME = 17;
 const ALL = Deno.env.get("TRELLIS_CRASHES") === "all";
 
-Deno.test({
-  name: `servers of a union that die at any point of a request${why === undefined ? "" : ` (skipped: ${why})`}`,
-  ignore: why !== undefined,
-  async fn(t) {
-    const store = { ...createDescriptorStore()!, slots: SLOTS };
-    using calls = new CrashingCalls();
-    for (const [index, scenario] of SCENARIOS.entries()) {
-      for (const way of ALL ? WAYS : [WAYS[index % 2]!]) {
-        await t.step(`${scenario.name}, nodes found ${way}`, () => dieEverywhere({ way, calls, store }, scenario));
-      }
+testKept("servers of a union that die at any point of a request", async (t) => {
+  const store = { ...createDescriptorStore()!, slots: SLOTS };
+  using calls = new CrashingCalls();
+  for (const [index, scenario] of SCENARIOS.entries()) {
+    for (const way of ALL ? WAYS : [WAYS[index % 2]!]) {
+      await t.step(`${scenario.name}, nodes found ${way}`, () => dieEverywhere({ way, calls, store }, scenario));
     }
-    openLibc().symbols.close(store.ring);
-  },
+  }
+  openLibc().symbols.close(store.ring);
 });
 
 function dieEverywhere(ground: Ground, scenario: UnionScenario): void {

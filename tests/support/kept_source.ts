@@ -19,7 +19,11 @@ function whyNoStore(): string | undefined {
 }
 
 /** A test of what is kept, where anything can be. */
-export function testKept(name: string, fn: () => Promise<void>, why: string | undefined = NO_STORE): void {
+export function testKept(
+  name: string,
+  fn: (t: Deno.TestContext) => void | Promise<void>,
+  why: string | undefined = NO_STORE,
+): void {
   Deno.test({ name: why === undefined ? name : `${name} (skipped: ${why})`, ignore: why !== undefined, fn });
 }
 
