@@ -39,6 +39,8 @@ export class KeptLog<Batch> {
   /** Batches that are not in the file yet. */
   #buffer = new Uint8Array(1 << 12);
   #buffered = 0;
+  /** Set while the log lacks something, because there was no memory for it. */
+  #isBehind = false;
 
   /** @throws {Error} when another release wrote the file. */
   constructor(file: KeptFile, least = LEAST) {
@@ -77,6 +79,18 @@ export class KeptLog<Batch> {
     }
   }
 
+  /**
+   * Adds a batch, or has `snapshot`, all that there is with what the batch says, in place of all batches: where the log is
+   * long, or lacks what it had no memory for. When this returns the batch is there.
+   */
+  write(batch: Batch, snapshot: () => Iterable<Batch>): void {
+    const anew = this.#isBehind || this.#isLong;
+    this.#isBehind = true;
+    if (anew) this.rewrite(snapshot());
+    else this.append(batch);
+    this.#isBehind = false;
+  }
+
   /** Adds a batch. When this returns it is there. */
   append(batch: Batch): void {
     // What an attempt that failed left.
@@ -87,7 +101,7 @@ export class KeptLog<Batch> {
   }
 
   /** Whether the log is worth writing anew. */
-  get isLong(): boolean {
+  get #isLong(): boolean {
     return this.#words[LENGTHS + this.#which]! > 3 * this.#words[WRITTEN + this.#which]! + this.#least;
   }
 

@@ -54,8 +54,6 @@ export class KeptMemoryFileSystem extends MemoryFileSystem {
   readonly #log: KeptLog<Batch>;
   /** Requests that servers before may not have answered, and the node of each. */
   readonly #done: Map<number, NodeId>;
-  /** Set while the log lacks something, because there was no memory for it. */
-  #isBehind = false;
 
   constructor(options: MemoryOptions, { file, counts, leastLog }: KeptMemory) {
     super({ ...options, inodes: Math.min(options.inodes || MOST_PLACES, MOST_PLACES) });
@@ -292,11 +290,7 @@ export class KeptMemoryFileSystem extends MemoryFileSystem {
   }
 
   #write(batch: Batch): void {
-    const anew = this.#isBehind || this.#log.isLong;
-    this.#isBehind = true;
-    if (anew) this.#log.rewrite(this.#snapshot(batch));
-    else this.#log.append(batch);
-    this.#isBehind = false;
+    this.#log.write(batch, () => this.#snapshot(batch));
   }
 
   /** All there is, as a log. What the `latest` batch says is in it already, but not which request that was. */

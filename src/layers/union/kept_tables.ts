@@ -85,8 +85,6 @@ export class KeptTables {
   #nodes!: UnionNodes;
   /** What the next batch says beside nodes. */
   #changes: Changes = noChanges();
-  /** Set while the log lacks something, because there was no memory for it. */
-  #isBehind = false;
 
   constructor({ file, memory }: KeptUnionMemory) {
     this.#numbers = new Float64Array(memory, 0, COUNTS);
@@ -234,11 +232,7 @@ export class KeptTables {
   }
 
   #write(batch: Batch): void {
-    const anew = this.#isBehind || this.#log.isLong;
-    this.#isBehind = true;
-    if (anew) this.#log.rewrite(this.#snapshot(batch));
-    else this.#log.append(batch);
-    this.#isBehind = false;
+    this.#log.write(batch, () => this.#snapshot(batch));
   }
 
   /** All there is, as a log. */
