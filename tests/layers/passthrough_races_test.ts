@@ -1,7 +1,7 @@
 /** The passthrough layer while others are at work: several loops on one table, and programs that change the source. */
 import { FsError } from "../../src/fs/errors.ts";
 import { type NodeId, ROOT_NODE } from "../../src/fs/filesystem.ts";
-import { O_CREAT, O_RDONLY, O_WRONLY } from "../../src/fs/flags.ts";
+import { O_CREAT, O_RDONLY, O_TRUNC, O_WRONLY } from "../../src/fs/flags.ts";
 import { prepare, release } from "../../src/layers/passthrough/module.ts";
 import { EVICTED, NODES, OPEN_NODES } from "../../src/layers/passthrough/node_memory.ts";
 import type { Source } from "../../src/layers/passthrough/source.ts";
@@ -160,3 +160,14 @@ function visitFile(source: PassthroughSource, seen: Set<string>): void {
     filesystem.release(file, handle);
   });
 }
+
+Deno.test("a file that was made by somebody else meanwhile is opened, and its attributes are those after O_TRUNC", () => {
+  using source = passthroughSource();
+  const { filesystem, context } = source;
+  for (const { flags, size } of [{ flags: O_TRUNC, size: 0 }, { flags: 0, size: 7 }]) {
+    Deno.writeTextFileSync(source.path("file"), "content");
+    const { entry, opened } = filesystem.create(ROOT_NODE, "file", 0o644, O_CREAT | O_WRONLY | flags, context);
+    assertEquals([entry.attributes.size, Deno.statSync(source.path("file")).size], [size, size]);
+    filesystem.release(entry.node, opened.handle!, O_WRONLY, context);
+  }
+});

@@ -76,7 +76,9 @@ export class FileOpening {
     const loop = this.#loop;
     return this.#register(opened, flags, context, (handle) => {
       loop.register.kept?.setNode(handle, loop.table.cellOf(node));
-      if (loop.kernelPassthrough.agreed) loop.look(handle);
+      // The status also goes into the answer to CREATE, and what O_TRUNC has cut is not as it was found. (To OPEN it never
+      // comes, as the kernel cuts by itself.)
+      if (loop.kernelPassthrough.agreed || flags & O_TRUNC) loop.look(handle);
       const opened = this.#describe(node, handle, flags);
       if (opened === this.#backed) this.#back(node, flags, false, context);
       return opened;

@@ -64,7 +64,7 @@ export function nameOperations(loop: PassthroughLoop, opening: FileOpening) {
       const opened = context.resent
         ? opening.openMade(entry.node, flags, context)
         : opening.open(entry.node, flags, context);
-      // It may be one by now that is written through its backing file.
+      // It may have been cut, and be one by now that is written through its backing file.
       entry.attributes = loop.attributesOf(table.cellOf(entry.node));
       return { entry, opened };
     } catch (error) {
