@@ -113,7 +113,7 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
     this.#deadlines = deadlines;
     this.#ledger = new BranchLedger(options);
     this.#numbers = kept?.tree && new Map(kept.tree.numbers);
-    this.#servers = new TreeServers(loops, beside?.handlers ?? new Map());
+    this.#servers = new TreeServers(loops, beside?.handlers ?? new Map(), options.log);
     this.#maker = new BranchMaker({ loops: loops.length, beside, kept }, this.#ledger);
     for (const loop of loops) loop.onUnused = (id) => this.#endLater(id);
     for (const handler of beside?.handlers.keys() ?? []) this.#listen(handler);
@@ -191,7 +191,7 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
     name: Name,
     given: LoopCommands[Name]["given"],
   ): Promise<unknown>[] {
-    for (const handler of unconcerned) this.#servers.tellHandler(handler, name, given).catch(() => {});
+    for (const handler of unconcerned) this.#servers.tellHandler(handler, name, given);
     return concerned.map((handler) => this.#servers.askHandler(handler, name, given));
   }
 
@@ -336,9 +336,7 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
     const held = (await Promise.all(this.#servers.askLoops("dropBranches", dropped))).flat();
     const own = (handler: number) =>
       dropped.map(({ id, openFiles }, at) => removed[at]!.handler === handler ? { id, openFiles } : { id });
-    for (const handler of [...ending, ...unconcerned]) {
-      this.#servers.tellHandler(handler, "dropBranches", own(handler)).catch(() => {});
-    }
+    for (const handler of [...ending, ...unconcerned]) this.#servers.tellHandler(handler, "dropBranches", own(handler));
     await Promise.all([...concerned, ...handlersOf(added)].map(async (handler) => {
       const answer = await this.#servers.askHandler(handler, "dropBranches", own(handler));
       // Whatever was open in one that died is not any more.
@@ -405,7 +403,7 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
     const { handler, leaving } = record;
     const ends = handler !== undefined && this.#ledger.inHandler(handler).length === 0;
     const dropped = Promise.all(this.#servers.askLoops("dropBranches", [{ id, ...ends && { handler } }]));
-    if (handler !== undefined) this.#servers.askHandler(handler, "dropBranches", [{ id }]).catch(() => {});
+    if (handler !== undefined) this.#servers.tellHandler(handler, "dropBranches", [{ id }]);
     this.#goesOn(dropped);
     leaving.promise.catch(() => {});
     leaving.resolve(dropped.then(async () => {

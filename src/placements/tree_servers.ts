@@ -1,9 +1,10 @@
 /** All that have a tree of one mount, loops and handlers: each is told the same, and whoever is late is known by name. */
-import { FsError } from "../fs/errors.ts";
+import { describeThrown, FsError } from "../fs/errors.ts";
 import type { LoopCommandName, LoopCommands } from "../messages.ts";
 import type { LoopWorker } from "../session/loop_worker.ts";
 import { inTime } from "../threads/in_time.ts";
 import type { HandlerBesideLoops } from "./handler_beside_loops.ts";
+import type { Logger } from "./placement.ts";
 
 /** What is asked of one server. */
 type Given<Name extends LoopCommandName> = LoopCommands[Name]["given"];
@@ -12,12 +13,18 @@ type Answer<Name extends LoopCommandName> = LoopCommands[Name]["answer"];
 export class TreeServers {
   readonly #loops: readonly Pick<LoopWorker, "command">[];
   readonly #handlers: ReadonlyMap<number, HandlerBesideLoops>;
+  readonly #log: Logger;
   /** Who has been asked and has not answered yet. */
   readonly #asked = new Map<Promise<unknown>, string>();
 
-  constructor(loops: readonly Pick<LoopWorker, "command">[], handlers: ReadonlyMap<number, HandlerBesideLoops>) {
+  constructor(
+    loops: readonly Pick<LoopWorker, "command">[],
+    handlers: ReadonlyMap<number, HandlerBesideLoops>,
+    log: Logger,
+  ) {
     this.#loops = loops;
     this.#handlers = handlers;
+    this.#log = log;
   }
 
   /** Asks all loops, in their order. */
@@ -26,9 +33,14 @@ export class TreeServers {
     return this.#loops.map((loop, number) => this.#note(`loop ${number} of ${length}`, loop.command(name, given)));
   }
 
-  /** As {@linkcode askHandler} one that nobody waits for: it does so in its own time. */
-  tellHandler<Name extends LoopCommandName>(handler: number, name: Name, given: Given<Name>): Promise<unknown> {
-    return this.#handlers.get(handler)!.pool.command(name, given);
+  /**
+   * As {@linkcode askHandler} one that nobody waits for: it does so in its own time. What it throws is logged; that it dies
+   * its pool logs.
+   */
+  tellHandler<Name extends LoopCommandName>(handler: number, name: Name, given: Given<Name>): void {
+    this.#handlers.get(handler)!.pool.command(name, given).catch((error) => {
+      this.#log(`Handler ${handler} failed at a change of the branches (${name})`, describeThrown(error));
+    });
   }
 
   /** Asks one handler. Undefined when it has died, or dies. */

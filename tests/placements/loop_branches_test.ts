@@ -3,6 +3,7 @@ import { assert, assertEquals, assertRejects } from "../deps.ts";
 import { type BranchStep, FsError } from "../../mod.ts";
 import type { Notifier } from "../../src/fs/notifier.ts";
 import type { LoopCommandName } from "../../src/messages.ts";
+import type { HandlersBesideLoops } from "../../src/placements/handlers_beside_loops.ts";
 import { LoopBranches, type LoopBranchesOptions } from "../../src/placements/loop_branches.ts";
 import { makeCounts, PREPARED, RELEASED } from "../mount/counted_module.ts";
 
@@ -39,16 +40,28 @@ class MadeUpLoop {
   }) as Loop["command"];
 }
 
-function openPlace(invalidateEntry: () => Promise<unknown> = () => Promise.resolve("delivered")) {
+/** A handler with a branch of its own; `throws` at one command, or dies at it. */
+function madeUpHandler(throws: LoopCommandName, dies: boolean): HandlersBesideLoops {
+  const command = (name: LoopCommandName) => {
+    if (name !== throws) return Promise.resolve({ answer: [] });
+    return dies ? Promise.resolve(undefined) : Promise.reject(new TypeError("it cannot"));
+  };
+  return { handlers: new Map([[0, { pool: { command } }]]) } as unknown as HandlersBesideLoops;
+}
+
+function openPlace(
+  invalidateEntry: () => Promise<unknown> = () => Promise.resolve("delivered"),
+  beside?: HandlersBesideLoops,
+) {
   const loops = [new MadeUpLoop(), new MadeUpLoop()];
   const counts = makeCounts();
   const log: string[] = [];
   const branches = new LoopBranches({
     log: (message, detail) => log.push(`${message}: ${detail}`),
     loops,
-    beside: undefined,
+    beside,
     notifier: { invalidateEntry } as unknown as Notifier,
-    points: [{ id: 0, path: "/" }],
+    points: [{ id: 0, path: "/" }, ...beside === undefined ? [] : [{ id: 1, path: "/handled", handler: 0 }]],
     releaseFirst: () => {},
     deadlines: { calling: 50, making: 100, telling: 50, completing: 150 },
   });
@@ -90,6 +103,26 @@ Deno.test("what cannot be closed after a change that was refused is said in the 
   const steps: BranchStep[] = [{ action: "graft", path: "/a", branch: { module } }];
   await assertRejects(() => branches.change(steps), Error, "has ended");
   assertEquals(log, ["A branch whose change was taken back could not be closed: Error: it is stuck"]);
+});
+
+Deno.test("what a handler throws at a change that does not concern it is said in the log, and the change is made", async (t) => {
+  for (const command of ["prepareBranches", "commitBranches", "dropBranches"] as const) {
+    for (const dies of [false, true]) {
+      await t.step(`${command}, ${dies ? "which it does not outlive" : "which it refuses"}`, async () => {
+        await using place = openPlace(undefined, madeUpHandler(command, dies));
+        const { branches, loops: [one], graft, log } = place;
+        await branches.change(graft("/a"));
+        assertEquals(one!.done.filter((name) => name !== "numberPlaces"), MADE);
+        // Its pool says that it died.
+        assertEquals(
+          log.map((line) => line.split("\n")[0]),
+          dies ? [] : [
+            `Handler 0 failed at a change of the branches (${command}): TypeError: it cannot`,
+          ],
+        );
+      });
+    }
+  }
 });
 
 Deno.test("a loop that does not come round stops a change, which then has touched nobody", async () => {
