@@ -63,7 +63,7 @@ export class HeldConnection implements Disposable {
   agree(methods: readonly string[], features: readonly Feature[]): Agreement {
     if (this.#agreement !== undefined) return this.#agreement;
     const wanted = wantedFeatures(new Set(methods), features);
-    // What was registered as a backing file would be out of reach for the next server.
+    // Which backing id a node has only the server that registered it knows (docs/decisions.md).
     wanted.delete("passthrough");
     if (!this.canResend) wanted.delete(RESEND);
     return this.#agreement = this.connection.handshake(wanted).agreement;
