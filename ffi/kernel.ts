@@ -50,7 +50,7 @@ export const INIT_FLAG_BITS = {
 } as const;
 
 /** Set in a request's `unique` when the kernel sends it again after FUSE_NOTIFY_RESEND: bit 63, here of the upper word. */
-export const FUSE_UNIQUE_RESEND_UPPER = 0x80000000;
+export const FUSE_UNIQUE_RESEND_UPPER = 1 << 31;
 
 // The reply to open, opendir and create.
 export const FOPEN_DIRECT_IO = 1 << 0;
@@ -78,7 +78,6 @@ export const FATTR_KILL_SUIDGID = 1 << 11;
 // Flags of single requests, and limits.
 export const FUSE_KERNEL_VERSION = 7;
 export const FUSE_KERNEL_MINOR_VERSION = 45;
-export const FUSE_ROOT_ID = 1;
 export const FUSE_GETATTR_FH = 1 << 0;
 export const FUSE_LK_FLOCK = 1 << 0;
 export const FUSE_WRITE_CACHE = 1 << 0;
@@ -88,7 +87,6 @@ export const FUSE_IOCTL_DIR = 1 << 4;
 export const FUSE_POLL_SCHEDULE_NOTIFY = 1 << 0;
 export const FUSE_FSYNC_FDATASYNC = 1 << 0;
 export const FUSE_EXPIRE_ONLY = 1 << 0;
-export const FUSE_MIN_READ_BUFFER = 8192;
 
 // The device's ioctls (FUSE_DEV_IOC_*).
 export const FUSE_DEV_IOC_CLONE = 0x8004e500;

@@ -7,6 +7,7 @@
  * Answers longer than a slot are not written down: only data that was read is so long, or a large directory, and both can
  * be read again.
  */
+import { FUSE_UNIQUE_RESEND_UPPER } from "../../ffi/kernel.ts";
 import { STRUCT } from "../../ffi/structs.ts";
 
 const HEADER = STRUCT.fuse_out_header;
@@ -31,9 +32,6 @@ const IDLE = 0;
 const BEGUN = 1;
 /** The answer is complete in the slot, and was sent, or is about to be. */
 const ANSWERED = 2;
-
-/** In `UNIQUE_UPPER`: the request came again (FUSE_UNIQUE_RESEND). */
-const RESENT = 1 << 31;
 
 /** How many bytes the journal of so many loops has. */
 export function journalSize(loops: number): number {
@@ -95,7 +93,7 @@ export function readJournal(journal: Uint8Array<ArrayBuffer>, loop: number): Jou
   const start = journal.byteOffset + loop * SLOT_BYTES;
   const words = new Int32Array(journal.buffer, start, SLOT_HEADER / 4);
   const body = new Uint8Array(journal.buffer, start + SLOT_HEADER, LONGEST);
-  const unique = (words[UNIQUE_LOWER]! >>> 0) + (words[UNIQUE_UPPER]! & ~RESENT) * 0x1_0000_0000;
+  const unique = (words[UNIQUE_LOWER]! >>> 0) + (words[UNIQUE_UPPER]! & ~FUSE_UNIQUE_RESEND_UPPER) * 0x1_0000_0000;
   return {
     count: words[COUNT]!,
     begun: words[STATE] === BEGUN ? unique : undefined,

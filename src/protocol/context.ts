@@ -1,9 +1,7 @@
 /** Who asks: the `RequestContext` that methods get, over the request's header. */
+import { FUSE_UNIQUE_RESEND_UPPER } from "../../ffi/kernel.ts";
 import type { RequestContext } from "../fs/filesystem.ts";
 import type { RequestView } from "./request.ts";
-
-/** In the upper half of `unique`: the request is sent again (linux/fuse.h; the bit is the whole number's topmost). */
-const FUSE_UNIQUE_RESEND = 1 << 31;
 
 const TWO_32 = 0x1_0000_0000;
 
@@ -41,11 +39,11 @@ export class HeaderContext implements RequestContext {
 
   /** Without the bit that says so, it is the number that the request came with the first time. */
   get unique(): number {
-    return this.#uniqueLower + (this.#uniqueUpper & ~FUSE_UNIQUE_RESEND) * TWO_32;
+    return this.#uniqueLower + (this.#uniqueUpper & ~FUSE_UNIQUE_RESEND_UPPER) * TWO_32;
   }
 
   get resent(): boolean {
-    return (this.#uniqueUpper & FUSE_UNIQUE_RESEND) !== 0;
+    return (this.#uniqueUpper & FUSE_UNIQUE_RESEND_UPPER) !== 0;
   }
 
   get signal(): AbortSignal {
