@@ -89,7 +89,7 @@ async function askToReload(
 const FAILURES: Partial<Record<ControlError["code"], FailureKind>> = { command: "USAGE", failed: "UNCHANGED" };
 
 /** The report, for people. */
-export function describe(
+function describe(
   { mountpoint, problems, branches, fixed, applied, opened, late }: ReloadReport,
   dryRun: boolean,
 ): string {

@@ -115,8 +115,6 @@ export interface Request {
   readonly given?: unknown;
 }
 
-export type Response = Answer | Refusal;
-
 export interface Answer {
   readonly version: typeof VERSION;
   readonly result: unknown;

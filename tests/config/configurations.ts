@@ -4,7 +4,7 @@ import { readConfig } from "../../src/config/load.ts";
 import { ConfigError } from "../../src/config/problems.ts";
 
 /** The environment of the tests. */
-export const ENVIRONMENT = { HOME: "/home/me", PROJECT: "/projects/one", EMPTY: "" };
+const ENVIRONMENT = { HOME: "/home/me", PROJECT: "/projects/one", EMPTY: "" };
 
 /** What has a say beside the text. */
 export interface Outside {

@@ -3,7 +3,7 @@ import { openLibcUring } from "../../ffi/library.ts";
 import { openFiles } from "../../ffi/symbols/files.ts";
 
 /** Thrown in the place of a death. What catches it can do nothing any more. */
-export class Crash extends Error {
+class Crash extends Error {
   override readonly name = "Crash";
 }
 

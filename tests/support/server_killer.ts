@@ -135,6 +135,6 @@ function pause(milliseconds: number): Promise<void> {
 }
 
 /** Of sorted figures the one that so many in a hundred do not exceed. */
-export function percentile(sorted: readonly number[], percent: number): number {
+function percentile(sorted: readonly number[], percent: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * percent / 100))] ?? 0;
 }
