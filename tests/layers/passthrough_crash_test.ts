@@ -9,6 +9,7 @@ import { describeThrown } from "../../src/fs/errors.ts";
 import { O_RDWR } from "../../src/fs/flags.ts";
 import type { KeptDescriptors, KeptState } from "../../src/fs/module.ts";
 import { createDescriptorStore, DescriptorReader, DescriptorStore } from "../../src/kept/descriptor_store.ts";
+import { RETIRED } from "../../src/layers/passthrough/descriptor_register.ts";
 import { slotWords } from "../../src/layers/passthrough/kept_files.ts";
 import makeFileSystem, { prepare } from "../../src/layers/passthrough/module.ts";
 import type { PassthroughFileSystem } from "../../src/layers/passthrough/passthrough_file_system.ts";
@@ -65,8 +66,6 @@ class Servers implements Disposable {
   readonly directory: string;
   readonly #ground: Ground;
   #memory: SharedArrayBuffer | undefined;
-  /** The memory as it was when the server died. */
-  #left: SharedArrayBuffer | undefined;
   /** What was open before the server. */
   #open = new Set<number>();
   #restarts = -1;
@@ -120,24 +119,30 @@ class Servers implements Disposable {
     });
   }
 
-  /** Does what a server does, which dies at `point`, if that is one: then false. */
-  survives(point: number | undefined, act: () => void): boolean {
+  /**
+   * Does what a server does, which dies at `point`, if that is one: then false. Before it dies as a whole its other loop
+   * does what is `beside`.
+   */
+  survives(point: number | undefined, act: () => void, beside: () => void = () => {}): boolean {
+    let left: SharedArrayBuffer | undefined;
     const died = point === undefined
       ? (act(), false)
-      : this.#ground.calls.crashAt(point, act, () => this.#left = this.#memory?.slice());
-    if (died) this.end();
-    return !died;
+      : this.#ground.calls.crashAt(point, act, () => left = this.#memory?.slice());
+    if (!died) return true;
+    // What the dead loop did after its last call it has not done.
+    if (left !== undefined) new Uint8Array(this.#memory!).set(new Uint8Array(left));
+    beside();
+    this.end();
+    return false;
   }
 
   end(): void {
     for (const number of openNumbers()) if (!this.#open.has(number)) openLibc().symbols.close(number);
-    if (this.#left !== undefined) new Uint8Array(this.#memory!).set(new Uint8Array(this.#left));
-    this.#left = undefined;
   }
 
   /** How many files are kept, as the words say, and as there are. */
   countFiles(): [named: number, kept: number] {
-    const named = slotWords(this.#source!.kept!).filter((word) => word !== 0).length;
+    const named = slotWords(this.#source!.kept!).filter((word) => word !== 0 && word !== RETIRED).length;
     using reader = new DescriptorReader(this.#ground.store);
     const taken = Array.from({ length: SLOTS }, (_, slot) => reader.take(slot)).filter((number) => number >= 0);
     for (const number of taken) openLibc().symbols.close(number);
@@ -150,7 +155,10 @@ class Servers implements Disposable {
   }
 }
 
-/** The request is the first loop's; when it comes again the other one's. Meanwhile somebody else opens a file. */
+/**
+ * The request is the first loop's; when it comes again the other one's. Meanwhile somebody else opens files: of the server
+ * that dies before it does, and of the next ones.
+ */
 function play(ground: Ground, scenario: Scenario, deaths?: Deaths): Outcome {
   using servers = new Servers(ground, scenario);
   const died = { request: false, beginning: false, again: false };
@@ -161,7 +169,8 @@ function play(ground: Ground, scenario: Scenario, deaths?: Deaths): Outcome {
     let answer: unknown;
     const context = { ...nextContext(), unique, resent };
     const act = () => scenario.act(servers.loops[loop]!, held, context);
-    return servers.survives(point, () => answer = answerOf(act)) ? { answer } : undefined;
+    const open = () => bystanders.push(openBystander(servers.loops[1 - loop]!));
+    return servers.survives(point, () => answer = answerOf(act), open) ? { answer } : undefined;
   };
   const bystanders: Held[] = [];
   let given = ask(0, deaths?.request);

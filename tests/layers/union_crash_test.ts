@@ -12,6 +12,7 @@ import { S_IFDIR, S_IFMT, S_IFREG } from "../../src/fs/flags.ts";
 import type { KeptDescriptors, KeptState } from "../../src/fs/module.ts";
 import { createDescriptorStore, DescriptorReader, DescriptorStore } from "../../src/kept/descriptor_store.ts";
 import { createKept } from "../../src/kept/kept_memory.ts";
+import { RETIRED } from "../../src/layers/passthrough/descriptor_register.ts";
 import { slotWords } from "../../src/layers/passthrough/kept_files.ts";
 import makePassthrough, { prepare } from "../../src/layers/passthrough/module.ts";
 import type { Source } from "../../src/layers/passthrough/source.ts";
@@ -142,7 +143,7 @@ class Servers implements Disposable {
     using reader = new DescriptorReader(this.#ground.store);
     const taken = Array.from({ length: SLOTS }, (_, slot) => reader.take(slot)).filter((number) => number >= 0);
     for (const number of taken) openLibc().symbols.close(number);
-    return [words.filter((word) => word !== 0).length, taken.length];
+    return [words.filter((word) => word !== 0 && word !== RETIRED).length, taken.length];
   }
 
   /** All that is seen of the union. */

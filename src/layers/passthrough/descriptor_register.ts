@@ -18,6 +18,9 @@ export const FIXTURE = 6;
 /** No file: a number whose release was done and comes again; until then it must not be anybody else's. */
 export const PARKED = 7;
 
+/** No file any more: a number whose release may not be answered yet (see `KeptFiles`). */
+export const RETIRED = 8;
+
 /** What a handle may be. */
 export const FILE_KINDS: ReadonlySet<number> = new Set([FILE, APPENDED_FILE, DIRECTORY]);
 
@@ -60,8 +63,9 @@ export class DescriptorRegister {
   closeHandle(handle: number, context?: RequestContext): void {
     const kind = this.kindOf(handle);
     if (!FILE_KINDS.has(kind) && kind !== PARKED) throw new FsError("EBADF", `Handle ${handle} is not open`);
+    this.#kinds[handle] = 0;
     this.kept?.release(handle, context?.unique ?? 0);
-    this.close(handle);
+    this.#calls.close(handle);
   }
 
   /** Closes all that are left and returns how many there were. */

@@ -6,6 +6,9 @@
  * **Order.** A file is in the store before its word says so, and its word is taken back before it leaves the store: so a
  * server that ends in between leaves one that no word names, which `takeBackFiles` drops.
  *
+ * **Numbers.** A release that is done and not answered comes again, and must not find another file under its number. So
+ * the number is the loop's (`RETIRED`) until it keeps or releases the next file: what it releases is answered by then.
+ *
  * A request that comes again must not find its own half-done work: what a loop opened or released last is written down
  * with the request's number, and so is what a change that cannot be repeated found before it (`intend`).
  */
@@ -13,10 +16,11 @@ import { F_DUPFD_CLOEXEC } from "../../../ffi/libc.ts";
 import { FsError } from "../../fs/errors.ts";
 import type { KeptDescriptors } from "../../fs/module.ts";
 import { DescriptorStore } from "../../kept/descriptor_store.ts";
+import { RETIRED } from "./descriptor_register.ts";
 import type { SystemCalls } from "./system_calls.ts";
 
 /** A word is a kind (see `DescriptorRegister`) and above it the cell of the file's node, if it has one. */
-const KIND_BITS = 3;
+const KIND_BITS = 4;
 const KIND = (1 << KIND_BITS) - 1;
 
 // Words of a loop's record. The first of each three is a descriptor plus one, the others a request's number.
@@ -84,6 +88,8 @@ export class KeptFiles {
   readonly #intents: Float64Array;
   /** Those of all loops: which of them gets a request that comes again is the kernel's choice. */
   readonly #allIntents: readonly Float64Array[];
+  /** The slot of the file that this loop released last; -1 for none. */
+  #retired = -1;
 
   constructor(memory: KeptFilesMemory, calls: SystemCalls, loop: number) {
     this.#base = memory.base;
@@ -100,7 +106,8 @@ export class KeptFiles {
    * also when there is no room (`EMFILE`).
    */
   keep(descriptor: number, kind: number, request: number): number {
-    const kept = this.#calls.files.fcntl(descriptor, F_DUPFD_CLOEXEC, this.#base);
+    this.#endRetirement();
+    const kept = this.#duplicate(descriptor);
     this.#calls.close(descriptor);
     const slot = kept - this.#base;
     if (kept < 0 || slot >= this.#store.slots) {
@@ -118,23 +125,45 @@ export class KeptFiles {
     return kept;
   }
 
+  /** Under a number that no release which may come again means. */
+  #duplicate(descriptor: number): number {
+    for (let from = this.#base;;) {
+      const kept = this.#calls.files.fcntl(descriptor, F_DUPFD_CLOEXEC, from);
+      if (kept < 0 || this.#slots[kept - this.#base] !== RETIRED) return kept;
+      this.#calls.close(kept);
+      from = kept + 1;
+    }
+  }
+
   /** Says which node the file is. */
   setNode(descriptor: number, cell: number): void {
     const slot = descriptor - this.#base;
     Atomics.store(this.#slots, slot, this.#slots[slot]! & KIND | cell << KIND_BITS);
   }
 
-  /** The file's handle is released by `request`. */
+  /** Lets go of a file whose handle `request` releases; its descriptor is the caller's to close. */
   release(descriptor: number, request: number): void {
+    this.#endRetirement();
     this.#note(RELEASED, descriptor, request);
+    this.#retired = descriptor - this.#base;
+    this.#empty(this.#retired, RETIRED);
   }
 
   /** Lets go of a file, if it is one of these; its descriptor is the caller's to close. */
   drop(descriptor: number): void {
     const slot = descriptor - this.#base;
-    if (slot < 0 || this.#slots[slot] === 0) return;
-    Atomics.store(this.#slots, slot, 0);
+    if (slot >= 0 && this.#slots[slot] !== 0) this.#empty(slot, 0);
+  }
+
+  #empty(slot: number, word: number): void {
+    Atomics.store(this.#slots, slot, word);
     this.#store.drop(slot);
+  }
+
+  /** What this loop released before is answered. */
+  #endRetirement(): void {
+    if (this.#retired >= 0) Atomics.store(this.#slots, this.#retired, 0);
+    this.#retired = -1;
   }
 
   /** Before a change that must not be made twice: what was there, by which it can be told whether it was made. */

@@ -11,7 +11,7 @@ import { FsError } from "../../fs/errors.ts";
 import { O_CLOEXEC, O_PATH } from "../../fs/flags.ts";
 import type { KeptState } from "../../fs/module.ts";
 import { DescriptorReader } from "../../kept/descriptor_store.ts";
-import { type DescriptorRegister, FILE_KINDS, LOCK_OWNER, NODE, PARKED } from "./descriptor_register.ts";
+import { type DescriptorRegister, FILE_KINDS, LOCK_OWNER, NODE, PARKED, RETIRED } from "./descriptor_register.ts";
 import {
   type KeptFilesMemory,
   kindOf,
@@ -79,6 +79,7 @@ export function takeBackFiles(recovery: Recovery): void {
   const files: number[] = [];
   for (let slot = 0; slot < slots.length; slot++) {
     if (kindOf(slots[slot]!) === LOCK_OWNER && !owned.has(kept.base + slot)) slots[slot] = 0;
+    if (slots[slot] === RETIRED) slots[slot] = 0;
     const word = slots[slot]!;
     if (!isFile(word)) continue;
     const descriptor = register.add(moveTo(calls, reader.take(slot), kept.base + slot), kindOf(word));
@@ -112,7 +113,7 @@ function settleInterrupted({ kept, state: { interrupted } }: Recovery, slots: In
     // A lock owner's is its chain's: see below.
     if (opened >= 0 && FILE_KINDS.has(kindOf(slots[opened - kept.base]!))) slots[opened - kept.base] = 0;
     const released = recordedFor(record, RELEASED, unique);
-    if (released >= 0 && slots[released - kept.base] === 0) slots[released - kept.base] = PARKED;
+    if (released >= 0 && slots[released - kept.base] === RETIRED) slots[released - kept.base] = PARKED;
   }
 }
 
