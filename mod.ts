@@ -22,6 +22,7 @@ export { MountError } from "./src/connection/connection.ts";
 export { MountpointError } from "./src/connection/mountpoint.ts";
 export { LibraryError } from "./ffi/library.ts";
 export { Elsewhere, ERRNO, type ErrnoName, errnoNameOf, FsError, Later } from "./src/fs/errors.ts";
+export * from "./src/fs/connection_info.ts";
 export * from "./src/fs/filesystem.ts";
 export type { BranchModule, BranchStep, ChangedBranches, RemovalOptions } from "./src/fs/branches.ts";
 export type { ChangeableBranches } from "./src/fs/branches.ts";

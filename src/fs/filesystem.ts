@@ -27,7 +27,7 @@
  */
 import type { Attributes, Entry, ExtendedStatus, FileSystemStatistics, Time } from "./attributes.ts";
 import type { ChangeableBranches } from "./branches.ts";
-import type { Notifier } from "./notifier.ts";
+import type { ConnectionInfo } from "./connection_info.ts";
 
 /** A value, or a promise of one. */
 export type Awaitable<T> = T | Promise<T>;
@@ -233,18 +233,6 @@ export interface FileRange {
   handle: Handle;
   /** Bytes from the start of the file. */
   offset: number;
-}
-
-/** What the kernel has agreed to, told once before the first request. */
-export interface ConnectionInfo {
-  /** The kernel's FUSE protocol, as in 7.`minor`. */
-  readonly minor: number;
-  /** The features in force; see {@linkcode FileSystem.features}. */
-  readonly features: ReadonlySet<string>;
-  /** The largest `write`, in bytes. */
-  readonly maxWrite: number;
-  /** Tells the kernel what changed and wakes who waits in poll, from anywhere, for as long as the mount lives. */
-  readonly notifier: Notifier;
 }
 
 /** A filesystem. Every method is optional; see the module's comment for what they share. */

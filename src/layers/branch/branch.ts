@@ -4,7 +4,8 @@
  */
 import { NOT_ADDED, type SharedOpenFiles } from "../../fs/branches.ts";
 import type { Attributes, Entry, ExtendedStatus } from "../../fs/attributes.ts";
-import type { Awaitable, ConnectionInfo, Created, FileSystem, NodeId, Opened } from "../../fs/filesystem.ts";
+import type { ConnectionInfo } from "../../fs/connection_info.ts";
+import type { Awaitable, Created, FileSystem, NodeId, Opened } from "../../fs/filesystem.ts";
 import { ROOT_NODE } from "../../fs/filesystem.ts";
 import { LookupCounts } from "../../fs/lookup_counts.ts";
 import { copyAttributes, type Unfilled } from "../support/copy_attributes.ts";

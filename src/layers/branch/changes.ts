@@ -2,7 +2,8 @@
 import type { BranchChange, ChangeableBranches, ChangedName, DroppedBranch, HeldBranch } from "../../fs/branches.ts";
 import type { BranchPoint, NewBranch, PlaceNumbers } from "../../fs/branches.ts";
 import { FsError } from "../../fs/errors.ts";
-import type { ConnectionInfo, FileSystem } from "../../fs/filesystem.ts";
+import type { ConnectionInfo } from "../../fs/connection_info.ts";
+import type { FileSystem } from "../../fs/filesystem.ts";
 import { mapNotifier } from "../support/map_notifier.ts";
 import { Branch } from "./branch.ts";
 import { type BranchTable, changedNames, checkBranchPath, makeBranchTable } from "./branch_table.ts";

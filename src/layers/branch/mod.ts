@@ -15,7 +15,8 @@
  */
 import type { ChangeableBranches } from "../../fs/branches.ts";
 import { type ErrnoName, FsError } from "../../fs/errors.ts";
-import type { ConnectionInfo, FileSystem } from "../../fs/filesystem.ts";
+import type { ConnectionInfo } from "../../fs/connection_info.ts";
+import type { FileSystem } from "../../fs/filesystem.ts";
 import { METHOD_NAMES, type MethodName } from "../support/methods.ts";
 import { Branch } from "./branch.ts";
 import {

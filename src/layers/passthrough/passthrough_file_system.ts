@@ -1,5 +1,6 @@
 /** A directory of the host as a filesystem: the operations of one loop, put together. */
-import type { ConnectionInfo, FileSystem } from "../../fs/filesystem.ts";
+import type { ConnectionInfo } from "../../fs/connection_info.ts";
+import type { FileSystem } from "../../fs/filesystem.ts";
 import { attributeOperations } from "./attribute_operations.ts";
 import { directoryOperations } from "./directory_operations.ts";
 import { extendedAttributeOperations } from "./extended_attribute_operations.ts";

@@ -5,7 +5,8 @@
  * The branches are filesystems, of any kind, in order: the first that has a name shows it, and directories of one name
  * are merged. The union answers at once when they do.
  */
-import type { ConnectionInfo, FileSystem, NodeId } from "../../fs/filesystem.ts";
+import type { ConnectionInfo } from "../../fs/connection_info.ts";
+import type { FileSystem, NodeId } from "../../fs/filesystem.ts";
 import { FsError } from "../../fs/errors.ts";
 import { mapNotifier } from "../support/map_notifier.ts";
 import { attributeOperations } from "./attribute_operations.ts";

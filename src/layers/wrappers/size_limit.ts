@@ -6,7 +6,8 @@
  */
 import type { Attributes } from "../../fs/attributes.ts";
 import { FsError } from "../../fs/errors.ts";
-import type { Awaitable, ConnectionInfo, FileSystem, Handle, NodeId, RequestContext } from "../../fs/filesystem.ts";
+import type { ConnectionInfo } from "../../fs/connection_info.ts";
+import type { Awaitable, FileSystem, Handle, NodeId, RequestContext } from "../../fs/filesystem.ts";
 import { FALLOC_FL_KEEP_SIZE, S_IFMT, S_IFREG } from "../../fs/flags.ts";
 import { after, orElse } from "../support/awaitable.ts";
 import { makeSizeUsage, PageCount, type SizeChange, type SizeUsage } from "./page_count.ts";

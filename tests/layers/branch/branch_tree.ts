@@ -1,7 +1,8 @@
 /** A tree of branches and the calls that its tests make, by path, as root; and filesystems that answer late. */
 import type { Attributes, Entry } from "../../../src/fs/attributes.ts";
 import { type ErrnoName, errnoNameOf } from "../../../src/fs/errors.ts";
-import type { ConnectionInfo, DirectoryEntry, FileSystem, NodeId } from "../../../src/fs/filesystem.ts";
+import type { ConnectionInfo } from "../../../src/fs/connection_info.ts";
+import type { DirectoryEntry, FileSystem, NodeId } from "../../../src/fs/filesystem.ts";
 import type { Notifier, NotifyOutcome } from "../../../src/fs/notifier.ts";
 import { O_RDWR } from "../../../src/fs/flags.ts";
 import { type BranchDefinition, BranchFileSystem, type BranchOptions } from "../../../src/layers/branch/mod.ts";
