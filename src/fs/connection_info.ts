@@ -11,4 +11,10 @@ export interface ConnectionInfo {
   readonly maxWrite: number;
   /** Tells the kernel what changed and wakes who waits in poll, from anywhere, for as long as the mount lives. */
   readonly notifier: Notifier;
+  /**
+   * Says that what the filesystem is at gets on: for a request that may take longer than `hangTimeout`, after which a keeper
+   * takes a server for one that hangs (docs/keeper.md). To be called in the thread that serves; costs next to nothing.
+   * Missing where nobody watches.
+   */
+  readonly noteProgress?: (() => void) | undefined;
 }

@@ -1,7 +1,8 @@
 /**
- * Sees that a server hangs: a loop has been at one request for too long, or requests wait and no loop takes any. It looks
- * at the journal and at the device, so that no request of its own is needed (which would need a process of its own: one
- * that waits for an answer holds the keeper's descriptors), and it works where nobody may read /sys/fs/fuse/connections.
+ * Sees that a server hangs: a loop has been at one request for too long, or requests wait and no loop takes any, and
+ * nobody has said meanwhile that what it is at gets on (`ConnectionInfo.noteProgress`). It looks at the journal and at the
+ * device, so that no request of its own is needed (which would need a process of its own: one that waits for an answer
+ * holds the keeper's descriptors), and it works where nobody may read /sys/fs/fuse/connections.
  */
 import type { JournalSlot } from "../kept/journal.ts";
 

@@ -18,7 +18,7 @@ const UNIQUE_LOWER = 1;
 const UNIQUE_UPPER = 2;
 /** The body's length in bytes, or a negative errno. */
 const LENGTH = 3;
-/** Counts requests. */
+/** Counts requests, and the steps of those that say that they get on: as long as it moves, the loop does not hang. */
 const COUNT = 4;
 const SLOT_HEADER = 64;
 
@@ -72,6 +72,11 @@ export class Journal {
     Atomics.store(words, STATE, ANSWERED);
   }
 
+  /** What the loop is at gets on. */
+  advance(): void {
+    this.#words[COUNT]! += 1;
+  }
+
   /** The loop is done with it. */
   end(): void {
     if (this.#words[STATE] === BEGUN) Atomics.store(this.#words, STATE, IDLE);
@@ -80,7 +85,7 @@ export class Journal {
 
 /** A slot as the keeper reads it. */
 export interface JournalSlot {
-  /** Counts the loop's requests. */
+  /** Counts the loop's requests, and the steps of long ones. */
   readonly count: number;
   /** The request that the loop is at work on, as `RequestContext.unique` has it. */
   readonly begun: number | undefined;

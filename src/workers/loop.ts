@@ -70,11 +70,13 @@ async function prepare(start: LoopStart): Promise<void> {
 async function serve({ settings, notifications, forwarding, metrics: block, call }: LoopServe): Promise<void> {
   const { minor, features, maxWrite } = settings;
   const libc = openLibc();
-  filesystem!.initialize?.({ minor, features, maxWrite, notifier: loopNotifier(notifications) });
+  const journal = settings.journal && new Journal(settings.journal, place.loop);
+  const noteProgress = journal && (() => journal.advance());
+  // Which may take long itself: what the server before was at is done to the end.
+  filesystem!.initialize?.({ minor, features, maxWrite, notifier: loopNotifier(notifications), noteProgress });
   const log: Log = (message, error) => self.postMessage({ kind: "log", message, detail: describeThrown(error) });
   const metrics = new MetricsRecorder(block);
   forwarder = forwarding && new RequestForwarder(libc, forwarding, maxWrite);
-  const journal = settings.journal && new Journal(settings.journal, place.loop);
   const parts = { filesystem: filesystem!, settings, libc, metrics, log, forwarder, journal, call };
   const reason = await run(parts);
   await filesystem!.destroy?.();

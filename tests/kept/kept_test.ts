@@ -172,6 +172,11 @@ Deno.test("the journal says what a loop is at work on, and what it answered last
   journal.begin(14, 0);
   journal.answer(14, 0, -2, new Uint8Array());
   assertEquals([...new Int32Array(slot().answer!.buffer)], [16, -2, 14, 0]);
+  // One that takes long says that it gets on.
+  journal.begin(20, 0);
+  const { count } = slot();
+  journal.advance();
+  assertEquals(slot(), { count: count + 1, begun: 20, answer: undefined });
   // One that waited has its answer out of turn.
   journal.begin(18, 0);
   journal.answer(6, 0, -4, new Uint8Array());

@@ -2,13 +2,15 @@
  * Unions shown by servers that are killed: what is open and known outlives them, and no change is half done. `TRELLIS_KILLS`
  * says how many are killed at random moments (default 12).
  */
-import { assertEquals } from "../deps.ts";
+import { assert, assertEquals } from "../deps.ts";
 import { checkModel } from "../model/mod.ts";
 import { compile, run } from "../support/command.ts";
 import { testKept as test } from "../support/kept_source.ts";
 import { keepTree } from "../support/kept_tree.ts";
+import { waitFor } from "../support/mounted.ts";
 import { readStart } from "../support/open_file.ts";
 import { killDuring, replaceServer } from "../support/server_killer.ts";
+import { PIECE, PIECE_MILLISECONDS } from "./slow_disk_module.ts";
 
 const UNION = '[[branch]]\npath = "/"\ntype = "union"\nsources = ["upper", "lower:ro"]\n';
 const text = new TextEncoder();
@@ -50,6 +52,38 @@ test("a union's files outlive the server: copied, deleted, half listed, and remo
   await replaceServer(tree);
   assertEquals(await Array.fromAsync(Deno.readDir(path), ({ name }) => name), []);
   assertEquals(tree.log.filter((line) => line.includes("failed")), []);
+});
+
+test("a copy may take longer than a server may hang, and one that gets no further is a hang", async () => {
+  const [module, hangTimeout] = [new URL("slow_disk_module.ts", import.meta.url), 2];
+  await using tree = await keepTree(UNION, ["upper", "lower"], { module, hangTimeout });
+  const { path, folder, log } = tree;
+  const hangs = () => log.filter((line) => line.includes("hangs, and is ended"));
+  const pieces = 2 * Math.ceil(hangTimeout * 1000 / PIECE_MILLISECONDS);
+  const below = "a".repeat(pieces * PIECE);
+  const stuck = "b".repeat(PIECE) + "!" + "c".repeat(PIECE);
+  await Deno.writeTextFile(`${folder}/lower/large`, below);
+  await Deno.writeTextFile(`${folder}/lower/stuck`, stuck);
+  const isWhole = (name: string, size: number) =>
+    Deno.stat(`${folder}/upper/${name}`).then((file) => file.size === size, () => false);
+
+  const written = Deno.writeTextFile(`${path}/large`, "A", { append: true }).catch(String);
+  await waitFor("the slow copy", () => {
+    // A busy machine may hold one server up for so long, but not one after the other.
+    assert(hangs().length < 4, log.join("\n"));
+    return isWhole("large", below.length + 1);
+  });
+  assertEquals(await written, undefined);
+
+  const before = hangs().length;
+  const other = Deno.writeTextFile(`${path}/stuck`, "B", { append: true }).catch(String);
+  // The next server goes on with the copy before it serves, and is stuck too.
+  await waitFor("two servers that hang", () => hangs().length >= before + 2);
+  const moving = stuck.replace("!", "?");
+  await Deno.writeTextFile(`${folder}/lower/stuck`, moving);
+  await waitFor("the copy that was stuck", () => isWhole("stuck", moving.length + 1));
+  assertEquals(await other, undefined);
+  assertEquals(await Deno.readTextFile(`${folder}/upper/stuck`), `${moving}B`);
 });
 
 test("servers of a union are killed at random moments, and nothing is lost or wrong", async () => {

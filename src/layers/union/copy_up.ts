@@ -19,6 +19,8 @@ const PIECE = 1 << 17;
 const PERMISSIONS = 0o7777;
 
 export class CopyUp {
+  /** Told, wherever a copy may be long, that it gets on; see `ConnectionInfo`. */
+  noteProgress: () => void = () => {};
   readonly #members: readonly Member[];
   readonly #nodes: UnionNodes;
   readonly #resolution: Resolution;
@@ -114,6 +116,7 @@ export class CopyUp {
     if (!node.isDirectory) return;
     const server = asServer(context);
     for (const name of (yield* this.#resolution.list(node, server)).keys()) {
+      this.noteProgress();
       const found = yield* this.#resolution.find(node, name, server);
       if (found !== undefined) yield* this.tree(found.node, target, context);
     }
@@ -202,6 +205,7 @@ export class CopyUp {
         if (data.length === 0) break;
         if (data.some((byte) => byte !== 0)) yield* writeAll(target, to, toHandle, offset, data.slice(), server);
         offset += data.length;
+        this.noteProgress();
       }
       yield* wait(target.need("setAttributes")(to, { size }, toHandle, server));
     } finally {

@@ -52,6 +52,7 @@ export function makeUnion(branches: readonly UnionBranch[], options: UnionOption
     features: commonFeatures(branches),
 
     initialize(connection: ConnectionInfo): void {
+      if (connection.noteProgress !== undefined) union.copyUp.noteProgress = connection.noteProgress;
       const features = new Set([...connection.features].filter((feature) => feature !== PASSTHROUGH));
       for (const { index, filesystem } of union.members) {
         // What is changed behind a part that nobody sees need not be told.
