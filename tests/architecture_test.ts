@@ -50,6 +50,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/metrics",
     "src/protocol",
     "src/threads",
+    "src/transport",
   ],
   "src/workers": [
     ...SHARED,

@@ -6,6 +6,7 @@ import { Connection } from "../connection/connection.ts";
 import { type Feature, wantedFeatures } from "../connection/features.ts";
 import type { Agreement, KernelOffer } from "../connection/handshake.ts";
 import { closeKeptState, createKeptState, keptDescriptorsOf } from "../kept/kept_state.ts";
+import { KeptOpenNodes } from "./kept_open_nodes.ts";
 
 /** What is mounted where. */
 export interface HeldMount {
@@ -29,6 +30,8 @@ export class HeldConnection implements Disposable {
   /** Whether another server can go on with this connection. */
   readonly canResend: boolean;
   #agreement: Agreement | undefined;
+  /** Once a server has died, where the kernel passes through. */
+  #openNodes: KeptOpenNodes | undefined;
   #disposed = false;
 
   private constructor(connection: Connection, { loops, resend }: HeldMount) {
@@ -63,10 +66,15 @@ export class HeldConnection implements Disposable {
   agree(methods: readonly string[], features: readonly Feature[]): Agreement {
     if (this.#agreement !== undefined) return this.#agreement;
     const wanted = wantedFeatures(new Set(methods), features);
-    // Which backing id a node has only the server that registered it knows (docs/decisions.md).
-    wanted.delete("passthrough");
     if (!this.canResend) wanted.delete(RESEND);
     return this.#agreement = this.connection.handshake(wanted).agreement;
+  }
+
+  /** Settles what a server that has ended was in the midst of with open files; `interrupted` by loop. */
+  settle(interrupted: readonly (number | null)[]): void {
+    if (!this.#agreement?.features.has("passthrough")) return;
+    this.#openNodes ??= new KeptOpenNodes(this.kept.openNodes, this.connection.device);
+    this.#openNodes.settle(interrupted);
   }
 
   /**

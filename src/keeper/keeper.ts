@@ -362,6 +362,7 @@ export class Keeper implements KeptMount {
     const slots = readSlots(this.#held.kept.journal, this.#options.loops);
     this.#interrupted = slots.map(({ begun }) => begun ?? null);
     sendLastAnswers(slots, this.#held.devices);
+    this.#held.settle(this.#interrupted);
     // Before the new one reads: what it is serving would be sent twice.
     if (!this.#held.resend()) await this.#mountAnew();
     if (this.#ending) return;

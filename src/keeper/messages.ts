@@ -12,7 +12,7 @@ import type { Metrics } from "../metrics/metrics.ts";
 import type { ReplyDefaults } from "../protocol/reply.ts";
 
 /** The version of everything here. Keeper and server may be of different releases; they must agree in this. */
-export const VERSION = 2;
+export const VERSION = 3;
 
 /** The longest message in bytes: trees of thousands of branches fit. */
 export const LONGEST = 1 << 24;

@@ -14,6 +14,8 @@ export interface KeptHandles {
   readonly journal: number;
   /** The memfd of the filesystem's own memory. */
   readonly state: number;
+  /** The memfd of the table of open nodes; see `src/transport/open_nodes.ts`. */
+  readonly openNodes: number;
   readonly descriptors?: KeptDescriptors | undefined;
 }
 
@@ -22,13 +24,14 @@ export function createKeptState(): KeptHandles {
   return {
     journal: createKept("trellis-journal"),
     state: createKept("trellis-state"),
+    openNodes: createKept("trellis-open-nodes"),
     descriptors: createDescriptorStore(),
   };
 }
 
 /** The descriptors that a server has to inherit, and the keeper to close. */
-export function keptDescriptorsOf({ journal, state, descriptors }: KeptHandles): number[] {
-  return [journal, state, ...descriptors === undefined ? [] : [descriptors.ring]];
+export function keptDescriptorsOf({ journal, state, openNodes, descriptors }: KeptHandles): number[] {
+  return [journal, state, openNodes, ...descriptors === undefined ? [] : [descriptors.ring]];
 }
 
 /** Lets go of all of it. */

@@ -5,11 +5,12 @@ import type { NodeId, Opened } from "../fs/filesystem.ts";
 export interface OpenFiles {
   /**
    * Counts an open before it is answered, and returns the backing id to answer with; 0 for none, negated where only
-   * mappings may be the backing file's: it was registered with other rights than this open `mayWrite` with.
+   * mappings may be the backing file's: it was registered with other rights than this open `mayWrite` with. `request` is the number of who asks
+   * (`RequestContext.unique`).
    */
-  opened(node: NodeId, opened: Opened, mayWrite: boolean): number;
+  opened(node: NodeId, opened: Opened, mayWrite: boolean, request: number): number;
   /** Takes that back: the file was released, or the answer did not reach the kernel. */
-  released(node: NodeId): void;
+  released(node: NodeId, request: number): void;
 }
 
 /** For mounts without the feature `passthrough`: all files are read and written the ordinary way. */

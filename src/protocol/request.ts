@@ -4,6 +4,7 @@
  * On the device all of it lies in one buffer. Over io_uring header and struct lie in one and the rest in another. So a
  * request is two views: `words`, with the struct at byte `argumentsAt`, and `payload`, from byte `payloadAt` on.
  */
+import { FUSE_UNIQUE_RESEND_UPPER } from "../../ffi/kernel.ts";
 import { STRUCT } from "../../ffi/structs.ts";
 import { decodeName } from "../fs/names.ts";
 
@@ -57,9 +58,9 @@ export class RequestView {
   get uniqueUpper(): number {
     return this.words[(HEADER.unique >> 2) + 1]!;
   }
-  /** That number, exact up to 2^53. */
+  /** That number, exact up to 2^53, as it was when the request came the first time. */
   get unique(): number {
-    return this.uniqueLower + this.uniqueUpper * TWO_32;
+    return this.uniqueLower + (this.uniqueUpper & ~FUSE_UNIQUE_RESEND_UPPER) * TWO_32;
   }
   get node(): number {
     return this.words[HEADER.nodeid >> 2]! + this.words[(HEADER.nodeid >> 2) + 1]! * TWO_32;

@@ -37,6 +37,8 @@ export interface LocalServerOptions {
   readonly forwarder?: RequestForwarder | undefined;
   /** Where a keeper finds what was done, should this process end. */
   readonly journal?: Journal | undefined;
+  /** Which loop this is. */
+  readonly loop: number;
 }
 
 /** Serves requests by calling a filesystem whose methods must not return promises. */
@@ -52,7 +54,7 @@ export class LocalServer {
   readonly #forwarder: RequestForwarder | undefined;
   readonly #journal: Journal | undefined;
 
-  constructor({ filesystem, settings, libc, reply, metrics, log, forwarder, journal }: LocalServerOptions) {
+  constructor({ filesystem, settings, libc, reply, metrics, log, forwarder, journal, loop }: LocalServerOptions) {
     const { defaults, features, debug, interrupts } = settings;
     const body = this.body = new ReplyBody(reply.body, defaults);
     this.#reply = reply;
@@ -74,7 +76,7 @@ export class LocalServer {
       later: (request, milliseconds) => this.waiting.add(request, milliseconds),
       ...forwarder && { elsewhere: (request, handler) => this.#handOn(request, handler) },
       mustAnswerAtOnce: true,
-      openFiles: BackingFiles.of(libc, settings),
+      openFiles: BackingFiles.of(libc, settings, loop),
     });
   }
 

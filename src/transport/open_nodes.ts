@@ -9,53 +9,73 @@
  *
  * **Locks.** An entry belongs to the bucket of its node and is changed under that bucket's lock, which is held for
  * nothing else. Lock order: a bucket's, then the free list's.
+ *
+ * **Deaths.** Where a keeper holds the mount the table outlives its servers, and `open_nodes_recovery.ts` makes it whole
+ * between two of them. A cell is in use when its count is not 0, which is written after all else; one that is not in use
+ * keeps its id until that is closed, so that the keeper finds it. Each loop writes down which count it changes last, and
+ * for which request.
  */
 import type { NodeId } from "../fs/filesystem.ts";
 import { lock, unlock } from "../threads/mutex.ts";
-
-// Words of the header.
-const FREE_LOCK = 0;
-const FREE_HEAD = 1;
-/** One past the last cell that was ever used; cell 0 is none. */
-const HIGH_WATER = 2;
-/** Set for good when there was no room for a node. */
-const OVERFLOWN = 3;
-/** How many nodes are open, for `size`. */
-const NODES = 4;
-const HEADER_WORDS = 8;
-
-const BUCKETS = 1 << 14;
-/** A bucket is a lock and the first cell of its chain. */
-const BUCKET_WORDS = 2;
-
-// Words of a cell.
-const NODE_LOW = 0;
-const NODE_HIGH = 1;
-const COUNT = 2;
-const BACKING_ID = 3;
-const NEXT = 4;
-const CELL_WORDS = 5;
+import {
+  AFTER,
+  at,
+  BACKING_ID,
+  bucketOf,
+  BY,
+  CHANGED,
+  COUNT,
+  EXPECTED,
+  FIRST_ID,
+  FREE_HEAD,
+  FREE_LOCK,
+  HIGH_WATER,
+  highOf,
+  LAST_ID,
+  lowOf,
+  NEXT,
+  NODE_HIGH,
+  NODE_LOW,
+  NODES,
+  OVERFLOWN,
+  recordAt,
+  REQUEST_HIGH,
+  REQUEST_LOW,
+} from "./open_node_cells.ts";
 
 /** As many as a process may have descriptors, unless the kernel is told otherwise (fs.nr_open). */
 const MOST_NODES = 1 << 20;
 
-/** What `join` answers for a node that nobody has open: no id, whatever its sign. */
+/** What `join` answers for a node that nobody has open, and no id, whatever its sign. */
 export const NOT_OPEN = -0x8000_0000;
+
+/** How many bytes a table with room for `nodes` takes. */
+export function openNodesSize(nodes = MOST_NODES): number {
+  return at(nodes + 1) * 4;
+}
 
 /** Memory for {@linkcode OpenNodes}, with room for `nodes` of them. */
 export function makeOpenNodes(nodes = MOST_NODES): Int32Array<SharedArrayBuffer> {
-  const words = HEADER_WORDS + BUCKETS * BUCKET_WORDS + (nodes + 1) * CELL_WORDS;
-  const memory = new Int32Array(new SharedArrayBuffer(words * 4));
-  memory[HIGH_WATER] = 1;
-  return memory;
+  return openNodesIn(new SharedArrayBuffer(openNodesSize(nodes)));
 }
 
-/** One thread's view of the table. */
+/** A table in memory that is all zeros, or has one. */
+export function openNodesIn(memory: SharedArrayBuffer): Int32Array<SharedArrayBuffer> {
+  const words = new Int32Array(memory);
+  if (words[HIGH_WATER] === 0) words[HIGH_WATER] = 1;
+  return words;
+}
+
+/** One thread's view of the table. Requests are named by their numbers, where a loop writes them down. */
 export class OpenNodes {
   readonly #words: Int32Array<SharedArrayBuffer>;
+  /** Where this thread writes down what it changes; 0 for one whose end is the table's. */
+  readonly #record: number;
 
-  constructor(words: Int32Array<SharedArrayBuffer>) {
+  /** `loop`: which loop the thread is, where the table outlives it. */
+  constructor(words: Int32Array<SharedArrayBuffer>, loop?: number) {
     this.#words = words;
+    this.#record = loop === undefined ? 0 : recordAt(loop);
   }
 
   /** How many nodes are open. */
@@ -72,46 +92,116 @@ export class OpenNodes {
   }
 
   /** Counts one more open of a node that is open, and returns its backing id, 0 for none; {@linkcode NOT_OPEN}. */
-  join(node: NodeId): number {
+  join(node: NodeId, request = 0): number {
     const words = this.#words;
     const bucket = bucketOf(node);
     lock(words, bucket);
     const cell = this.#find(bucket, node);
-    if (cell !== 0) words[at(cell) + COUNT]! += 1;
     const id = cell === 0 ? NOT_OPEN : words[at(cell) + BACKING_ID]!;
+    if (id !== NOT_OPEN) this.#count(cell, 1, request);
     unlock(words, bucket);
     return id;
   }
 
+  /** A cell for the first open of a node, without an id: the caller's until {@linkcode add}; 0 when there is no room. */
+  reserve(): number {
+    const words = this.#words;
+    lock(words, FREE_LOCK);
+    let cell = words[FREE_HEAD]!;
+    if (cell !== 0) words[FREE_HEAD] = words[at(cell) + NEXT]!;
+    else if (at(words[HIGH_WATER]! + 1) <= words.length) cell = words[HIGH_WATER]!++;
+    else Atomics.store(words, OVERFLOWN, 1);
+    unlock(words, FREE_LOCK);
+    return cell;
+  }
+
+  /** The kernel is about to be asked for an id. Whoever ends before {@linkcode setId} leaves one that no cell names. */
+  expectId(): void {
+    if (this.#record === 0) return;
+    const last = this.#words[LAST_ID]!;
+    Atomics.store(this.#words, this.#record + EXPECTED, last === 0x7fff_ffff ? FIRST_ID : last + 1);
+  }
+
+  /** What came of it, for a cell that is the caller's: an id, negated at will, or 0. */
+  setId(cell: number, id: number): void {
+    const words = this.#words;
+    Atomics.store(words, at(cell) + BACKING_ID, id);
+    if (this.#record === 0) return;
+    if (id !== 0) Atomics.store(words, LAST_ID, Math.abs(id));
+    Atomics.store(words, this.#record + EXPECTED, 0);
+  }
+
+  /** What is in a cell that the caller has, or has counted an open in. */
+  idOf(cell: number): number {
+    const id = this.#words[at(cell) + BACKING_ID]!;
+    return id === NOT_OPEN ? 0 : id;
+  }
+
   /**
-   * Counts the first open of a node and returns `id`. When another thread's open was the first, it is that one's id:
-   * the caller takes its own back.
+   * Counts the first open of a node, with what is in `cell`. Returns the cell that it counts in: another one when another
+   * thread's open was the first, and then `cell` is still the caller's, to be discarded.
    */
-  add(node: NodeId, id: number): number {
+  add(node: NodeId, cell: number, request = 0): number {
     const words = this.#words;
     const bucket = bucketOf(node);
     lock(words, bucket);
-    let cell = this.#find(bucket, node);
-    if (cell === 0) cell = this.#insert(bucket, node, id);
-    if (cell !== 0) words[at(cell) + COUNT]! += 1;
-    const agreed = cell === 0 ? 0 : words[at(cell) + BACKING_ID]!;
+    const known = this.#find(bucket, node);
+    if (known === 0) this.#insert(bucket, cell, node);
+    else if (words[at(known) + BACKING_ID] === NOT_OPEN) {
+      Atomics.store(words, at(known) + BACKING_ID, words[at(cell) + BACKING_ID]!);
+      Atomics.store(words, at(cell) + BACKING_ID, 0);
+    }
+    const counted = known === 0 ? cell : known;
+    this.#count(counted, 1, request);
     unlock(words, bucket);
-    return agreed;
+    return counted;
   }
 
-  /** Counts one open less. Returns the backing id that nobody has any more, or 0. */
-  leave(node: NodeId): number {
+  /**
+   * Counts one open less. Returns the cell of a node that nobody has open any more, or 0: the caller closes the id that
+   * is in it and discards it.
+   */
+  leave(node: NodeId, request = 0): number {
     const words = this.#words;
     const bucket = bucketOf(node);
     lock(words, bucket);
     const cell = this.#find(bucket, node);
     let unused = 0;
-    if (cell !== 0 && --words[at(cell) + COUNT]! === 0) {
-      unused = words[at(cell) + BACKING_ID]!;
-      this.#remove(bucket, cell);
+    if (cell !== 0) {
+      this.#count(cell, -1, request);
+      if (words[at(cell) + COUNT] === 0) this.#remove(bucket, unused = cell);
     }
     unlock(words, bucket);
     return unused;
+  }
+
+  /** Gives back a cell that nobody counts in, whose id, if it had one, is closed. */
+  discard(cell: number): void {
+    const words = this.#words;
+    Atomics.store(words, at(cell) + BACKING_ID, 0);
+    lock(words, FREE_LOCK);
+    words[at(cell) + NEXT] = words[FREE_HEAD]!;
+    words[FREE_HEAD] = cell;
+    unlock(words, FREE_LOCK);
+  }
+
+  /** Under the bucket's lock: whoever ends in here, nobody else has changed the count since. */
+  #count(cell: number, by: number, request: number): void {
+    const words = this.#words;
+    const count = at(cell) + COUNT;
+    const after = words[count]! + by;
+    const record = this.#record;
+    if (record === 0) return void (words[count] = after);
+    Atomics.store(words, record + CHANGED, 0);
+    words[record + BY] = by;
+    words[record + AFTER] = after;
+    words[record + REQUEST_LOW] = lowOf(request);
+    words[record + REQUEST_HIGH] = highOf(request);
+    words[record + NODE_LOW] = words[at(cell) + NODE_LOW]!;
+    words[record + NODE_HIGH] = words[at(cell) + NODE_HIGH]!;
+    Atomics.store(words, record + CHANGED, -cell);
+    Atomics.store(words, count, after);
+    Atomics.store(words, record + CHANGED, cell);
   }
 
   #find(bucket: number, node: NodeId): number {
@@ -124,20 +214,14 @@ export class OpenNodes {
     return 0;
   }
 
-  /** A new cell with a count of 0; 0 when there is no room. */
-  #insert(bucket: number, node: NodeId, id: number): number {
+  #insert(bucket: number, cell: number, node: NodeId): void {
     const words = this.#words;
-    const cell = this.#take();
-    if (cell === 0) return 0;
     const start = at(cell);
     words[start + NODE_LOW] = lowOf(node);
     words[start + NODE_HIGH] = highOf(node);
-    words[start + COUNT] = 0;
-    words[start + BACKING_ID] = id;
     words[start + NEXT] = words[bucket + 1]!;
     words[bucket + 1] = cell;
     Atomics.add(words, NODES, 1);
-    return cell;
   }
 
   #remove(bucket: number, cell: number): void {
@@ -146,40 +230,5 @@ export class OpenNodes {
     while (words[link] !== cell) link = at(words[link]!) + NEXT;
     words[link] = words[at(cell) + NEXT]!;
     Atomics.sub(words, NODES, 1);
-    lock(words, FREE_LOCK);
-    words[at(cell) + NEXT] = words[FREE_HEAD]!;
-    words[FREE_HEAD] = cell;
-    unlock(words, FREE_LOCK);
   }
-
-  #take(): number {
-    const words = this.#words;
-    lock(words, FREE_LOCK);
-    let cell = words[FREE_HEAD]!;
-    if (cell !== 0) words[FREE_HEAD] = words[at(cell) + NEXT]!;
-    else if (at(words[HIGH_WATER]! + 1) <= words.length) cell = words[HIGH_WATER]!++;
-    else Atomics.store(words, OVERFLOWN, 1);
-    unlock(words, FREE_LOCK);
-    return cell;
-  }
-}
-
-/** The first word of a cell. */
-function at(cell: number): number {
-  return HEADER_WORDS + BUCKETS * BUCKET_WORDS + cell * CELL_WORDS;
-}
-
-/** The lock word of a node's bucket; its chain's head is the next word. */
-function bucketOf(node: NodeId): number {
-  const mixed = Math.imul(lowOf(node) ^ Math.imul(highOf(node), 0x85ebca6b), 0x9e3779b1);
-  return HEADER_WORDS + ((mixed >>> 8) & (BUCKETS - 1)) * BUCKET_WORDS;
-}
-
-/** The two halves of a node id, as words hold them. */
-function lowOf(node: NodeId): number {
-  return node | 0;
-}
-
-function highOf(node: NodeId): number {
-  return Math.floor(node / 0x1_0000_0000);
 }

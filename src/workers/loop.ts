@@ -77,7 +77,7 @@ async function serve({ settings, notifications, forwarding, metrics: block, call
   const log: Log = (message, error) => self.postMessage({ kind: "log", message, detail: describeThrown(error) });
   const metrics = new MetricsRecorder(block);
   forwarder = forwarding && new RequestForwarder(libc, forwarding, maxWrite);
-  const parts = { filesystem: filesystem!, settings, libc, metrics, log, forwarder, journal, call };
+  const parts = { filesystem: filesystem!, settings, libc, metrics, log, forwarder, journal, call, loop: place.loop };
   const reason = await run(parts);
   await filesystem!.destroy?.();
   self.postMessage({ kind: "ended", reason });

@@ -19,6 +19,7 @@ import {
 import { keptDescriptorsOf, openJournal, openKeptState } from "../kept/kept_state.ts";
 import { describeFailure } from "../keeper/failure.ts";
 import { keepToProcess } from "../keeper/framed_process.ts";
+import { openKeptNodes } from "../keeper/kept_open_nodes.ts";
 import { ParentLine } from "../keeper/parent_line.ts";
 import { beginLoops, startLoops } from "../placements/loops.ts";
 import type { Servers } from "../placements/placement.ts";
@@ -91,7 +92,7 @@ function serve(message: ServerServe): void {
   notifications.open(() => connection.attach());
   const shared = {
     interrupts: makeInterrupts(),
-    openNodes: undefined,
+    openNodes: agreement.features.has("passthrough") ? openKeptNodes(kept.openNodes) : undefined,
     journal: openJournal(kept, loopCount),
   };
   session = new Session({

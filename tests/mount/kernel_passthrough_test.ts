@@ -7,6 +7,7 @@ import { assert, assertEquals } from "../deps.ts";
 import { MountProcess, run, temporaryFolder } from "../support/cli_process.ts";
 import { mountTemporarily, waitFor } from "../support/mounted.ts";
 import { NO_ORDINARY_USER, prepareOrdinaryUser } from "../support/ordinary_user.ts";
+import { mountTmpfs } from "../support/temporary_filesystem.ts";
 import { PosixClient, PosixError } from "../support/posix_client.ts";
 import { runC } from "../support/run_c.ts";
 import type { BackedOptions } from "./backed_module.ts";
@@ -23,26 +24,6 @@ function privileged(name: string, fn: (t: Deno.TestContext) => Promise<void>): v
 const PAGE = 4096;
 const STRANGER = { uid: 65533, gid: 65533 };
 const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-
-/** A tmpfs of the test's own: it can be unmounted when nobody, the kernel's backing ids included, holds a file of it. */
-async function mountTmpfs(): Promise<{ path: string; isFree(): Promise<boolean> } & AsyncDisposable> {
-  const folder = await temporaryFolder();
-  const path = `${folder.path}/tmpfs`;
-  await Deno.mkdir(path);
-  assertEquals(await run("mount", "-t", "tmpfs", "-o", "mode=777", "tmpfs", path), 0);
-  let mounted = true;
-  return {
-    path,
-    async isFree() {
-      if (mounted) mounted = await run("umount", path) !== 0;
-      return !mounted;
-    },
-    async [Symbol.asyncDispose]() {
-      if (mounted) await run("umount", "-l", path);
-      await folder[Symbol.asyncDispose]();
-    },
-  };
-}
 
 /** An object whose one file, "file", is `path`, opened as `opens` says; it keeps what arrives. */
 function backed(path: string, opens: (descriptor: number) => Opened, features = ["passthrough"]) {

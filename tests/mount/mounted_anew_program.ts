@@ -5,7 +5,7 @@
 
 /** What is printed. */
 export interface Seen {
-  /** The error of a file that was open. */
+  /** The error of a file that was open, when it is to be brought to the disk: its writes may be the kernel's own. */
   readonly open: string;
   /** What the mount's folder has, and what can be read from a new file. */
   readonly names: readonly string[];
@@ -38,7 +38,7 @@ async function look([repository, layer, options, mountpoint]: [string, string, s
     args: ["run", "-A", `${repository}cli.ts`, "status", mountpoint],
   }).output();
   return {
-    open: await open.write(new Uint8Array(1)).then(() => "none", (error) => String(error)),
+    open: await open.sync().then(() => "none", (error) => String(error)),
     names: (await Array.fromAsync(Deno.readDir(mountpoint), ({ name }) => name)).sort(),
     text: await Deno.readTextFile(`${mountpoint}/new`),
     server: kept.server,

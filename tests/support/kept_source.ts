@@ -39,10 +39,14 @@ export interface KeptSourceOptions {
   /** A module that takes the options of the passthrough layer. */
   readonly module?: URL;
   readonly hangTimeout?: number;
+  /** A directory of the caller's to show, in place of a temporary one. */
+  readonly source?: string;
 }
 
-export async function keepSource({ module = MODULE, hangTimeout = 120 }: KeptSourceOptions = {}): Promise<KeptSource> {
-  const [path, source] = [await Deno.makeTempDir(), await Deno.makeTempDir()];
+export async function keepSource(
+  { module = MODULE, hangTimeout = 120, source: given }: KeptSourceOptions = {},
+): Promise<KeptSource> {
+  const [path, source] = [await Deno.makeTempDir(), given ?? await Deno.makeTempDir()];
   const log: string[] = [];
   const kept = await mount({ module, options: { source }, loops: 2 }, path, {
     process: "separate",
@@ -56,7 +60,7 @@ export async function keepSource({ module = MODULE, hangTimeout = 120 }: KeptSou
     async [Symbol.asyncDispose]() {
       await kept.unmount();
       await Deno.remove(path);
-      await Deno.remove(source, { recursive: true });
+      if (given === undefined) await Deno.remove(source, { recursive: true });
     },
   };
 }

@@ -4,7 +4,8 @@ import type { Libc } from "../../ffi/library.ts";
 import { assertEquals } from "../deps.ts";
 import { ERRNO } from "../../src/fs/errors.ts";
 import { BackingFiles } from "../../src/transport/backing_files.ts";
-import { makeOpenNodes } from "../../src/transport/open_nodes.ts";
+import { BackingIds } from "../../src/transport/backing_ids.ts";
+import { makeOpenNodes, OpenNodes } from "../../src/transport/open_nodes.ts";
 
 const DEVICE = 3;
 const DESCRIPTOR = 5;
@@ -28,6 +29,10 @@ function makeKernel() {
   return kernel;
 }
 
+function makeFiles(libc: Libc, nodes = makeOpenNodes(8)): BackingFiles {
+  return new BackingFiles(new BackingIds(libc, DEVICE), new OpenNodes(nodes));
+}
+
 const OF_ROOT = { backing: DESCRIPTOR, backingAsRoot: true };
 const OF_OTHERS = { backing: DESCRIPTOR };
 const NODE = 7;
@@ -36,36 +41,36 @@ Deno.test("an open that may write with other rights than the first one's may use
   for (const [first, other] of [[OF_ROOT, OF_OTHERS], [OF_OTHERS, OF_ROOT]] as const) {
     for (const firstMayWrite of [true, false]) {
       const { libc, registered } = makeKernel();
-      const files = new BackingFiles(libc, DEVICE, makeOpenNodes(8));
-      assertEquals(files.opened(NODE, first, firstMayWrite), 1);
-      assertEquals([files.opened(NODE, first, true), files.opened(NODE, first, false)], [1, 1]);
-      assertEquals([files.opened(NODE, other, true), files.opened(NODE, other, false)], [-1, 1]);
-      for (let open = 0; open < 5; open++) files.released(NODE);
+      const files = makeFiles(libc);
+      assertEquals(files.opened(NODE, first, firstMayWrite, 0), 1);
+      assertEquals([files.opened(NODE, first, true, 0), files.opened(NODE, first, false, 0)], [1, 1]);
+      assertEquals([files.opened(NODE, other, true, 0), files.opened(NODE, other, false, 0)], [-1, 1]);
+      for (let open = 0; open < 5; open++) files.released(NODE, 0);
       assertEquals([...registered], []);
-      assertEquals(files.opened(NODE, other, true), 2);
+      assertEquals(files.opened(NODE, other, true, 0), 2);
     }
   }
 });
 
 Deno.test("a node that was first opened without a descriptor has no backing id, whoever opens it", () => {
   const { libc, registered } = makeKernel();
-  const files = new BackingFiles(libc, DEVICE, makeOpenNodes(8));
-  assertEquals([{}, OF_ROOT, OF_OTHERS].map((opened) => files.opened(NODE, opened, true)), [0, 0, 0]);
+  const files = makeFiles(libc);
+  assertEquals([{}, OF_ROOT, OF_OTHERS].map((opened) => files.opened(NODE, opened, true, 0)), [0, 0, 0]);
   assertEquals([...registered], []);
 });
 
 Deno.test("of two that are first at the same time the slower takes its id back, and minds the other's rights", () => {
   const kernel = makeKernel();
   const nodes = makeOpenNodes(8);
-  const [slower, faster] = [new BackingFiles(kernel.libc, DEVICE, nodes), new BackingFiles(kernel.libc, DEVICE, nodes)];
+  const [slower, faster] = [makeFiles(kernel.libc, nodes), makeFiles(kernel.libc, nodes)];
   kernel.before = () => {
     kernel.before = () => {};
-    assertEquals(faster.opened(NODE, OF_ROOT, true), 2);
+    assertEquals(faster.opened(NODE, OF_ROOT, true, 0), 2);
   };
-  assertEquals(slower.opened(NODE, OF_OTHERS, true), -2);
+  assertEquals(slower.opened(NODE, OF_OTHERS, true, 0), -2);
   assertEquals([...kernel.registered], [2]);
-  slower.released(NODE);
-  faster.released(NODE);
+  slower.released(NODE, 0);
+  faster.released(NODE, 0);
   assertEquals([...kernel.registered], []);
 });
 
@@ -73,9 +78,9 @@ Deno.test("a file that the kernel does not want has no backing id, and who may n
   for (const [errno, asked] of [[ERRNO.ELOOP, 2], [ERRNO.EPERM, 1]] as const) {
     const kernel = makeKernel();
     kernel.errno = errno;
-    const files = new BackingFiles(kernel.libc, DEVICE, makeOpenNodes(8));
-    assertEquals([NODE, NODE + 1].map((node) => files.opened(node, OF_ROOT, true)), [0, 0]);
+    const files = makeFiles(kernel.libc);
+    assertEquals([NODE, NODE + 1].map((node) => files.opened(node, OF_ROOT, true, 0)), [0, 0]);
     assertEquals(kernel.asked, asked);
-    files.released(NODE);
+    files.released(NODE, 0);
   }
 });

@@ -19,8 +19,11 @@ self.onmessage = ({ data: { memory, number } }) => {
     const known = nodes.join(node);
     if (known !== NOT_OPEN) return known;
     counts.made++;
-    const agreed = nodes.add(node, id);
-    if (agreed !== id) counts.returned++;
+    const cell = nodes.reserve();
+    nodes.setId(cell, id);
+    const counted = nodes.add(node, cell);
+    const agreed = nodes.idOf(counted);
+    if (counted !== cell) giveBack(cell);
     return agreed;
   }
 
@@ -28,6 +31,12 @@ self.onmessage = ({ data: { memory, number } }) => {
   function close([node, id]: [number, number]): void {
     if (nodes.join(node) !== id) counts.disagreed++;
     nodes.leave(node);
-    if (nodes.leave(node) !== 0) counts.returned++;
+    const unused = nodes.leave(node);
+    if (unused !== 0) giveBack(unused);
+  }
+
+  function giveBack(cell: number): void {
+    counts.returned++;
+    nodes.discard(cell);
   }
 };

@@ -7,7 +7,7 @@ import type { RequestView } from "../request.ts";
 import { created, mayWrite, nothing, type Operation, type ReplyHost } from "./row.ts";
 
 function putOpened(opened: Opened, host: ReplyHost, request: RequestView): number {
-  return host.body.putOpened(opened, host.openFiles.opened(request.node, opened, mayWrite(request)));
+  return host.body.putOpened(opened, host.openFiles.opened(request.node, opened, mayWrite(request), request.unique));
 }
 
 export const open: Operation<Opened> = {
@@ -19,7 +19,7 @@ export const open: Operation<Opened> = {
   // A node may have got its backing file from `create`.
   missing: (host, request) => putOpened({}, host, request),
   refused(result, host, filesystem, request, context) {
-    host.openFiles.released(request.node);
+    host.openFiles.released(request.node, request.unique);
     return filesystem.release?.(request.node, result.handle ?? 0, 0, context);
   },
 };
@@ -102,12 +102,12 @@ export const release: Operation<void> = {
       throw error;
     } finally {
       // Whatever else becomes of the method: the kernel sends this once.
-      if (released) host.openFiles.released(request.node);
+      if (released) host.openFiles.released(request.node, request.unique);
     }
   },
   ...nothing,
   missing(host, request) {
-    host.openFiles.released(request.node);
+    host.openFiles.released(request.node, request.unique);
     return 0;
   },
 };

@@ -75,7 +75,8 @@ export const created = {
   reply(result: Created, host: ReplyHost, request: RequestView): number {
     const { entry, opened } = result;
     const end = host.body.putEntry(entry);
-    const length = host.body.putOpened(opened, host.openFiles.opened(entry.node, opened, mayWrite(request)), end);
+    const backing = host.openFiles.opened(entry.node, opened, mayWrite(request), request.unique);
+    const length = host.body.putOpened(opened, backing, end);
     host.count(entry);
     return length;
   },
@@ -83,10 +84,10 @@ export const created = {
     result: Created,
     host: ReplyHost,
     filesystem: FileSystem,
-    _request: RequestView,
+    request: RequestView,
     context: HeaderContext,
   ): Awaitable<void> {
-    host.openFiles.released(result.entry.node);
+    host.openFiles.released(result.entry.node, request.unique);
     const released = filesystem.release?.(result.entry.node, result.opened.handle ?? 0, 0, context);
     host.uncount(result.entry.node);
     return released;
