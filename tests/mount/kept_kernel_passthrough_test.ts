@@ -21,8 +21,9 @@ import { waitFor } from "../support/mounted.ts";
 import { readStart } from "../support/open_file.ts";
 import { NO_ORDINARY_USER } from "../support/ordinary_user.ts";
 import { PosixClient } from "../support/posix_client.ts";
-import { killServer, replaceServer, serversOf } from "../support/server_killer.ts";
+import { killServer, replaceServer, replaceServerOf, serversOf } from "../support/server_killer.ts";
 import { mountTmpfs } from "../support/temporary_filesystem.ts";
+import { mountSource } from "./mounted_source.ts";
 
 const DEATHS = Number(Deno.env.get("TRELLIS_DEATHS") ?? 10);
 const NEEDS_ROOT = NO_ORDINARY_USER === undefined ? undefined : "passing through needs CAP_SYS_ADMIN";
@@ -65,6 +66,26 @@ testKept("a file that was first opened without a backing file has none in the ne
   using writing = await Deno.open(`${path}/small`, { read: true, write: true });
   await writing.write(text.encode("SMALL"));
   assertEquals(await readStart(reading), "SMALL");
+}, WHY);
+
+testKept("whether root or a stranger was the first to open a file is known to the next server", async () => {
+  await using mounted = await mountSource("loops=2,process=separate");
+  const [shown, source] = [mounted.shown("program"), mounted.source("program")];
+  await Deno.writeTextFile(source, "");
+  await Deno.chmod(source, 0o777);
+  await using root = await PosixClient.start();
+  await using stranger = await PosixClient.start({ uid: 65533, gid: 65533 });
+  for (const [first, second] of [[root, stranger], [stranger, root]] as const) {
+    const files = new Map([[first, await first.open(shown, "O_WRONLY")]]);
+    await replaceServerOf(mounted.mount.pid);
+    files.set(second, await second.open(shown, "O_WRONLY"));
+    for (const [client, file] of files) {
+      await root.chmod(shown, 0o4777);
+      await client.pwrite(file, "written", 0);
+      assertEquals((await Deno.stat(source)).mode! & 0o7777, client === root ? 0o4777 : 0o777);
+      await client.close(file);
+    }
+  }
 }, WHY);
 
 testKept("the keeper closes an id that a server got and did not live to write down", async () => {

@@ -8,7 +8,7 @@ import { keepSource, NO_STORE, testKept } from "../support/kept_source.ts";
 import { waitFor } from "../support/mounted.ts";
 import { readStart } from "../support/open_file.ts";
 import { NO_ORDINARY_USER, prepareOrdinaryUser } from "../support/ordinary_user.ts";
-import { killServer, replaceServer, serversOf } from "../support/server_killer.ts";
+import { killServer, replaceServer, replaceServerOf } from "../support/server_killer.ts";
 
 const text = new TextEncoder();
 
@@ -122,9 +122,7 @@ testKept("files are found again by their names where an ordinary user serves", a
   // As many as the budget of the tool has.
   for (let kill = 0; kill < 3; kill++) {
     await new Promise((resolve) => setTimeout(resolve, 300 + Math.random() * 700));
-    const [before] = serversOf(mounted.pid);
-    killServer(mounted.pid);
-    await waitFor("another server", () => serversOf(mounted.pid).some((server) => server !== before));
+    await replaceServerOf(mounted.pid);
   }
   await working;
 }, NO_STORE ?? NO_ORDINARY_USER);

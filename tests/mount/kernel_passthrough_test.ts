@@ -397,7 +397,7 @@ async function expectCode(code: string, call: Promise<unknown>): Promise<void> {
   assertEquals(outcome, code);
 }
 
-for (const options of ["loops=1", "loops=4,cache=never", "loops=2,no_kernel_passthrough"]) {
+for (const options of ["loops=1", "loops=4,cache=never", "loops=2,no_kernel_passthrough", "loops=2,process=separate"]) {
   privileged(`what programs see of a file is the same (${options})`, async (t) => {
     await using mounted = await mountSource(options);
     for (const [index, [name, check]] of Object.entries(SEMANTICS).entries()) {

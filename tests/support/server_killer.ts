@@ -120,6 +120,13 @@ export async function replaceServer({ kept }: { readonly kept: KeptMount }): Pro
   await waitFor("another server", () => kept.server.restarts > restarts);
 }
 
+/** The same for a mount of the tool: waits until there is another process. */
+export async function replaceServerOf(keeper: number): Promise<void> {
+  const [before] = serversOf(keeper);
+  killServer(keeper);
+  await waitFor("another server", () => serversOf(keeper).some((server) => server !== before));
+}
+
 function endServer(keeper: number, signal: Deno.Signal): void {
   for (const pid of serversOf(keeper)) {
     try {
