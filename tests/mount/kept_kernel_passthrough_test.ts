@@ -121,7 +121,7 @@ testKept("the keeper closes an id that a server got and did not live to write do
   symbols.close(memory);
 }, WHY);
 
-/** Four processes that open files of their own, and common ones, until the file STOP is there. */
+/** Four processes that open files of their own, and common ones, three times and until a file is there: arguments. */
 const OPENS = `
 #include <fcntl.h>
 #include <stdio.h>
@@ -142,7 +142,7 @@ int main(int argc, char **argv) {
   CHECK(argc == 3);
   for (int process = 0; process < 4; process++) {
     if (fork() != 0) continue;
-    for (int round = 0; access(argv[2], F_OK) != 0; round++) {
+    for (int round = 0; round < 3 || access(argv[2], F_OK) != 0; round++) {
       char own[4096], common[4096];
       snprintf(own, sizeof own, "%s/own-%d", argv[1], process);
       snprintf(common, sizeof common, "%s/common-%d", argv[1], round % 3);
