@@ -70,6 +70,11 @@ export function bucketOfWords(low: number, high: number): number {
   return FIRST_BUCKET + ((mixed >>> 8) & (BUCKETS - 1)) * BUCKET_WORDS;
 }
 
+/** The node that two words are. */
+export function nodeAt(words: Int32Array, start: number): NodeId {
+  return (words[start + NODE_LOW]! >>> 0) + (words[start + NODE_HIGH]! >>> 0) * 0x1_0000_0000;
+}
+
 /** The two halves of a node id, or of a request's number, as words hold them. */
 export function lowOf(node: number): number {
   return node | 0;

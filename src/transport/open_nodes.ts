@@ -36,6 +36,7 @@ import {
   NEXT,
   NODE_HIGH,
   NODE_LOW,
+  nodeAt,
   NODES,
   OVERFLOWN,
   recordAt,
@@ -81,6 +82,16 @@ export class OpenNodes {
   /** How many nodes are open. */
   get size(): number {
     return Atomics.load(this.#words, NODES);
+  }
+
+  /** The nodes that the kernel may read and write itself. To be asked while nobody opens or releases. */
+  *passedThrough(): IterableIterator<NodeId> {
+    const words = this.#words;
+    for (let cell = 1; cell < words[HIGH_WATER]!; cell++) {
+      const start = at(cell);
+      const id = words[start + BACKING_ID]!;
+      if (words[start + COUNT]! > 0 && id !== 0 && id !== NOT_OPEN) yield nodeAt(words, start);
+    }
   }
 
   /**

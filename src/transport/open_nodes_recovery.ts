@@ -26,6 +26,7 @@ import {
   NEXT,
   NODE_HIGH,
   NODE_LOW,
+  nodeAt,
   NODES,
   recordAt,
   REQUEST_HIGH,
@@ -34,7 +35,6 @@ import {
 import { NOT_OPEN, OpenNodes } from "./open_nodes.ts";
 
 const LAST_POSSIBLE_ID = 0x7fff_ffff;
-const TWO_32 = 0x1_0000_0000;
 
 type Words = Int32Array<SharedArrayBuffer>;
 
@@ -66,7 +66,7 @@ function takeBackCounts(words: Words, interrupted: readonly (number | null)[]): 
     const cell = Math.abs(words[record + CHANGED]!);
     // An open that counts keeps its cell; the cell of a release may be another node's by now.
     if (words[record + BY] === 1) words[at(cell) + COUNT]! -= 1;
-    else released.push(nodeIn(words, record));
+    else released.push(nodeAt(words, record));
   }
   for (let loop = 0; loop < MOST_LOOPS; loop++) words[recordAt(loop) + CHANGED] = 0;
   return released;
@@ -136,8 +136,4 @@ function closeUnnamed(words: Words, live: ReadonlySet<number>, ids: BackingIds, 
       if (!live.has(id)) ids.close(id);
     }
   }
-}
-
-function nodeIn(words: Words, start: number): number {
-  return (words[start + NODE_LOW]! >>> 0) + (words[start + NODE_HIGH]! >>> 0) * TWO_32;
 }

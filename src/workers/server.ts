@@ -26,6 +26,7 @@ import type { Servers } from "../placements/placement.ts";
 import { Session } from "../session.ts";
 import type { LoopWorker } from "../session/loop_worker.ts";
 import { makeInterrupts } from "../session/waiting_requests.ts";
+import { OpenNodes } from "../transport/open_nodes.ts";
 
 const parent = new ParentLine<ToServer, FromServer | ReturnType<typeof describeFailure>>();
 const log = (message: string, detail: string) => parent.say({ kind: "log", message, detail });
@@ -90,9 +91,10 @@ function serve(message: ServerServe): void {
   const agreement = agreementOf(message);
   const connection = new GivenConnection(mountpoint, device!, clones);
   notifications.open(() => connection.attach());
+  const openNodes = agreement.features.has("passthrough") ? openKeptNodes(kept.openNodes) : undefined;
+  if (openNodes !== undefined) forgetAttributes(openNodes);
   const shared = {
-    interrupts: makeInterrupts(),
-    openNodes: agreement.features.has("passthrough") ? openKeptNodes(kept.openNodes) : undefined,
+    ...{ interrupts: makeInterrupts(), openNodes },
     journal: openJournal(kept, loopCount),
   };
   session = new Session({
@@ -107,6 +109,14 @@ function serve(message: ServerServe): void {
     log("A loop failed, and the server with it", String(error));
     Deno.exit(1);
   });
+}
+
+/**
+ * What programs wrote while nobody served is not in the answers that a dead server had made; and those to `create` are
+ * believed even if they are old (fuse_create_open gives fuse_iget no version to compare).
+ */
+function forgetAttributes(openNodes: Int32Array<SharedArrayBuffer>): void {
+  for (const node of new OpenNodes(openNodes).passedThrough()) void notifications.notifier.invalidateNode(node, -1);
 }
 
 /** Other messages are obeyed meanwhile: it waits for the kernel. */

@@ -56,6 +56,23 @@ testKept(
   WHY,
 );
 
+testKept(
+  "of files that went on being written what the next server knows counts, and not what the last one said",
+  async () => {
+    await using mounted = await keepSource({ timeout: 10_000 });
+    const { path, source } = mounted;
+    await using client = await PosixClient.start();
+    const file = await client.open(`${path}/file`, "O_WRONLY|O_CREAT");
+    await client.pwrite(file, "first", 0);
+    assertEquals((await Deno.stat(`${path}/file`)).size, 5);
+    await Deno.writeTextFile(`${source}/file`, "and more", { append: true });
+    assertEquals((await Deno.stat(`${path}/file`)).size, 5);
+    await replaceServer(mounted);
+    await waitFor("its length", async () => (await Deno.stat(`${path}/file`)).size === 13);
+  },
+  WHY,
+);
+
 testKept("a file that was first opened without a backing file has none in the next server either", async () => {
   await using mounted = await keepSource();
   const { path, source } = mounted;

@@ -41,10 +41,12 @@ export interface KeptSourceOptions {
   readonly hangTimeout?: number;
   /** A directory of the caller's to show, in place of a temporary one. */
   readonly source?: string;
+  /** Of names and attributes, in seconds; default 1. */
+  readonly timeout?: number;
 }
 
 export async function keepSource(
-  { module = MODULE, hangTimeout = 120, source: given }: KeptSourceOptions = {},
+  { module = MODULE, hangTimeout = 120, source: given, timeout = 1 }: KeptSourceOptions = {},
 ): Promise<KeptSource> {
   const [path, source] = [await Deno.makeTempDir(), given ?? await Deno.makeTempDir()];
   const log: string[] = [];
@@ -52,7 +54,7 @@ export async function keepSource(
     process: "separate",
     restarts: 10_000,
     hangTimeout,
-    defaultPermissions: true,
+    ...{ defaultPermissions: true, attributesTimeout: timeout, entryTimeout: timeout },
     log: (message, detail) => log.push(`${message} ${detail}`),
   });
   return {
