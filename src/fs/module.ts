@@ -51,7 +51,8 @@ export interface KeptState {
   readonly removedBranches: readonly string[];
   /**
    * Memory that holds what the server before left in it; zeros in the first. To be asked for once, with the same size in
-   * every server. In bytes.
+   * every server. In bytes. Give views their length (`new Int32Array(memory, 0, words)`): it counts as one that may grow,
+   * and without a length each access takes 30 times as long.
    */
   memory(bytes: number): SharedArrayBuffer;
   /** A part with memory of its own, such as a branch's: the next server finds it under the same name. */

@@ -30,9 +30,9 @@ export class KeptAreas {
   constructor(descriptor: number) {
     const directory = mapKept(descriptor, DIRECTORY_BYTES);
     this.#descriptor = descriptor;
-    this.#numbers = new Float64Array(directory);
-    this.#words = new Int32Array(directory);
-    this.#bytes = new Uint8Array(directory);
+    this.#numbers = new Float64Array(directory, 0, DIRECTORY_BYTES / 8);
+    this.#words = new Int32Array(directory, 0, DIRECTORY_BYTES / 4);
+    this.#bytes = new Uint8Array(directory, 0, DIRECTORY_BYTES);
     if (this.#numbers[START] === 0) this.#numbers[START] = directory.byteLength;
     for (let entry = ENTRY; entry < DIRECTORY_BYTES; entry += ENTRY) {
       const length = this.#words[(entry + NAME_LENGTH) / 4]!;

@@ -73,7 +73,7 @@ export class KeptExtents {
 
   constructor(place: KeptFilePlace) {
     this.#place = place;
-    this.#words = new BigInt64Array(place.extents);
+    this.#words = new BigInt64Array(place.extents, 0, EXTENTS);
     for (const [number, index] of this.#own()) this.#shifts[index] = shift(number, index);
   }
 

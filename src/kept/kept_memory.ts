@@ -3,9 +3,13 @@
  * it with locks and waits as they share any other, and what one of them has written is there for the next server,
  * whichever way this one ends.
  *
- * JavaScript makes its own buffers and takes none, so that a new one is covered: the pages of a WebAssembly memory begin
- * at a page and are never moved, and the memfd is mapped in their place (mmap(2), MAP_FIXED). The buffer lives as long as
- * its process.
+ * JavaScript makes its own buffers and takes none, so that a new one is covered: a buffer that may grow begins at a page
+ * and is never moved (BackingStore::TryAllocateAndPartiallyCommitMemory in V8), and the memfd is mapped in its place
+ * (mmap(2), MAP_FIXED, which refuses any other beginning). It has its full length from the start. The buffer lives as long
+ * as its process. (The pages of a WebAssembly memory would do as well, but V8 counts them as garbage to come: a collection
+ * for every second branch of a tree.)
+ *
+ * A view is to be made with its length: one without follows the buffer's, and V8 takes 30 times as long for each access.
  */
 import { MAP_FIXED, MAP_SHARED, MFD_CLOEXEC, PROT_READ, PROT_WRITE } from "../../ffi/libc.ts";
 import { type Libc, openLibc, openLibcUring } from "../../ffi/library.ts";
@@ -14,7 +18,7 @@ import { openFiles } from "../../ffi/symbols/files.ts";
 import { errnoName } from "../fs/errors.ts";
 import { FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, SEEK_END } from "../fs/flags.ts";
 
-/** A page of WebAssembly memory: a multiple of the machine's pages. In bytes. */
+/** A multiple of the machine's pages, whichever those are. In bytes. */
 export const PAGE = 1 << 16;
 
 /** What must not be freed: the kernel's memory lies in its place. */
@@ -33,13 +37,12 @@ export function createKept(name: string, libc: Libc = openLibc()): number {
  * @throws when there is no memory, or no memfd.
  */
 export function mapKept(descriptor: number, bytes: number, start = 0): SharedArrayBuffer {
-  const pages = Math.ceil(bytes / PAGE);
-  const size = BigInt(pages * PAGE);
+  const length = Math.ceil(bytes / PAGE) * PAGE;
+  const size = BigInt(length);
   reach(descriptor, BigInt(start) + size);
-  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
-  const buffer = memory.buffer as unknown as SharedArrayBuffer;
+  const buffer = new SharedArrayBuffer(length, { maxByteLength: length });
   const { symbols, errno } = openLibcUring();
-  const covers = pointerTo(new Uint8Array(buffer as unknown as ArrayBuffer));
+  const covers = pointerTo(new Uint8Array(buffer as unknown as ArrayBuffer, 0, length));
   const place = symbols.mmap(covers, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, descriptor, BigInt(start));
   if (isMapFailed(place)) throw new Error(`Cannot map ${size} bytes of a memfd: ${errnoName(errno[0]!)}`);
   covered.push(buffer);

@@ -56,7 +56,8 @@ export default function makeFileSystem(
 
 /** The filesystem that the server before left, or an empty one. Only one thread at a time may have it. */
 export function openKeptMemory(options: MemoryOptions, { file, counts }: SharedMemory): KeptMemoryFileSystem {
-  return new KeptMemoryFileSystem(options, { file: new KeptFile(file), counts: new Int32Array(counts) });
+  const words = new Int32Array(counts, 0, COUNTS_SIZE / 4);
+  return new KeptMemoryFileSystem(options, { file: new KeptFile(file), counts: words });
 }
 
 /** Where such a filesystem has its files. */

@@ -62,7 +62,7 @@ export function nodeMemorySize(cells: number, loops: number): number {
 
 /** Divides memory, which may have a server's nodes in it already. */
 export function placeNodeMemory(buffer: SharedArrayBuffer, cells: number, loops: number): NodeMemory {
-  const words = new Int32Array(buffer);
+  const words = new Int32Array(buffer, 0, HEADER_WORDS);
   if (words[HIGH_WATER] === 0) words[HIGH_WATER] = 2;
   return { buffer, loops, buckets: bucketsFor(cells), cells };
 }
@@ -96,9 +96,10 @@ export class Cells {
   readonly #origin: number;
 
   constructor(memory: NodeMemory) {
-    this.words = new Int32Array(memory.buffer);
-    this.floats = new Float64Array(memory.buffer);
-    this.bytes = new Uint8Array(memory.buffer);
+    const size = nodeMemorySize(memory.cells, memory.loops);
+    this.words = new Int32Array(memory.buffer, 0, size / 4);
+    this.floats = new Float64Array(memory.buffer, 0, size / 8);
+    this.bytes = new Uint8Array(memory.buffer, 0, size);
     this.bucketCount = memory.buckets;
     this.loops = memory.loops;
     this.#capacity = memory.cells;

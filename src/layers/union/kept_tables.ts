@@ -61,7 +61,7 @@ export function statesOfMembers(parts: readonly KeptState[], { file, memory }: K
 
 /** Whether no union was served on this connection. */
 function isNew(memory: SharedArrayBuffer): boolean {
-  return new Float64Array(memory)[NEXT_NODE] === 0;
+  return new Float64Array(memory, 0, COUNTS)[NEXT_NODE] === 0;
 }
 
 type Changes = {
@@ -88,7 +88,7 @@ export class KeptTables {
 
   constructor({ file, memory }: KeptUnionMemory) {
     this.#numbers = new Float64Array(memory, 0, COUNTS);
-    this.#places = new NodePlaces(new Float64Array(memory, COUNTS * 8));
+    this.#places = new NodePlaces(new Float64Array(memory, COUNTS * 8, memory.byteLength / 8 - COUNTS));
     this.#log = new KeptLog(new KeptFile(file));
     if (isNew(memory)) this.#log.rewrite([]);
     const found = this.found = new UnionRecords(this.#log.replay());
