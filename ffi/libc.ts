@@ -31,6 +31,7 @@ export const PROT_READ = 1;
 export const PROT_WRITE = 2;
 export const MAP_SHARED = 1;
 export const MAP_FIXED = 0x10;
+export const MADV_REMOVE = 9;
 
 // sys/mount.h
 export const MNT_FORCE = 1;

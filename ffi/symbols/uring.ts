@@ -18,6 +18,8 @@ export const URING = {
   mmap: { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "pointer" },
   /** int munmap(void *addr, size_t length) */
   munmap: { parameters: ["pointer", "usize"], result: "i32" },
+  /** int madvise(void *addr, size_t length, int advice) */
+  madvise: { parameters: ["pointer", "usize", "i32"], result: "i32" },
   /** int sched_getaffinity(pid_t pid, size_t cpusetsize, cpu_set_t *mask): with 0 the calling thread's */
   sched_getaffinity: { parameters: ["i32", "u32", "buffer"], result: "i32" },
   /** int sched_setaffinity(pid_t pid, size_t cpusetsize, const cpu_set_t *mask) */

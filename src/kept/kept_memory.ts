@@ -11,7 +11,7 @@
  *
  * A view is to be made with its length: one without follows the buffer's, and V8 takes 30 times as long for each access.
  */
-import { MAP_FIXED, MAP_SHARED, MFD_CLOEXEC, PROT_READ, PROT_WRITE } from "../../ffi/libc.ts";
+import { MADV_REMOVE, MAP_FIXED, MAP_SHARED, MFD_CLOEXEC, PROT_READ, PROT_WRITE } from "../../ffi/libc.ts";
 import { type Libc, openLibc, openLibcUring } from "../../ffi/library.ts";
 import { cString, isMapFailed, pointerTo } from "../../ffi/memory.ts";
 import { openFiles } from "../../ffi/symbols/files.ts";
@@ -52,6 +52,19 @@ export function mapKept(descriptor: number, bytes: number, start = 0): SharedArr
 /** Makes a stretch of a memfd read as zeros, and gives its memory back. Returns a negative number when that failed. */
 export function punchKept(descriptor: number, start: bigint, bytes: bigint): number {
   return openFiles().fallocate(descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, start, bytes);
+}
+
+/** Makes a stretch of mapped memory read as zeros, and gives back what it took. Nobody may be using it. In bytes. */
+export function clearKept(memory: SharedArrayBuffer, start: number, end: number): void {
+  const bytes = new Uint8Array(memory as unknown as ArrayBuffer, 0, end);
+  const [first, last] = [Math.ceil(start / PAGE) * PAGE, Math.floor(end / PAGE) * PAGE];
+  if (first >= last) return void bytes.fill(0, start);
+  bytes.fill(0, start, first);
+  bytes.fill(0, last);
+  // Zeros that are written take memory, and the time to get it.
+  const { symbols, errno } = openLibcUring();
+  if (symbols.madvise(pointerTo(bytes.subarray(first)), BigInt(last - first), MADV_REMOVE) >= 0) return;
+  throw new Error(`Cannot clear ${last - first} bytes of a memfd: ${errnoName(errno[0]!)}`);
 }
 
 /** Makes a memfd so long, if it is shorter. */

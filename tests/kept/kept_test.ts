@@ -7,7 +7,7 @@ import type { KeptState } from "../../src/fs/module.ts";
 import { createDescriptorStore, DescriptorReader, DescriptorStore } from "../../src/kept/descriptor_store.ts";
 import { Journal, journalSize, readJournal } from "../../src/kept/journal.ts";
 import { KeptAreas } from "../../src/kept/kept_areas.ts";
-import { createKept, mapKept } from "../../src/kept/kept_memory.ts";
+import { clearKept, createKept, mapKept, PAGE } from "../../src/kept/kept_memory.ts";
 import { KeptFileParts } from "../../src/kept/kept_extents.ts";
 import { KeptFile } from "../../src/kept/kept_file.ts";
 import { closeKeptState, createKeptState, openKeptState } from "../../src/kept/kept_state.ts";
@@ -26,6 +26,23 @@ Deno.test("kept memory is a memfd's, shared, and found again by who maps it next
   const bytes = new Uint8Array(4);
   openFiles().pread(descriptor, bytes, 4, 20n);
   assertEquals(bytes[0], 77);
+  symbols.close(descriptor);
+});
+
+Deno.test("kept memory that is cleared reads as zeros for all, and takes no memory any more", () => {
+  const descriptor = createKept("trellis-test");
+  const bytes = new Uint8Array(mapKept(descriptor, 4 * PAGE), 0, 4 * PAGE).fill(1);
+  const others = new Uint8Array(mapKept(descriptor, 4 * PAGE), 0, 4 * PAGE);
+  const held = () => Deno.statSync(`/proc/self/fd/${descriptor}`).blocks! * 512;
+  assertEquals(held(), 4 * PAGE);
+  const [start, end] = [100, 3 * PAGE + 100];
+  clearKept(bytes.buffer, start, end);
+  assertEquals(held(), 2 * PAGE);
+  const left = others.reduce((sum, byte) => sum + byte);
+  assertEquals([others[start - 1], others[start], others[end - 1], others[end]], [1, 0, 0, 1]);
+  assertEquals(left, 4 * PAGE - (end - start));
+  clearKept(bytes.buffer, 10, 20);
+  assertEquals(left - others.reduce((sum, byte) => sum + byte), 10);
   symbols.close(descriptor);
 });
 

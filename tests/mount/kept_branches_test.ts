@@ -11,11 +11,11 @@ import { replaceServer } from "../support/server_killer.ts";
 
 const text = new TextEncoder();
 
-/** How much memory the keeper holds in the files of branches. */
-async function keptBytes(keeper: number): Promise<number> {
+/** How much memory the keeper holds: in the files of branches, or for what else outlives servers. */
+async function keptBytes(keeper: number, what: "file" | "state" = "file"): Promise<number> {
   const folder = `/proc/${keeper}/fd`;
   const held = await Array.fromAsync(Deno.readDir(folder), ({ name }) => `${folder}/${name}`);
-  const file = held.find((descriptor) => Deno.readLinkSync(descriptor).startsWith("/memfd:trellis-file"));
+  const file = held.find((descriptor) => Deno.readLinkSync(descriptor).startsWith(`/memfd:trellis-${what}`));
   return (await Deno.stat(file!)).blocks! * 512;
 }
 
@@ -68,6 +68,15 @@ test("files of all branches outlive the server: open, deleted and renamed, and d
   } finally {
     [...files, ...deleted].forEach((file) => file.close());
   }
+});
+
+test("what outlives the server takes memory for what there is, not for what there could be", async () => {
+  await using tree = await keepTree(THREE, ["root", "one", "two"]);
+  const { path, kept } = tree;
+  for (const place of ["", "/one", "/one/made/two"]) await Deno.writeTextFile(`${path}${place}/file`, "");
+  await replaceServer(tree);
+  const bytes = await keptBytes(kept.keeper, "state");
+  assert(bytes < 3 << 20, `${bytes} bytes`);
 });
 
 test("branches that came later are there under the next servers, and those that went are not", async () => {

@@ -27,6 +27,8 @@ const KIND = (1 << KIND_BITS) - 1;
 export const OPENED = 0;
 export const RELEASED = 3;
 const INTENT_COUNT = 6;
+/** One past the highest slot that the loop ever used. */
+const REACH = 7;
 const INTENTS = 8;
 /** How many intents are remembered, of two doubles each: more than a loop's requests that can come again. */
 const MOST_INTENTS = 62;
@@ -53,6 +55,12 @@ export function keptFilesSize(loops: number, slots: number): number {
 /** The words of the slots. */
 export function slotWords({ buffer, at, loops, descriptors }: KeptFilesMemory): Int32Array {
   return new Int32Array(buffer, at + loops * RECORD_WORDS * 4, descriptors.slots);
+}
+
+/** The words of all slots that any loop ever used, the first of them. To look at the others takes memory. */
+export function usedSlotWords(memory: KeptFilesMemory): Int32Array {
+  const reaches = Array.from({ length: memory.loops }, (_, loop) => recordWords(memory, loop)[REACH]!);
+  return slotWords(memory).subarray(0, Math.max(...reaches));
 }
 
 /** The record of a loop. */
@@ -114,6 +122,8 @@ export class KeptFiles {
       if (kept >= 0) this.#calls.close(kept);
       throw new FsError("EMFILE", `Cannot keep more than ${this.#store.slots} files open`);
     }
+    // First: what is kept is found by it.
+    if (slot >= this.#record[REACH]!) this.#record[REACH] = slot + 1;
     try {
       this.#store.put(slot, kept);
     } catch (error) {

@@ -3,6 +3,7 @@
  * bytes that are a node or a piece of what a node remembers. Untouched parts cost no memory.
  */
 import { FsError } from "../../fs/errors.ts";
+import { clearKept } from "../../kept/kept_memory.ts";
 import { lock, unlock } from "../../threads/mutex.ts";
 
 /** 32-bit words per cell. */
@@ -122,9 +123,9 @@ export class Cells {
     return HEADER_WORDS + loop * HAZARD_WORDS;
   }
 
-  /** Empties all buckets, hazards and the list of free cells, and opens all locks. Nobody may be using them. */
+  /** Empties all buckets, hazards and the list of free cells, and opens all locks: of kept memory, while nobody uses it. */
   clearAll(): void {
-    this.words.fill(0, HEADER_WORDS, this.#origin);
+    clearKept(this.words.buffer, HEADER_WORDS * 4, this.#origin * 4);
     this.words[FREE_LOCK] = 0;
     this.words[FREE_HEAD] = 0;
   }

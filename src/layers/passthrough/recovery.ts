@@ -20,7 +20,7 @@ import {
   recordedFor,
   recordWords,
   RELEASED,
-  slotWords,
+  usedSlotWords,
 } from "./kept_files.ts";
 import { LOCK_OWNER_DESCRIPTOR, LOCK_OWNER_NEXT } from "./lock_operations.ts";
 import { EVICTED, HIGH_WATER, NODES, OPEN_NODES } from "./node_memory.ts";
@@ -72,7 +72,7 @@ export interface Recovery {
 /** Takes the open files back under their numbers. A node that is open gets its descriptor from its file. */
 export function takeBackFiles(recovery: Recovery): void {
   const { calls, register, kept, state } = recovery;
-  const slots = slotWords(kept);
+  const slots = usedSlotWords(kept);
   settleInterrupted(recovery, slots);
   const owned = lockOwnerDescriptors(recovery.table);
   using reader = new DescriptorReader(kept.descriptors);
@@ -91,7 +91,7 @@ export function takeBackFiles(recovery: Recovery): void {
 
 /** Holds the numbers that are parked, but for those that another source of this server has by now. */
 function park({ calls, register, kept, state, proc }: Recovery, isClaimed: (slot: number) => boolean): void {
-  const slots = slotWords(kept);
+  const slots = usedSlotWords(kept);
   for (let slot = 0; slot < slots.length; slot++) {
     if (kindOf(slots[slot]!) !== PARKED) continue;
     if (isClaimed(slot)) slots[slot] = 0;
