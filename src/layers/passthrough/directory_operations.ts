@@ -8,6 +8,7 @@ import { DIRECTORY } from "./descriptor_register.ts";
 import { decodeOffset, encodeOffset } from "./directory_offset.ts";
 import { FIRST, SECOND } from "./descriptors.ts";
 import type { PassthroughLoop } from "./passthrough_loop.ts";
+import { Scratch } from "./system_calls.ts";
 
 // struct linux_dirent64 (getdents64(2)).
 const INODE = 0;
@@ -28,8 +29,7 @@ export function directoryOperations(loop: PassthroughLoop) {
   const { calls, descriptors, identity, register, table, status } = loop;
   const { files } = calls;
   const { cache } = loop.options;
-  const piece = new Uint8Array(LONGEST_PIECE);
-  const view = new DataView(piece.buffer);
+  const scratch = new Scratch(LONGEST_PIECE);
   const opened = { handle: 0, cacheDirectory: cache === "always", keepCache: cache === "always" };
   const listed: DirectoryEntry = { name: "", inode: 0, mode: 0, offset: 0 };
   const positions = Array.from({ length: POSITIONS }, () => ({ handle: -1, offset: 0, low: 0, high: 0 }));
@@ -58,6 +58,8 @@ export function directoryOperations(loop: PassthroughLoop) {
   function* read(node: NodeId, handle: Handle, offset: number, first: number, visit?: (name: string) => void) {
     if (register.kindOf(handle) !== DIRECTORY) throw new FsError("EBADF", `Handle ${handle} is no open directory`);
     const device = loop.deviceOf(node);
+    const piece = scratch.bytes;
+    const view = new DataView(piece.buffer);
     seek(handle, offset);
     for (let size = first;; size = Math.min(size * 2, LONGEST_PIECE)) {
       const length = calls.check(files.getdents64(handle, piece, size), "read a directory");

@@ -5,7 +5,7 @@
 import type { FileSystem, NodeId, RequestContext } from "../../fs/filesystem.ts";
 import { decodeName } from "../../fs/names.ts";
 import type { PassthroughLoop } from "./passthrough_loop.ts";
-import { EEXIST, ENODATA, ProcPath, StringBuffer } from "./system_calls.ts";
+import { EEXIST, EMPTY, ENODATA, ProcPath, Scratch, StringBuffer } from "./system_calls.ts";
 
 /** The kernel's limit for a value and for a list (linux/limits.h: XATTR_SIZE_MAX, XATTR_LIST_MAX). */
 const MOST = 65_536;
@@ -19,7 +19,7 @@ export function extendedAttributeOperations(loop: PassthroughLoop) {
   const { files } = calls;
   const path = new ProcPath();
   const nameBuffer = new StringBuffer(NAME_MOST);
-  const value = new Uint8Array(MOST);
+  const value = new Scratch(MOST);
 
   function prepare(node: NodeId, context: RequestContext): Uint8Array<ArrayBuffer> {
     const descriptor = descriptors.use(node);
@@ -36,7 +36,7 @@ export function extendedAttributeOperations(loop: PassthroughLoop) {
     if (kept === undefined) return false;
     const before = resent ? kept.intended(unique) : undefined;
     if (before !== undefined) return before === 1;
-    const exists = identity.asServer(() => files.getxattr(file, nameBuffer.bytes, value, 0) >= 0);
+    const exists = identity.asServer(() => files.getxattr(file, nameBuffer.bytes, EMPTY, 0) >= 0);
     kept.intend(unique, exists ? 1 : 0);
     return exists;
   }
@@ -61,19 +61,20 @@ export function extendedAttributeOperations(loop: PassthroughLoop) {
     },
 
     getExtendedAttribute(node: NodeId, name: string, context: RequestContext): Uint8Array | undefined {
-      const length = files.getxattr(prepare(node, context), nameBuffer.put(name), value, value.length);
-      if (length >= 0) return value.subarray(0, length);
+      const length = files.getxattr(prepare(node, context), nameBuffer.put(name), value.bytes, MOST);
+      if (length >= 0) return value.bytes.subarray(0, length);
       if (calls.errno === ENODATA) return undefined;
       throw calls.failure(`read the extended attribute "${name}"`);
     },
 
     listExtendedAttributes(node: NodeId, context: RequestContext): string[] {
-      const length = files.listxattr(prepare(node, context), value, value.length);
+      const { bytes } = value;
+      const length = files.listxattr(prepare(node, context), bytes, MOST);
       if (length < 0) throw calls.failure("list extended attributes");
       const names: string[] = [];
       for (let at = 0; at < length;) {
-        const end = value.indexOf(0, at);
-        const name = decodeName(value, at, end);
+        const end = bytes.indexOf(0, at);
+        const name = decodeName(bytes, at, end);
         // The source shows us trusted ones for a capability that the caller may not have (xattr(7)).
         if (context.uid === 0 || !name.startsWith("trusted.")) names.push(name);
         at = end + 1;

@@ -46,10 +46,12 @@ class ThreadIdentity {
 
 const THREAD = new ThreadIdentity();
 
+/** What a process's /proc/PID/status is read into: at once, and taken out at once. */
+const STATUS = new Uint8Array(8192);
+
 export class Identity {
   readonly #calls: SystemCalls;
   readonly #privileged: boolean;
-  readonly #status = new Uint8Array(8192);
   readonly #path = new StringBuffer(64);
 
   /** `privileged`: root with CAP_SETUID and CAP_SETGID. */
@@ -173,10 +175,10 @@ export class Identity {
     const descriptor = files.openat(AT_FDCWD, this.#path.put(`/proc/${pid}/status`), O_RDONLY | O_CLOEXEC, 0);
     if (descriptor < 0) return "";
     let length = 0;
-    for (let read = 1; read > 0 && length < this.#status.length; length += Math.max(read, 0)) {
-      read = files.read(descriptor, this.#status.subarray(length), this.#status.length - length);
+    for (let read = 1; read > 0 && length < STATUS.length; length += Math.max(read, 0)) {
+      read = files.read(descriptor, STATUS.subarray(length), STATUS.length - length);
     }
     files.close(descriptor);
-    return decoder.decode(this.#status.subarray(0, length));
+    return decoder.decode(STATUS.subarray(0, length));
   }
 }

@@ -49,6 +49,20 @@ export class SystemCalls {
   }
 }
 
+/** Bytes that are written again and again, and made when they are first needed: many sources never do. */
+export class Scratch {
+  readonly #size: number;
+  #bytes: Uint8Array<ArrayBuffer> | undefined;
+
+  constructor(size: number) {
+    this.#size = size;
+  }
+
+  get bytes(): Uint8Array<ArrayBuffer> {
+    return this.#bytes ??= new Uint8Array(this.#size);
+  }
+}
+
 /** A C string that is written again and again. */
 export class StringBuffer {
   readonly bytes: Uint8Array<ArrayBuffer>;
