@@ -91,6 +91,8 @@ const FILES = {
   prlimit: { parameters: ["i32", "i32", "buffer", "buffer"], result: "i32" },
   /** uid_t geteuid(void) */
   geteuid: { parameters: [], result: "u32" },
+  /** int capget(cap_user_header_t hdrp, cap_user_data_t datap): of linux/capability.h */
+  capget: { parameters: ["buffer", "buffer"], result: "i32" },
   /** mode_t umask(mode_t mask) */
   umask: { parameters: ["u32"], result: "u32" },
   /** int unshare(int flags) */

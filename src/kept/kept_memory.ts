@@ -54,16 +54,18 @@ export function punchKept(descriptor: number, start: bigint, bytes: bigint): num
   return openFiles().fallocate(descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, start, bytes);
 }
 
-/** Makes a stretch of mapped memory read as zeros, and gives back what it took. Nobody may be using it. In bytes. */
+/** Makes a stretch of mapped memory read as zeros, and gives back what it took. Nobody may be using it. In bytes, by eights. */
 export function clearKept(memory: SharedArrayBuffer, start: number, end: number): void {
-  const bytes = new Uint8Array(memory as unknown as ArrayBuffer, 0, end);
+  // Words, since what is shared is filled by one element after the other.
+  const words = new Float64Array(memory, 0, end / 8);
   const [first, last] = [Math.ceil(start / PAGE) * PAGE, Math.floor(end / PAGE) * PAGE];
-  if (first >= last) return void bytes.fill(0, start);
-  bytes.fill(0, start, first);
-  bytes.fill(0, last);
+  if (first >= last) return void words.fill(0, start / 8);
+  words.fill(0, start / 8, first / 8);
+  words.fill(0, last / 8);
   // Zeros that are written take memory, and the time to get it.
   const { symbols, errno } = openLibcUring();
-  if (symbols.madvise(pointerTo(bytes.subarray(first)), BigInt(last - first), MADV_REMOVE) >= 0) return;
+  const pages = pointerTo(new Uint8Array(memory as unknown as ArrayBuffer, first, last - first));
+  if (symbols.madvise(pages, BigInt(last - first), MADV_REMOVE) >= 0) return;
   throw new Error(`Cannot clear ${last - first} bytes of a memfd: ${errnoName(errno[0]!)}`);
 }
 

@@ -17,8 +17,8 @@ import { O_ACCMODE, O_DIRECT, O_RDONLY, S_ISGID, S_ISUID } from "../../fs/flags.
 import type { CheckedOptions } from "./options.ts";
 import type { PassthroughLoop } from "./passthrough_loop.ts";
 
-/** Bit of CapEff (linux/capability.h). */
-export const CAP_SYS_ADMIN = 21n;
+/** linux/capability.h */
+export const CAP_SYS_ADMIN = 21;
 
 /** include/linux/proc_ns.h: PROC_USER_INIT_INO, the first user namespace's inode number. */
 const FIRST_USER_NAMESPACE = "user:[4026531837]";

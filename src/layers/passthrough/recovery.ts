@@ -73,6 +73,7 @@ export interface Recovery {
 export function takeBackFiles(recovery: Recovery): void {
   const { calls, register, kept, state } = recovery;
   const slots = usedSlotWords(kept);
+  if (slots.length === 0) return;
   settleInterrupted(recovery, slots);
   const owned = lockOwnerDescriptors(recovery.table);
   using reader = new DescriptorReader(kept.descriptors);

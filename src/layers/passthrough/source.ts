@@ -44,9 +44,10 @@ const MOST_DESCRIPTORS = 1 << 20;
 /** The first number of a kept file's descriptor: above all that a process opens for itself, but for nodes. */
 const KEPT_BASE = 1 << 16;
 
-/** Bits of CapEff (linux/capability.h). */
-const CAP_SETGID = 6n;
-const CAP_SETUID = 7n;
+// linux/capability.h: capabilities of the first word, and the version of the structs that has two.
+const CAP_SETGID = 6;
+const CAP_SETUID = 7;
+const LINUX_CAPABILITY_VERSION_3 = 0x20080522;
 
 /** Opens the source. What stands in the way is an error that says what to do. */
 export function openSource(options: CheckedOptions, loops: number, keptState?: KeptState): Source {
@@ -177,11 +178,13 @@ function raiseDescriptorLimit(calls: SystemCalls): number {
 }
 
 /** What root may do; nothing for others, whose capabilities would not follow the filesystem uid. */
-function effectiveCapabilities(calls: SystemCalls): { has(capability: bigint): boolean } {
+function effectiveCapabilities(calls: SystemCalls): { has(capability: number): boolean } {
   if (calls.files.geteuid() !== 0) return { has: () => false };
-  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(Deno.readTextFileSync("/proc/self/status"))?.[1] ?? "0";
-  const capabilities = BigInt(`0x${effective}`);
-  return { has: (capability) => ((capabilities >> capability) & 1n) === 1n };
+  const header = new Uint32Array([LINUX_CAPABILITY_VERSION_3, 0]);
+  // Two times effective, permitted and inheritable ones.
+  const sets = new Uint32Array(6);
+  calls.check(calls.files.capget(header, sets), "read what this process may do");
+  return { has: (capability) => ((sets[0]! >>> capability) & 1) === 1 };
 }
 
 /** Whether the source's filesystem finds files by handle for us: tried on the source itself. */
