@@ -57,12 +57,12 @@ export function openNodesSize(nodes = MOST_NODES): number {
 
 /** Memory for {@linkcode OpenNodes}, with room for `nodes` of them. */
 export function makeOpenNodes(nodes = MOST_NODES): Int32Array<SharedArrayBuffer> {
-  return openNodesIn(new SharedArrayBuffer(openNodesSize(nodes)));
+  return openNodesIn(new SharedArrayBuffer(openNodesSize(nodes)), nodes);
 }
 
-/** A table in memory that is all zeros, or has one. */
-export function openNodesIn(memory: SharedArrayBuffer): Int32Array<SharedArrayBuffer> {
-  const words = new Int32Array(memory);
+/** A table with room for `nodes`, in memory that is all zeros, or has one. */
+export function openNodesIn(memory: SharedArrayBuffer, nodes = MOST_NODES): Int32Array<SharedArrayBuffer> {
+  const words = new Int32Array(memory, 0, openNodesSize(nodes) / 4);
   if (words[HIGH_WATER] === 0) words[HIGH_WATER] = 1;
   return words;
 }
