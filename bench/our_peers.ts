@@ -6,9 +6,9 @@ const BRANCHES = 100;
 
 const here = (name: string) => new URL(name, import.meta.url).pathname;
 
-/** The tool's `mount` with `args`. */
+/** The tool's `mount` with `args`; whoever runs it and whatever it shows, it serves by itself. */
 function tool(...args: string[]): string[] {
-  return [Deno.execPath(), "run", "--allow-all", here("../cli.ts"), "mount", ...args];
+  return [Deno.execPath(), "run", "--allow-all", here("../cli.ts"), "mount", "-o", "process=same", ...args];
 }
 
 /** Who keeps record locks: the kernel, as for all peers in C, none of which hands them to its source. */

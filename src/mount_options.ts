@@ -6,10 +6,12 @@ import type { Transport } from "./transport/choice.ts";
 
 export type { ReloadReport, ReloadRequest };
 
-/** What a mount does when it is asked to on its control socket, beside `cli.ts status`. */
+/** What a mount does when it is asked to on its control socket, and what it says there beside what it knows itself. */
 export interface ControlHooks {
   /** `cli.ts reload`: makes the tree as a configuration says. */
-  reload(request: ReloadRequest): Promise<ReloadReport>;
+  reload?(request: ReloadRequest): Promise<ReloadReport>;
+  /** `cli.ts status`: why no keeper holds the mount. */
+  readonly noKeeper?: string;
 }
 
 /**

@@ -44,6 +44,7 @@ const PURE = [
   "tests/setup_test.ts",
   "tests/cli/configuration_test.ts",
   "tests/cli/first_loop_test.ts",
+  "tests/cli/keeper_choice_test.ts",
   "tests/threads",
   "tests/transport",
   "tests/cli/mount_list_test.ts",

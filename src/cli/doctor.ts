@@ -57,6 +57,7 @@ function describeRows({ deno, libfuse, fusermount, device, kernel, ...rest }: Fi
     ],
     ["kernel passthrough", describePassthrough(rest.kernelPassthrough)],
     ["process=separate", describeSeparateProcess(rest.separateProcess)],
+    ["process=auto", describeDefault(rest.keeperByDefault)],
     ["stale mounts", mounts.length === 0 ? "none" : mounts.join("\n")],
   ];
 }
@@ -71,6 +72,10 @@ function describePassthrough({ usable, reason, source }: Findings["kernelPassthr
 function describeSeparateProcess({ usable, reason, limitation }: Findings["separateProcess"]): string {
   if (!usable) return `no: ${reason}`;
   return limitation === undefined ? "yes: a mount can outlive its server" : `yes, but ${limitation}`;
+}
+
+function describeDefault({ separate, reason }: Findings["keeperByDefault"]): string {
+  return separate ? "a mount of a directory has a keeper" : `a mount of a directory has no keeper: ${reason}`;
 }
 
 /** Words in lines of at most 80 characters. */

@@ -5,8 +5,9 @@ import { MountError } from "../connection/connection.ts";
 import { type MountEntry, readMountTable } from "../connection/mount_table.ts";
 import { isStale } from "../connection/mountpoint.ts";
 import { type KernelFacts, probeKernel } from "../connection/probe.ts";
+import type { KeeperChoice } from "./keeper_choice.ts";
 import { examineKernelPassthrough, type KernelPassthroughFindings } from "./kernel_passthrough.ts";
-import { examineSeparateProcess, type SeparateProcessFindings } from "./separate_process.ts";
+import { chooseForDirectory, examineSeparateProcess, type SeparateProcessFindings } from "./separate_process.ts";
 import { whyNoUring } from "../transport/uring_support.ts";
 import { type FuseDevice, inspectFuseDevice } from "./fuse_device.ts";
 
@@ -27,6 +28,8 @@ export interface Findings {
   readonly kernelPassthrough: KernelPassthroughFindings;
   readonly uring: UringFindings;
   readonly separateProcess: SeparateProcessFindings;
+  /** Whether a mount of a directory has a keeper when nobody says. */
+  readonly keeperByDefault: KeeperChoice;
   readonly staleMounts: readonly StaleMount[];
 }
 
@@ -87,6 +90,7 @@ export async function examine(source?: string): Promise<Findings> {
     kernelPassthrough: await examineKernelPassthrough(probe?.backing, source),
     uring: { usable: noUring === undefined, reason: noUring },
     separateProcess: examineSeparateProcess(probe?.facts),
+    keeperByDefault: chooseForDirectory(probe?.facts),
     staleMounts: await findStaleMounts(),
   };
 }

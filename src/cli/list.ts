@@ -16,6 +16,10 @@ export interface ListedMount {
   /** What its server says: null when there is none that answers. */
   readonly pid: number | null;
   readonly uptimeSeconds: number | null;
+  /** The process that serves, when `pid` is its keeper. */
+  readonly server: number | null;
+  /** Why it has no keeper, where it says so. */
+  readonly noKeeper: string | null;
   /** How many requests it has answered. */
   readonly requests: number | null;
   /** What is wrong and what to do; null when all is well. */
@@ -58,6 +62,8 @@ async function toListed(mount: MountStatus): Promise<ListedMount> {
     type,
     state,
     pid: report?.pid ?? null,
+    server: report?.server?.pid ?? null,
+    noKeeper: report?.noKeeper ?? null,
     uptimeSeconds: report?.uptimeSeconds ?? null,
     requests: report === undefined ? null : sum(Object.values(report.operations).map(({ count }) => count)),
     advice: state === "stale" ? stale : problem,

@@ -5,12 +5,13 @@ import { dropLoopThread } from "../threads/loop_thread.ts";
 import { Background, isInBackground, startInBackground } from "./background.ts";
 import { addSetOption } from "./config_options.ts";
 import { Failure } from "./failure.ts";
-import { type MountAt, planConfiguration, withOptions } from "./mount_configuration.ts";
+import { planConfiguration } from "./mount_configuration.ts";
 import { describeMountOptions, parseMountOptions } from "./mount_options.ts";
 import { Mountpoint, refuseEmptyPath } from "./mountpoint.ts";
 import { planMemory, planPassthrough } from "./mount_plan.ts";
 import { MountService } from "./mount_service.ts";
 import { NotifySocket } from "./notify_socket.ts";
+import { type DecidedPlan, type MountAt, withOptions } from "./serving_process.ts";
 import { awaitSignal } from "./signals.ts";
 import { prepareSource } from "./source.ts";
 import { awaitEnd, checkMachine, startSession } from "./start_session.ts";
@@ -60,7 +61,7 @@ async function plan(
   first: string | undefined,
   second: string | undefined,
   options: MountCommandOptions,
-): Promise<MountAt> {
+): Promise<MountAt<DecidedPlan>> {
   if (options.config !== undefined || first === undefined) return await planTreeMount(first, second, options);
   if (options.set.length > 0) throw new Failure("USAGE", "Cannot use --set without a configuration: it changes one");
   // Commander fills arguments from the left; here it is the last one that must be there.
@@ -70,14 +71,14 @@ async function plan(
   const plan = source === undefined
     ? planMemory(parsed)
     : planPassthrough(await prepareSource(source, mountpoint), parsed);
-  return withOptions({ plan, mountpoint }, parsed);
+  return await withOptions({ plan, mountpoint }, parsed);
 }
 
 async function planTreeMount(
   mountpoint: string | undefined,
   second: string | undefined,
   { config, set, options }: MountCommandOptions,
-): Promise<MountAt> {
+): Promise<MountAt<DecidedPlan>> {
   if (second !== undefined) {
     throw new Failure("USAGE", `Cannot show ${mountpoint} and a configuration in one mount: leave out one of the two`);
   }
@@ -86,10 +87,16 @@ async function planTreeMount(
 
 /** Mounts, and serves until an unmount or a signal; in the `background` once the caller knows that it is mounted. */
 export async function serve(
-  { plan, mountpoint: path }: MountAt,
+  { plan, mountpoint: path }: MountAt<DecidedPlan>,
   debug: boolean,
   background: Background | undefined,
 ): Promise<void> {
+  const { separate, reason } = plan.keeper;
+  // That was begun to serve here.
+  if (separate) dropLoopThread();
+  if (debug || plan.settings.debug === true) {
+    console.error(`keeper: ${separate ? `pid ${Deno.pid}` : "none"} (${reason})`);
+  }
   const notifySocket = NotifySocket.take();
   using ended = awaitSignal("SIGINT", "SIGTERM", "SIGHUP");
   await checkMachine(path);

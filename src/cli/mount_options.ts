@@ -42,7 +42,10 @@ const MEMORY: Rules<ParsedOptions> = {
   },
   inodes,
   nr_inodes: { ...inodes, help: "the same, as tmpfs(5) spells it" },
-  keep_content: flag("with process=separate: the files outlive the server", ({ memory }) => memory.keepContent = true),
+  keep_content: flag(
+    "the files outlive the server, which a keeper replaces",
+    ({ memory }) => memory.keepContent = true,
+  ),
   mode: {
     value: "OCTAL",
     help: "permissions of the root folder (755)",

@@ -1,6 +1,6 @@
 /** `restart`: another server for a mount that a keeper holds, of another release say, while programs use the mount. */
 import { ask } from "../control/client.ts";
-import { ControlError, RESTART_DEADLINE, type ServerReport } from "../control/messages.ts";
+import { ControlError, readStatusReport, RESTART_DEADLINE, type ServerReport } from "../control/messages.ts";
 import { Command } from "../deps.ts";
 import { Failure } from "./failure.ts";
 import { findControlSocket, locateMountpoint } from "./mount_status.ts";
@@ -11,7 +11,7 @@ export function restartCommand(): Command {
   return new Command("restart")
     .summary("replace the server of a mount, while it is used")
     .description(
-      "Have another process serve the mount at MOUNTPOINT, which was mounted with -o process=separate: the code may be " +
+      "Have another process serve the mount at MOUNTPOINT, which a keeper holds (docs/keeper.md): the code may be " +
         "newer by now. Programs that use the mount notice a pause. Returns when the new one serves.",
     )
     .argument("<mountpoint>", "where it is mounted")
@@ -28,7 +28,10 @@ async function restart(path: string): Promise<void> {
   } catch (error) {
     if (!(error instanceof ControlError)) throw error;
     if (error.code === "command") {
-      throw new Failure("MOUNT", `Cannot restart the server of ${path}: it was mounted without -o process=separate`);
+      const { noKeeper } = readStatusReport(await ask(socket, "status"));
+      const reason = noKeeper === undefined ? "" : ` (${noKeeper})`;
+      const text = `it has no keeper${reason}; mount it with -o process=separate`;
+      throw new Failure("MOUNT", `Cannot restart the server of ${path}: ${text}`);
     }
     const kind = error.code === "gone" || error.code === "silent" ? "NO_ANSWER" : "MOUNT";
     throw new Failure(kind, `Cannot restart the server of ${path}: ${error.message}`, { cause: error });

@@ -17,8 +17,8 @@ import { Mountpoint } from "./mountpoint.ts";
 import { environmentInside, findMountTargets } from "./sandbox_plan.ts";
 import { checkMachine, startSession } from "./start_session.ts";
 
-/** The tree of a program, as far as a reload goes. */
-const RELOADED = { separate: false, sandbox: SYSTEM_DIRECTORIES };
+/** Nobody uses the tree when this process has ended: it ends the program. */
+const KEEPER = { separate: false, reason: "run serves its tree by itself" };
 
 type ProgramAndArguments = readonly [string, ...string[]];
 
@@ -71,10 +71,13 @@ async function runProgram(
 
 /** The tree, which can be reloaded while the program runs. What it shows then is to be apart from where it is mounted, too. */
 async function planRun(config: Config, set: readonly string[], mountpoint: string): Promise<MountPlan> {
-  const plan = await planTreeOf(config, await findMountTargets(config.run));
-  if (config.mount.point !== undefined) return await withReload(plan, config, set, RELOADED);
+  const tree = await planTreeOf(config, await findMountTargets(config.run));
+  const { loops, handlersLater } = tree.placement;
+  const live = { loops, handlersLater, separate: KEEPER.separate, sandbox: SYSTEM_DIRECTORIES };
+  const plan = { ...tree, keeper: KEEPER };
+  if (config.mount.point !== undefined) return await withReload(plan, config, set, live);
   const flags = [...set, `mount.point=${asSetting(mountpoint)}`];
-  return await withReload(plan, await loadConfiguration(config.file, flags), flags, RELOADED);
+  return await withReload(plan, await loadConfiguration(config.file, flags), flags, live);
 }
 
 /** The sandbox has directories of its own over the tree. */

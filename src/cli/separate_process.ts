@@ -1,6 +1,9 @@
-/** Whether a mount here can outlive its server (`-o process=separate`), and why not. */
+/** Whether a mount here can outlive its server, whether it does when nobody says, and why not. */
 import type { KernelFacts } from "../connection/probe.ts";
-import { closeKeptState, createKeptState } from "../kept/kept_state.ts";
+import { MOST_LOOPS_UNASKED } from "../config/values.ts";
+import { chooseTransport } from "../transport/choice.ts";
+import { chooseKeeper, type KeeperChoice, NO_OPEN_FILES } from "./keeper_choice.ts";
+import { keepsOpenFiles } from "./keeper_facts.ts";
 
 /** What doctor says of it. */
 export interface SeparateProcessFindings {
@@ -22,9 +25,16 @@ export function examineSeparateProcess(fuse: KernelFacts | undefined): SeparateP
 
 function findLimitation({ features }: KernelFacts): string | undefined {
   if (!features.includes("has-resend")) return MOUNTS_ANEW;
-  const kept = createKeptState();
-  closeKeptState(kept);
-  if (kept.descriptors !== undefined) return undefined;
-  return "for directories with no_resend only: this kernel keeps no open files (io_uring of Linux 6.8, see " +
-    "kernel.io_uring_disabled)";
+  return keepsOpenFiles() ? undefined : `for directories with no_resend only: ${NO_OPEN_FILES}`;
+}
+
+/** Whether a mount of a directory has a keeper when nobody says. */
+export function chooseForDirectory(fuse: KernelFacts | undefined): KeeperChoice {
+  const servers = Math.min(navigator.hardwareConcurrency, MOST_LOOPS_UNASKED);
+  return chooseKeeper({
+    ...{ asked: "auto", refusal: undefined, emptied: undefined, growing: false, resend: true, opensFiles: true },
+    kernelResends: fuse?.features.includes("has-resend") ?? false,
+    keepsOpenFiles: keepsOpenFiles(),
+    uring: chooseTransport({ asked: "auto", placement: "loop", servers }).transport === "uring",
+  });
 }

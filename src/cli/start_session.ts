@@ -22,7 +22,7 @@ export async function checkMachine(mountpoint: string): Promise<void> {
 /** Mounts. @throws {Failure} */
 export async function startSession(plan: MountPlan, mountpoint: string, debug: boolean): Promise<Session | KeptMount> {
   try {
-    return await (plan.separate ? startKept : startServed)(plan, mountpoint, debug);
+    return await (plan.keeper?.separate === true ? startKept : startServed)(plan, mountpoint, debug);
   } catch (error) {
     throw asFailure(error);
   }
@@ -44,7 +44,10 @@ async function startServed(plan: MountPlan, mountpoint: string, debug: boolean):
   const session = await mount(plan.placement, mountpoint, {
     filesystemName: plan.name,
     subtype: "trellis",
-    control: reload === undefined || { reload: async (request) => await reload(await live.promise, request) },
+    control: {
+      ...reload && { reload: async (request) => await reload(await live.promise, request) },
+      ...plan.keeper && { noKeeper: plan.keeper.reason },
+    },
     ...plan.settings,
     ...debug ? { debug } : {},
   });
@@ -58,8 +61,7 @@ async function startKept(
   mountpoint: string,
   debug: boolean,
 ) {
-  const { transport = "auto", control: _, ...options } = settings;
-  if (transport === "uring") throw new MountError("Cannot keep a mount over io_uring: use transport=device");
+  const { transport: _transport, control: _control, ...options } = settings;
   const { keep } = await import("../keep.ts");
   const live = Promise.withResolvers<ChangingMount>();
   const general = {

@@ -20,7 +20,7 @@ function describeMount({ mountpoint, state, waiting, report, problem }: MountSta
   return [
     `${printable(mountpoint)}: ${facts.join(", ")}`,
     ...problem === undefined ? [] : [`  ${printable(problem)}`],
-    ...report ? describeReport(report) : [],
+    ...report ? [...describeKeeper(report), ...describeReport(report)] : [],
   ].join("\n");
 }
 
@@ -31,6 +31,12 @@ function describeServer({ placement, transport, servers, pid, server, uptimeSeco
     `up ${describeDuration(uptimeSeconds)}`,
     `FUSE 7.${minor}${transport === "uring" ? " over io_uring" : ""}`,
   ];
+}
+
+/** One that there is stands among the facts. */
+function describeKeeper({ server, noKeeper }: StatusReport): string[] {
+  if (server !== undefined) return [];
+  return [noKeeper === undefined ? "  keeper: none" : `  keeper: none (${printable(noKeeper)})`];
 }
 
 function describeRestarts({ restarts, mountedAnew }: ServerReport): string[] {

@@ -9,9 +9,10 @@ import { Background, isInBackground, startInBackground } from "./background.ts";
 import { EXIT_CODES } from "./exit_codes.ts";
 import { Failure } from "./failure.ts";
 import { serve } from "./mount.ts";
-import { type MountAt, planConfiguration, withOptions } from "./mount_configuration.ts";
+import { planConfiguration } from "./mount_configuration.ts";
 import { isMountOption, type Kind, type ParsedOptions, parseMountOptions, splitOptions } from "./mount_options.ts";
 import { planMemory, planPassthrough } from "./mount_plan.ts";
+import { type DecidedPlan, type MountAt, withOptions } from "./serving_process.ts";
 import { prepareSource } from "./source.ts";
 
 /** The exit codes of mount(8). */
@@ -113,10 +114,15 @@ async function kindOf(source: string): Promise<Kind> {
 }
 
 /** What fstab says wins over what a configuration says. */
-async function planOf(kind: Kind, source: string, mountpoint: string, options: ParsedOptions): Promise<MountAt> {
+async function planOf(
+  kind: Kind,
+  source: string,
+  mountpoint: string,
+  options: ParsedOptions,
+): Promise<MountAt<DecidedPlan>> {
   if (kind === "configuration") return await planConfiguration(resolve(source), { mountpoint, set: [], options });
   const plan = kind === "memory"
     ? planMemory(options)
     : planPassthrough(await prepareSource(source, mountpoint), options);
-  return withOptions({ plan, mountpoint }, options);
+  return await withOptions({ plan, mountpoint }, options);
 }

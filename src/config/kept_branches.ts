@@ -1,10 +1,16 @@
-/** Which branches outlive the process that serves them (the mount option process=separate). Pure. */
-import type { BranchConfig } from "./config.ts";
+/** Which branches outlive the process that serves them (the mount option process). Pure. */
+import type { MemoryBranch, PassthroughBranch, UnionBranch } from "./config.ts";
 
 /** Of a branch what decides; anything unknown is no reason. */
 export interface KeptBranch {
   readonly placement?: unknown;
 }
+
+/** Of a branch what says where its content is. */
+export type ContentBranch =
+  | Pick<MemoryBranch, "type" | "options">
+  | Pick<PassthroughBranch, "type" | "options">
+  | Pick<UnionBranch, "type">;
 
 /** Why a branch cannot, and which of its keys says so; undefined when it can. */
 export function whyNotKept({ placement }: KeptBranch): { key: string; reason: string } | undefined {
@@ -12,8 +18,13 @@ export function whyNotKept({ placement }: KeptBranch): { key: string; reason: st
   return { key: "placement", reason: 'what has placement = "handler" ends with its server' };
 }
 
-/** Why a branch wants a keeper (process=separate); undefined when it does not. */
-export function whyKeeperWanted(branch: BranchConfig): string | undefined {
+/** Whether what a branch has is gone when its server is, so that the next one would begin with an empty branch. */
+export function endsWithServer(branch: ContentBranch): boolean {
+  return branch.type === "memory" && branch.options.keepContent !== true;
+}
+
+/** Why a branch wants a keeper; undefined when it does not. */
+export function whyKeeperWanted(branch: ContentBranch): string | undefined {
   if (branch.type !== "memory" || !branch.options.keepContent) return undefined;
   return "keep_content is for files that outlive a server";
 }

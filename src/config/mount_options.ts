@@ -21,10 +21,17 @@ export interface OptionRule<Target> {
   apply(target: Target, value: string, option: string): void;
 }
 
-/** Which process serves a mount, as far as it is said. */
+/**
+ * Which process serves a mount: the one that mounts, one of its own while that keeps the mount, or the latter wherever it
+ * takes nothing from the user.
+ */
+export type ProcessWish = (typeof PROCESSES)[number];
+
+const PROCESSES = ["auto", "separate", "same"] as const;
+
+/** Which process serves a mount, and how, as far as it is said. */
 export interface ServerSettings {
-  /** Whether a process of its own serves, and the one that mounts only keeps the mount (`process=separate`). */
-  separate?: boolean;
+  process?: ProcessWish;
   /** Whether the kernel is to send another server what one left unanswered (`no_resend`). */
   resend?: boolean;
   /** Whether the next server waits already (`spare`). */
@@ -100,24 +107,24 @@ export const GENERAL_OPTIONS: Rules<MountTarget> = {
     apply: ({ mount }, value, option) => mount.transport = readWord(value, option, TRANSPORTS),
   },
   process: {
-    value: "same|separate",
-    help: "which one serves: this (the default), or one that is replaced when it dies",
-    apply: (target, value, option) => target.separate = readWord(value, option, ["same", "separate"]) === "separate",
+    value: "auto|separate|same",
+    help: "which one serves: this, or one that is replaced when it dies (auto: where it can be had)",
+    apply: (target, value, option) => target.process = readWord(value, option, PROCESSES),
   },
-  no_resend: flag("with process=separate: mount anew for each server, as on kernels before 6.9", (target) => {
+  no_resend: flag("with a keeper: mount anew for each server, as on kernels before 6.9", (target) => {
     target.resend = false;
   }),
-  spare: flag("with process=separate: the next server waits already, for a shorter pause", (target) => {
+  spare: flag("with a keeper: the next server waits already, for a shorter pause", (target) => {
     target.spare = true;
   }),
   restarts: {
     value: "NUMBER",
-    help: `with process=separate: how many servers that died are replaced within a minute (${MOST_RESTARTS})`,
+    help: `with a keeper: how many servers that died are replaced within a minute (${MOST_RESTARTS})`,
     apply: (target, value, option) => target.restarts = readCount(value, option, RESTARTS),
   },
   hang_timeout: {
     value: "SECONDS",
-    help: `with process=separate: after how long a server counts as hung, and is replaced (${HANG_TIMEOUT})`,
+    help: `with a keeper: after how long a server counts as hung, and is replaced (${HANG_TIMEOUT})`,
     apply: (target, value, option) => target.hangTimeout = readSomeSeconds(value, option, LONGEST_HANG),
   },
   debug: flag("show every request and its answer on standard error", ({ mount }) => mount.debug = true),

@@ -92,7 +92,7 @@ const memory = table({
   uid: id().optional().describe("Owner of the branch's root. Unless said: who mounts."),
   gid: id().optional().describe("Group of the branch's root. Unless said: who mounts."),
   keep_content: flag().default(false).describe(
-    "Have the files outlive the server. For process=separate in `mount.options`, or `mount -o`.",
+    "Have the files outlive the server, which a keeper replaces (docs/keeper.md).",
   ),
 }).describe("A filesystem in memory, empty at first and gone at the end.");
 

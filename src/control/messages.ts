@@ -42,6 +42,8 @@ export interface StatusReport {
   readonly pid: number;
   /** The process that serves, when `pid` only keeps the mount, and how many there were before it. */
   readonly server?: ServerReport;
+  /** Why there is no other process that only keeps the mount, where that is known. */
+  readonly noKeeper?: string;
   /** For how long it has been served. */
   readonly uptimeSeconds: number;
   /** The kernel's protocol is 7.`minor`. */

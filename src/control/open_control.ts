@@ -17,6 +17,8 @@ export interface ControlledMount {
   restart?(): Promise<ServerReport>;
   /** Where a configuration describes the tree. */
   reload?(request: ReloadRequest): Promise<ReloadReport>;
+  /** Why no keeper holds the mount, where somebody has said so. */
+  readonly noKeeper?: string;
 }
 
 type Description = Omit<StatusReport, "mountpoint" | "pid" | "uptimeSeconds">;
@@ -40,13 +42,14 @@ export interface OpenControl {
 
 /** Answers on the mount's control socket for as long as `resources` live. What fails is a log line. */
 export async function openControl(
-  { mountpoint, mountedDevice, describe, restart, reload }: ControlledMount,
+  { mountpoint, mountedDevice, describe, restart, reload, noKeeper }: ControlledMount,
   log: (message: string, detail: string) => void,
   resources: AsyncDisposableStack,
 ): Promise<OpenControl> {
   const begun = performance.now();
   const uptimeSeconds = () => (performance.now() - begun) / 1000;
-  const status = async () => ({ mountpoint, pid: Deno.pid, uptimeSeconds: uptimeSeconds(), ...await describe() });
+  const facts = { mountpoint, pid: Deno.pid, ...noKeeper !== undefined && { noKeeper } };
+  const status = async () => ({ ...facts, uptimeSeconds: uptimeSeconds(), ...await describe() });
   const fail = (error: unknown) =>
     log(`There is no control socket for ${mountpoint}, so "status" will not know it`, String(error));
   try {

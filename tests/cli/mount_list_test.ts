@@ -9,13 +9,15 @@ const HEALTHY: ListedMount = {
   type: "fuse.trellis",
   state: "answering",
   pid: 7,
+  server: 8,
+  noKeeper: null,
   uptimeSeconds: 3725,
   requests: 1234,
   advice: null,
 };
 
 Deno.test("a list has a line for each mount, and below them what to do", () => {
-  const unknown = { pid: null, uptimeSeconds: null, requests: null };
+  const unknown = { pid: null, server: null, uptimeSeconds: null, requests: null };
   const stale: ListedMount = {
     ...HEALTHY,
     ...unknown,
@@ -24,13 +26,17 @@ Deno.test("a list has a line for each mount, and below them what to do", () => {
     advice: "unmount it",
   };
   const gone: ListedMount = { ...HEALTHY, ...unknown, source: null, type: null, state: "not mounted" };
+  const own: ListedMount = { ...HEALTHY, server: null };
+  const same: ListedMount = { ...own, noKeeper: "process=same" };
   assertEquals(
-    describeList([HEALTHY, stale, gone]),
+    describeList([HEALTHY, own, same, stale, gone]),
     `\
-mountpoint     source  type          state        pid         up  requests
-/mnt/x         memory  fuse.trellis  answering      7  1 h 2 min      1234
-/mnt/a\\u{1b}b  memory  fuse.trellis  stale          -          -         -
-/mnt/x         -       -             not mounted    -          -         -
+mountpoint     source  type          state        pid         up  requests  keeper
+/mnt/x         memory  fuse.trellis  answering      7  1 h 2 min      1234  yes
+/mnt/x         memory  fuse.trellis  answering      7  1 h 2 min      1234  none
+/mnt/x         memory  fuse.trellis  answering      7  1 h 2 min      1234  none (process=same)
+/mnt/a\\u{1b}b  memory  fuse.trellis  stale          -          -         -  -
+/mnt/x         -       -             not mounted    -          -         -  -
 /mnt/a\\u{1b}b: unmount it`,
   );
 });

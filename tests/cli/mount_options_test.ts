@@ -1,9 +1,9 @@
 /** What `-o` takes, what it means, and what it refuses. */
 import { Failure } from "../../src/cli/failure.ts";
-import { withOptions } from "../../src/cli/mount_configuration.ts";
 import { describeMountOptions, parseMountOptions } from "../../src/cli/mount_options.ts";
 import { planMemory } from "../../src/cli/mount_plan.ts";
-import { assert, assertEquals, assertThrows } from "../deps.ts";
+import { withOptions } from "../../src/cli/serving_process.ts";
+import { assert, assertEquals, assertRejects, assertThrows } from "../deps.ts";
 
 const memory = Deno.systemMemoryInfo().total;
 
@@ -31,11 +31,11 @@ const MOUNT: [lists: string[], mount: Record<string, unknown>][] = [
 ];
 
 const SERVER: [list: string, parsed: Record<string, unknown>][] = [
-  ["process=same", { separate: false }],
-  ["process=same,process=separate", { separate: true }],
-  ["process=separate,no_resend", { separate: true, resend: false }],
-  ["spare,process=separate", { separate: true, spare: true }],
-  ["process=separate,restarts=0,hang_timeout=0.5", { separate: true, restarts: 0, hangTimeout: 0.5 }],
+  ["process=auto", { process: "auto" }],
+  ["process=same,process=separate", { process: "separate" }],
+  ["process=separate,no_resend", { process: "separate", resend: false }],
+  ["spare,process=separate", { process: "separate", spare: true }],
+  ["process=separate,restarts=0,hang_timeout=0.5", { process: "separate", restarts: 0, hangTimeout: 0.5 }],
 ];
 
 const SENSELESS: [list: string, says: string[]][] = [
@@ -44,6 +44,7 @@ const SENSELESS: [list: string, says: string[]][] = [
   ["process=same,hang_timeout=5", ['"hang_timeout"', "process=separate"]],
   ["process=same,spare", ['"spare"', "process=separate"]],
   ["no_resend", ['"no_resend"', "process=separate"]],
+  ["keep_content,process=same", ['"keep_content"', "(process=same)", "process=separate"]],
   ["process=separate,spare,no_resend", ['"spare" and "no_resend"', "leave out one"]],
 ];
 
@@ -106,7 +107,7 @@ const REFUSED: [list: string, says: string[]][] = [
   ["ro=1", ["takes no value", '"ro=1"']],
   ["size", ["needs a value", "size=SIZE"]],
   ["spare=1", ["takes no value"]],
-  ["process=other", ['"process=other"', "same, separate"]],
+  ["process=other", ['"process=other"', "auto, separate, same"]],
   ["restarts", ["needs a value", "restarts=NUMBER"]],
   ["restarts=-1", ['"restarts=-1"', "a number"]],
   ["restarts=1.5", ['"restarts=1.5"']],
@@ -158,23 +159,23 @@ Deno.test("what is for a process that serves is refused without one, and what ex
   const parse = (list: string, mountpoint = "/mnt") =>
     withOptions({ plan, mountpoint }, parseMountOptions([list], "memory"));
   for (const [list, says] of SENSELESS) {
-    await t.step(list, () => {
-      const failure = assertThrows(() => parse(list), Failure);
+    await t.step(list, async () => {
+      const failure = await assertRejects(() => parse(list), Failure);
       assertEquals(failure.kind, "USAGE");
       for (const words of says) assert(failure.message.includes(words), failure.message);
     });
   }
-  await t.step("process=separate for a descriptor", () => {
-    const failure = assertThrows(() => parse("process=separate", "/dev/fd/9"), Failure);
+  await t.step("process=separate for a descriptor", async () => {
+    const failure = await assertRejects(() => parse("process=separate", "/dev/fd/9"), Failure);
     assertEquals(failure.kind, "USAGE");
   });
-  await t.step("process=separate,spare", () => {
-    const { separate, resend, spare } = parse("process=separate,spare").plan;
-    assertEquals({ separate, resend, spare }, { separate: true, resend: true, spare: true });
+  await t.step("process=separate,spare", async () => {
+    const { keeper, resend, spare } = (await parse("process=separate,spare")).plan;
+    assertEquals({ separate: keeper.separate, resend, spare }, { separate: true, resend: true, spare: true });
   });
-  await t.step("restarts of -o wins, and hang_timeout of the configuration stays", () => {
-    const configured = { ...plan, separate: true, restarts: 1, hangTimeout: 9 };
-    const given = withOptions(
+  await t.step("restarts of -o wins, and hang_timeout of the configuration stays", async () => {
+    const configured = { ...plan, process: "separate" as const, restarts: 1, hangTimeout: 9 };
+    const given = await withOptions(
       { plan: configured, mountpoint: "/mnt" },
       parseMountOptions(["restarts=7"], "configuration"),
     );

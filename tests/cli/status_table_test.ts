@@ -17,6 +17,7 @@ const HEALTHY: MountStatus = {
     transport: "device",
     servers: 2,
     pid: 7,
+    noKeeper: "process=same",
     uptimeSeconds: 3725,
     minor: 45,
     features: ["big-writes", "max-pages"],
@@ -40,11 +41,23 @@ Deno.test("a mount is a line of facts and a table of operations", () => {
   assertEquals(
     describeMounts([HEALTHY], new Map()),
     `/mnt/x: 2 loops, pid 7, up 1 h 2 min, FUSE 7.45, 3 waiting in the kernel
+  keeper: none (process=same)
   big-writes max-pages
   operation  count  in flight  queued  dropped  p50 <   p99 <  errors
   LOOKUP      1000          1       0        0  16 µs  8.2 ms  ENOENT 12, EIO 1
   READ           0          1       0        0      -       -`,
   );
+});
+
+Deno.test("who keeps a mount and who serves it stand among the facts; without a keeper that is said", () => {
+  const { noKeeper: _, ...report } = HEALTHY.report!;
+  const lines = (server?: { pid: number; restarts: number; mountedAnew: number }) =>
+    describeMounts([{ ...HEALTHY, report: { ...report, ...server && { server } } }], new Map()).split("\n");
+  assertEquals(lines()[1], "  keeper: none");
+  assertEquals(lines({ pid: 8, restarts: 1, mountedAnew: 0 }).slice(0, 2), [
+    "/mnt/x: 2 loops, keeper 7, server 8, 1 restart, up 1 h 2 min, FUSE 7.45, 3 waiting in the kernel",
+    "  big-writes max-pages",
+  ]);
 });
 
 Deno.test("what is wrong stands first, and a server that fell silent has the time of its last answer", () => {

@@ -18,22 +18,26 @@ async function listed(folder: string, invocation: Invocation, ask = askPatiently
   return { code, stderr, mounts: mounts.filter(({ mountpoint }) => mountpoint.startsWith(folder)) };
 }
 
+/** It is to be seen stale, which a keeper is for. */
+const SAME = ["-o", "process=same"];
+const IN_MEMORY = "what is in memory would end with its server; keep_content keeps it";
+
 Deno.test("list names each mount, its source, its server and its state, and what to do with a stale one", async (t) => {
   await using folder = await temporaryFolder();
   const { path } = folder;
   const invocation: Invocation = { env: { TRELLIS_RUNTIME_DIR: `${path}/sockets` } };
   await Deno.mkdir(`${path}/source`);
   await using memory = await MountProcess.start(`${path}/memory`, [], invocation);
-  await using shown = await MountProcess.start([`${path}/source`, `${path}/shown`], [], invocation);
+  await using shown = await MountProcess.start([`${path}/source`, `${path}/shown`], SAME, invocation);
   await run("stat", `${path}/shown/none`);
 
   await t.step("healthy ones", async () => {
     const { mounts } = await listed(path, invocation);
     const facts = mounts.map(({ uptimeSeconds: _u, requests: _r, ...facts }) => facts);
-    const common = { type: "fuse.trellis", state: "answering" as const, advice: null };
+    const common = { type: "fuse.trellis", state: "answering" as const, server: null, advice: null };
     assertEquals(facts.sort((one, other) => one.mountpoint < other.mountpoint ? -1 : 1), [
-      { mountpoint: `${path}/memory`, source: "memory", pid: memory.pid, ...common },
-      { mountpoint: `${path}/shown`, source: `${path}/source`, pid: shown.pid, ...common },
+      { mountpoint: `${path}/memory`, source: "memory", pid: memory.pid, noKeeper: IN_MEMORY, ...common },
+      { mountpoint: `${path}/shown`, source: `${path}/source`, pid: shown.pid, noKeeper: "process=same", ...common },
     ]);
     assert(mounts.every(({ uptimeSeconds }) => uptimeSeconds! > 0));
     assert(mounts.find(({ pid }) => pid === shown.pid)!.requests! > 0);
