@@ -1,4 +1,4 @@
-/** Whether a mount of the tool has a keeper: with process=auto, wherever that takes nothing from its user. Pure. */
+/** Whether a mount of the tool has a keeper: with process=auto, wherever what is mounted goes on with it. Pure. */
 import type { ProcessWish } from "../config/mount_options.ts";
 
 /** What decides. With `asked` "same" or "separate" nothing else is looked at. */

@@ -22,8 +22,8 @@ export interface OptionRule<Target> {
 }
 
 /**
- * Which process serves a mount: the one that mounts, one of its own while that keeps the mount, or the latter wherever it
- * takes nothing from the user.
+ * Which process serves a mount: the one that mounts (same), one of its own, while the one that mounts keeps the mount
+ * (separate), or the latter wherever what is mounted goes on with another server (auto).
  */
 export type ProcessWish = (typeof PROCESSES)[number];
 
