@@ -44,8 +44,10 @@ export interface ServeSettings {
   readonly attendance?: LoopAttendance | undefined;
   /** Where servers count what is open; see `src/transport/open_nodes.ts`. Undefined without the feature `passthrough`. */
   readonly openNodes: Int32Array<SharedArrayBuffer> | undefined;
-  /** Where loops write down what they are at; see `src/kept/journal.ts`. Only where a keeper holds the mount. */
+  /** Where loops and handlers write down what they are at; see `src/kept/journal.ts`. Only where a keeper holds the mount. */
   readonly journal?: SharedArrayBuffer;
+  /** How often a handler shows there that it comes round to its events, in milliseconds. */
+  readonly heartbeat?: number;
 }
 
 /** One loop's part in who attends to the device; see `src/session/attendance.ts`. */

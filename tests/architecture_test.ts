@@ -29,7 +29,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/transport": [...SHARED, "src/threads"],
   "src/connection": SHARED,
   "src/session": [...SHARED, "src/kept", "src/threads", "src/transport"],
-  "src/handler": [...SHARED, "src/threads", "src/transport"],
+  "src/handler": [...SHARED, "src/kept", "src/threads", "src/transport"],
   "src/channels": [...SHARED, "src/threads"],
   "src/telemetry": ["src/metrics"],
   "src/control": ["ffi", "src/connection", "src/metrics"],
@@ -68,6 +68,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/mount_options.ts": ["src/control", "src/handler", "src/protocol", "src/transport"],
   "src/kept_mount_options.ts": ["src/fs", "src/handler", "src/mount_options.ts", "src/placements"],
   "src/keep.ts": [
+    "src/fs",
+    "src/handler",
     "src/connection",
     "src/control",
     "src/keeper",

@@ -9,6 +9,7 @@ import { STRUCT } from "../../ffi/structs.ts";
 import { ERRNO } from "../fs/errors.ts";
 import type { FileSystem } from "../fs/filesystem.ts";
 import type { Notifier } from "../fs/notifier.ts";
+import type { Journal } from "../kept/journal.ts";
 import type { EndReason, ServeSettings } from "../messages.ts";
 import type { MetricsRecorder } from "../metrics/metrics.ts";
 import { HeaderContext } from "../protocol/context.ts";
@@ -23,6 +24,7 @@ import { DeviceReply } from "../transport/device_reply.ts";
 import { ForwardedReader, type ForwardedSource } from "../transport/forwarding.ts";
 import { EarlyInterrupts } from "./early_interrupts.ts";
 import { Flight } from "./flight.ts";
+import { Heartbeat } from "./heartbeat.ts";
 import { InFlight } from "./in_flight.ts";
 import type { Limits } from "./limits.ts";
 import type { TakenRequests } from "./taken_requests.ts";
@@ -31,7 +33,7 @@ import type { Watcher } from "./watcher.ts";
 /** After this many requests in a row the isolate's timers and other events get their turn. */
 const REQUESTS_PER_TURN = 64;
 
-/** How long what still runs when the mount is gone may take, before its signal fires. */
+/** How long what still runs may take when the mount is gone, or another server is to take over, before its signal fires. */
 const GRACE_MILLISECONDS = 1_000;
 
 /** What a handler serves, and how. */
@@ -49,6 +51,8 @@ export interface HandlerOptions {
   /** For a worker: what outlives it, see `taken_requests.ts`. */
   readonly taken?: TakenRequests;
   readonly buffer?: SharedArrayBuffer;
+  /** Where a keeper finds what was answered, should this process end. */
+  readonly journal?: Journal | undefined;
   /** For a handler beside loops: what it reads instead of the settings' device. */
   readonly forwarded?: ForwardedSource | undefined;
   /** Told of an interrupt whose request may be another handler's. Without it there is no other. */
@@ -64,6 +68,7 @@ export class Handler {
   readonly #watcher: Watcher;
   readonly #notifier: Notifier | undefined;
   readonly #reply: DeviceReply;
+  readonly #journal: Journal | undefined;
   readonly #inFlight: InFlight;
   readonly #interruptElsewhere: HandlerOptions["interruptElsewhere"];
   /** Of a handler beside loops: an interrupt may come from another loop than its request, and so before it. */
@@ -76,6 +81,7 @@ export class Handler {
   constructor(options: HandlerOptions) {
     const { filesystem, settings, watcher, limits, metrics, notifier, retrieved, log, taken, buffer, forwarded } =
       options;
+    const journal = this.#journal = options.journal;
     const libc = openLibc();
     const { device, maxWrite, defaults, features, debug } = settings;
     this.#watcher = watcher;
@@ -83,7 +89,7 @@ export class Handler {
     this.#filesystem = filesystem;
     this.#settings = settings;
     this.#reader = forwarded === undefined
-      ? new DeviceReader({ libc, device, maxWrite, buffer })
+      ? new DeviceReader({ libc, device, maxWrite, buffer, present: journal !== undefined })
       : new ForwardedReader(libc, forwarded, maxWrite, buffer);
     this.#earlyInterrupts = forwarded && new EarlyInterrupts();
     this.#reply = new DeviceReply(libc, maxWrite);
@@ -113,19 +119,24 @@ export class Handler {
 
   /**
    * Serves until the end and says why it ended. After an unmount what still runs is given a grace time; then all signals
-   * fire, and late answers go nowhere. What loops have handed on is answered in that time, for the mount may live on.
+   * fire, and late answers go nowhere. What loops have handed on is answered in that time, for the mount may live on; so is
+   * what runs where a keeper has another server take over, which gets the rest.
    */
   async serve(): Promise<EndReason> {
-    const { poll, minor, features, maxWrite } = this.#settings;
+    const { poll, minor, features, maxWrite, heartbeat } = this.#settings;
+    using _beats = this.#journal && new Heartbeat(this.#journal, heartbeat);
     this.#watcher.watch(poll);
     if (this.#notifier !== undefined) {
-      this.#filesystem.initialize?.({ minor, features, maxWrite, notifier: this.#notifier });
+      const journal = this.#journal;
+      const noteProgress = journal && (() => journal.advance());
+      this.#filesystem.initialize?.({ minor, features, maxWrite, notifier: this.#notifier, noteProgress });
     }
     using _ = this.#inFlight;
     try {
       const reason = await this.#serve();
-      // Of a connection that was cut all callers are gone, and one that is told to stop has had its grace time.
-      if (reason === "unmounted") await this.#drain();
+      // Of a connection that was cut all callers are gone, and one that is told to stop has had its grace time, but for a
+      // keeper.
+      if (reason === "unmounted" || (reason === "stopped" && this.#journal !== undefined)) await this.#drain(reason);
       return reason;
     } finally {
       this.#ended = true;
@@ -134,8 +145,8 @@ export class Handler {
     }
   }
 
-  async #drain(): Promise<void> {
-    if (this.#reader instanceof DeviceReader) {
+  async #drain(reason: EndReason): Promise<void> {
+    if (reason === "unmounted" && this.#reader instanceof DeviceReader) {
       this.#ended = true;
       this.#inFlight.refuseQueued();
     }
@@ -170,6 +181,7 @@ export class Handler {
     if (opcode === OPCODE.INTERRUPT) return this.#interrupt(read);
     // These have no answer and are done when this returns.
     if (!wantsAnswer(opcode)) return this.#dispatch(new Flight(read));
+    this.#journal?.advance();
     // The method may take its time, and the reader's buffer is needed for the next request.
     const request = RequestView.over(read.payload.slice(0, (read.length + 7) & ~7) as Uint8Array<ArrayBuffer>);
     request.device = read.device;
@@ -179,7 +191,10 @@ export class Handler {
   }
 
   #dispatch(flight: Flight): void {
-    void this.#dispatcher.dispatch(flight.request, new HeaderContext(flight));
+    const { request } = flight;
+    this.#journal?.begin(request.uniqueLower, request.uniqueUpper);
+    void this.#dispatcher.dispatch(request, new HeaderContext(flight));
+    this.#journal?.end();
   }
 
   #later(request: RequestView, milliseconds: number): void {
@@ -194,7 +209,9 @@ export class Handler {
     const flight = this.#inFlight.end(request);
     if (flight === undefined) return false;
     try {
-      return !this.#ended && this.#reply.send(request, length);
+      if (this.#ended) return false;
+      this.#journal?.answer(request.uniqueLower, request.uniqueUpper, length, this.#reply.body);
+      return this.#reply.send(request, length);
     } finally {
       // Only now: what starts builds its answer in the same buffer.
       this.#inFlight.leave(flight, length);

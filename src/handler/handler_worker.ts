@@ -9,6 +9,7 @@ import { cString } from "../../ffi/memory.ts";
 import { ERRNO } from "../fs/errors.ts";
 import { O_CLOEXEC, O_RDWR } from "../fs/flags.ts";
 import type { HeldBranch } from "../fs/branches.ts";
+import { Journal } from "../kept/journal.ts";
 import type { EndReason, LoopCommandName, LoopCommands, ServeSettings } from "../messages.ts";
 import { type MetricsBlock, MetricsRecorder } from "../metrics/metrics.ts";
 import { wantsAnswer } from "../protocol/operations.ts";
@@ -40,12 +41,15 @@ export type WorkerEvent = Exclude<FromHandler, { kind: "ready" | "ended" | "fail
 
 export class HandlerWorker {
   readonly #worker: Worker;
+  readonly #place: number;
   readonly #libc: Libc = openLibc();
   readonly #ready = Promise.withResolvers<HandlerReady>();
   readonly #ended = Promise.withResolvers<EndReason>();
   readonly #commands = new Commands((command) => this.post(command));
   readonly #metrics: MetricsBlock;
   #memory: WorkerMemory | undefined;
+  /** Only where a keeper holds the mount. */
+  #journal: Journal | undefined;
   /** What it reads, and where its answers go: one descriptor, or for a handler beside loops those of the loops. */
   #read = -1;
   #devices: readonly number[] = [];
@@ -60,8 +64,9 @@ export class HandlerWorker {
   /** What the worker sends while it serves. */
   onEvent: (event: WorkerEvent) => void = () => {};
 
-  /** Starts the thread, which counts in `metrics`; it waits for `prepare`. */
-  constructor(number: number, metrics: MetricsBlock) {
+  /** Starts the thread, which counts in `metrics`; it waits for `prepare`. `place`: its number among all that serve. */
+  constructor(number: number, place: number, metrics: MetricsBlock) {
+    this.#place = place;
     this.#metrics = metrics;
     this.#worker = new Worker(new URL("../workers/handler.ts", import.meta.url), {
       type: "module",
@@ -121,6 +126,8 @@ export class HandlerWorker {
     const poll = this.#keep(openDevicePoll(this.#libc, this.#read, stop, ...stops));
     const device = this.#devices[0]!;
     const buffer = new SharedArrayBuffer((readBufferSize(settings.maxWrite) + 7) & ~7);
+    this.#journal = settings.journal && new Journal(settings.journal, this.#place);
+    this.#journal?.expectBeats();
     this.#stop = stop;
     this.#memory = { taken: makeTakenMemory(), buffer, metrics: this.#metrics, watch: makeWatchFlag() };
     const message = { kind: "serve", settings: { ...settings, device, poll }, memory: this.#memory } as const;
@@ -180,11 +187,15 @@ export class HandlerWorker {
     return next;
   }
 
-  /** Answers `errno` to all that the dead worker had taken, and closes its descriptors. */
-  async bury(reply: DeviceReply, errno: number = ERRNO.EIO): Promise<void> {
+  /**
+   * Answers `errno` to all that the dead worker had taken, and closes its descriptors. Without `errno` the next server of the
+   * mount answers.
+   */
+  async bury(reply: DeviceReply, errno: number | undefined): Promise<void> {
     this.#worker.terminate();
     const gone = await this.#waitForThread();
-    this.answerAll(reply, errno);
+    this.#journal?.leave();
+    if (errno !== undefined) this.answerAll(reply, errno);
     signalEventfd(this.#libc, this.#stop);
     if (this.#memory !== undefined) endWatch(this.#memory.watch);
     if (gone) this.#close();
@@ -194,6 +205,7 @@ export class HandlerWorker {
   /** At the end of a worker that ended by itself. */
   dispose(): void {
     this.#commands.end(new Error("The handler has ended"));
+    this.#journal?.leave();
     if (this.#memory !== undefined) endWatch(this.#memory.watch);
     this.#worker.terminate();
     this.#close();

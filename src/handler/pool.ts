@@ -6,7 +6,7 @@ import { type Libc, openLibc } from "../../ffi/library.ts";
 import type { HeldBranch } from "../fs/branches.ts";
 import { describeThrown, ERRNO, type ErrnoName, FsError } from "../fs/errors.ts";
 import type { FileSystem } from "../fs/filesystem.ts";
-import type { LoopHost } from "../fs/module.ts";
+import type { Agreed, LoopHost } from "../fs/module.ts";
 import type { EndReason, LoopCommandName, LoopCommands, LoopReady, ServeSettings } from "../messages.ts";
 import { makeMetricsBlock, type Metrics, type MetricsBlock, MetricsRecorder, readMetrics } from "../metrics/metrics.ts";
 import { openDevicePoll } from "../transport/device_poll.ts";
@@ -30,6 +30,8 @@ export interface HandlerPoolOptions {
   /** For a handler beside loops, which has one worker: its numbers, among the handlers and among all that serve. */
   readonly place?: Pick<LoopHost, "loop" | "loops"> & { readonly handler: number };
   readonly limits: Limits;
+  /** Where a keeper holds the mount: by place among all that serve, how many workers were there, in servers before too. */
+  readonly earlier?: Int32Array<SharedArrayBuffer> | undefined;
   /** Where each place's workers count. Default: memory of the pool's own. */
   readonly metrics?: readonly MetricsBlock[];
   readonly notifications: Notifications;
@@ -62,8 +64,8 @@ export class HandlerPool implements Disposable {
   readonly #workers: HandlerWorker[];
   /** The worker of a handler beside loops, while its tree is as the loops' are. */
   #joined: HandlerWorker | undefined;
-  #start: Pick<HandlerStart, "module" | "options" | "shared"> | undefined;
-  #attach: () => number = () => -1;
+  #start: Pick<HandlerStart, "module" | "options" | "shared" | "agreed"> | undefined;
+  #attach: (worker: number) => number = () => -1;
   #forwarded: ForwardedSource | undefined;
   #methods: readonly string[] = [];
   /** No worker is started any more. */
@@ -89,10 +91,11 @@ export class HandlerPool implements Disposable {
   }
 
   /**
-   * Resolves when every worker has made its filesystem; `inTime`, or it fails. @throws what the module threw.
+   * Resolves when every worker has made its filesystem; `inTime`, or it fails. `agreed`: what the kernel was told of servers
+   * before. @throws what the module threw.
    */
-  async prepare(shared: unknown, inTime = false): Promise<LoopReady> {
-    this.#start = { ...this.#options.start, shared };
+  async prepare(shared: unknown, inTime = false, agreed?: Agreed): Promise<LoopReady> {
+    this.#start = { ...this.#options.start, shared, agreed };
     const all = await Promise.all(this.#workers.map((worker, number) => {
       const start = this.#startOf(number, 0);
       return inTime ? worker.prepareInTime(start) : worker.prepare(start);
@@ -113,8 +116,8 @@ export class HandlerPool implements Disposable {
     return await this.#joined?.command(name, given);
   }
 
-  /** Says where descriptors of the connection come from. */
-  open(attach: () => number): void {
+  /** Says where the workers' descriptors of the connection come from; each worker closes its own. */
+  open(attach: (worker: number) => number): void {
     this.#attach = attach;
   }
 
@@ -179,7 +182,7 @@ export class HandlerPool implements Disposable {
       try {
         if (restarts > 0) await this.#replace(worker, this.#startOf(number, restarts));
         const reason = this.#forwarded === undefined
-          ? await worker.serve(settings, this.#attach)
+          ? await worker.serve(settings, () => this.#attach(number))
           : await worker.serveForwarded(settings, this.#forwarded);
         // Methods that have not come to their end.
         if (this.#retired) worker.answerAll(this.#reply, ERRNO.ESTALE);
@@ -189,8 +192,9 @@ export class HandlerPool implements Disposable {
       } catch (error) {
         if (this.#joined === worker) this.#joined = undefined;
         const code = this.#retired ? "ESTALE" : "EIO";
-        await worker.bury(this.#reply, ERRNO[code]);
-        if (!this.#exhausted) {
+        const passesOn = settings.journal !== undefined && this.#ending && !this.#exhausted && !this.#retired;
+        await worker.bury(this.#reply, passesOn ? undefined : ERRNO[code]);
+        if (!this.#exhausted && !passesOn) {
           const who = this.#options.place?.handler ?? number;
           this.#log(`Handler worker ${who} died; its requests were answered ${code}`, error);
         }
@@ -252,13 +256,19 @@ export class HandlerPool implements Disposable {
   }
 
   #makeWorker(number: number): HandlerWorker {
-    const worker = new HandlerWorker(number, this.metrics[number]!);
+    const worker = new HandlerWorker(number, this.#placeOf(number), this.metrics[number]!);
     worker.onEvent = (event) => this.#receive(worker, event);
     return worker;
   }
 
-  #startOf(worker: number, restarts: number): Omit<HandlerStart, "kind"> {
-    const { workers, limits, place } = this.#options;
+  #placeOf(number: number): number {
+    return this.#options.place?.loop ?? number;
+  }
+
+  /** To be called for each worker once. */
+  #startOf(worker: number, restartsHere: number): Omit<HandlerStart, "kind"> {
+    const { workers, limits, place, earlier } = this.#options;
+    const restarts = earlier === undefined ? restartsHere : Atomics.add(earlier, this.#placeOf(worker), 1);
     const start = { ...this.#start!, restarts, limits: divideLimits(limits, workers) };
     if (place === undefined) return { ...start, worker, workers };
     return { ...start, worker: place.loop, workers: place.loops, handler: place.handler };

@@ -1,11 +1,14 @@
 /**
- * What each loop is at work on, and its last answer, in memory that outlives the server: the answer is written down before
+ * What each loop and each handler's isolate is at work on, and its last answer, in memory that outlives the server: the answer is written down before
  * it is sent. When a server has ended, the keeper sends the last answers once more: of a request that had been answered
  * the kernel knows nothing any more (`ENOENT`); one that had not is now, and so is done exactly once. What a loop was in
  * the midst of comes again from the kernel, marked (`RequestContext.resent`).
  *
  * Answers longer than a slot are not written down: only data that was read is so long, or a large directory, and both can
  * be read again.
+ *
+ * A handler has many requests under way, but only one method of its runs, and only one answer is sent, at a time: a slot
+ * says of it what a loop's does. What it awaits is in nobody's slot, and comes again.
  */
 import { FUSE_UNIQUE_RESEND_UPPER } from "../../ffi/kernel.ts";
 import { STRUCT } from "../../ffi/structs.ts";
@@ -20,6 +23,8 @@ const UNIQUE_UPPER = 2;
 const LENGTH = 3;
 /** Counts requests, and the steps of those that say that they get on: as long as it moves, the loop does not hang. */
 const COUNT = 4;
+/** Counts how often an isolate has come round to its events; 0 for one that has none, or has ended. */
+const BEATS = 5;
 const SLOT_HEADER = 64;
 
 /** The longest answer that is written down, in bytes. */
@@ -33,19 +38,35 @@ const BEGUN = 1;
 /** The answer is complete in the slot, and was sent, or is about to be. */
 const ANSWERED = 2;
 
-/** How many bytes the journal of so many loops has. */
-export function journalSize(loops: number): number {
-  return loops * SLOT_BYTES;
+/** How many bytes the journal has for so many loops and handlers. */
+export function journalSize(slots: number): number {
+  return slots * SLOT_BYTES;
 }
 
-/** One loop's slot, as the loop writes it. */
+/** One slot, as the loop or handler writes it whose number that is. */
 export class Journal {
   readonly #words: Int32Array;
   readonly #body: Uint8Array;
 
-  constructor(memory: SharedArrayBuffer, loop: number) {
-    this.#words = new Int32Array(memory, loop * SLOT_BYTES, SLOT_HEADER / 4);
-    this.#body = new Uint8Array(memory, loop * SLOT_BYTES + SLOT_HEADER, LONGEST);
+  constructor(memory: SharedArrayBuffer, slot: number) {
+    this.#words = new Int32Array(memory, slot * SLOT_BYTES, SLOT_HEADER / 4);
+    this.#body = new Uint8Array(memory, slot * SLOT_BYTES + SLOT_HEADER, LONGEST);
+  }
+
+  /** A handler's isolate begins: from here on it has to `beat` again and again. Said by who starts it, should it hang at once. */
+  expectBeats(): void {
+    this.#words[BEATS] = 1;
+  }
+
+  /** The isolate has come round to its events. */
+  beat(): void {
+    this.#words[BEATS]! += 1;
+  }
+
+  /** The isolate has ended, also in the midst of a request, which was answered for it. */
+  leave(): void {
+    this.#words[BEATS] = 0;
+    this.end();
   }
 
   /** A request is taken up. */
@@ -72,12 +93,12 @@ export class Journal {
     Atomics.store(words, STATE, ANSWERED);
   }
 
-  /** What the loop is at gets on. */
+  /** What the loop or the isolate is at gets on: a step of a long request is done, or a request has come that has to wait. */
   advance(): void {
     this.#words[COUNT]! += 1;
   }
 
-  /** The loop is done with it. */
+  /** The loop is done with it, or the handler's method has come to where it waits. */
   end(): void {
     if (this.#words[STATE] === BEGUN) Atomics.store(this.#words, STATE, IDLE);
   }
@@ -85,22 +106,25 @@ export class Journal {
 
 /** A slot as the keeper reads it. */
 export interface JournalSlot {
-  /** Counts the loop's requests, and the steps of long ones. */
+  /** Counts requests, and the steps of long ones. */
   readonly count: number;
+  /** Counts how often a handler's isolate has come round to its events; 0 where none is to. */
+  readonly beats: number;
   /** The request that the loop is at work on, as `RequestContext.unique` has it. */
   readonly begun: number | undefined;
   /** The last answer, `fuse_out_header` and body. */
   readonly answer: Uint8Array<ArrayBuffer> | undefined;
 }
 
-/** Reads the slot of `loop` out of the journal's bytes. */
-export function readJournal(journal: Uint8Array<ArrayBuffer>, loop: number): JournalSlot {
-  const start = journal.byteOffset + loop * SLOT_BYTES;
+/** Reads a slot out of the journal's bytes. */
+export function readJournal(journal: Uint8Array<ArrayBuffer>, slot: number): JournalSlot {
+  const start = journal.byteOffset + slot * SLOT_BYTES;
   const words = new Int32Array(journal.buffer, start, SLOT_HEADER / 4);
   const body = new Uint8Array(journal.buffer, start + SLOT_HEADER, LONGEST);
   const unique = (words[UNIQUE_LOWER]! >>> 0) + (words[UNIQUE_UPPER]! & ~FUSE_UNIQUE_RESEND_UPPER) * 0x1_0000_0000;
   return {
     count: words[COUNT]!,
+    beats: words[BEATS]!,
     begun: words[STATE] === BEGUN ? unique : undefined,
     answer: words[STATE] === ANSWERED ? encodeAnswer(words, body) : undefined,
   };

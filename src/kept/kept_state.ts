@@ -8,6 +8,9 @@ import { KeptAreas } from "./kept_areas.ts";
 import { KeptFileParts } from "./kept_extents.ts";
 import { createKept, mapKept } from "./kept_memory.ts";
 
+/** More isolates than can ever serve a mount beside each other. */
+const MOST_ISOLATES = 64;
+
 /** Descriptor numbers, alike in keeper and server; JSON can say them. */
 export interface KeptHandles {
   /** The memfd of the loops' journal. */
@@ -51,6 +54,8 @@ export interface KeptHistory extends Pick<KeptState, "restarts" | "resumes" | "i
 
 /** What a module is given, as who opened it has it. */
 export interface OpenedKeptState extends KeptState, Pick<KeptHistory, "agreed" | "tree"> {
+  /** By place, how many handler workers this connection had there, in all servers; to be asked for once. */
+  countWorkers(): Int32Array<SharedArrayBuffer>;
   /** All have claimed what is theirs: the rest of the open files is let go of. Before anybody serves. */
   settle(): void;
 }
@@ -90,6 +95,7 @@ export function openKeptState({ state, descriptors }: KeptHandles, history: Kept
   return {
     ...{ agreed, tree },
     ...part("module"),
+    countWorkers: () => new Int32Array(areas.map("workers", 4 * MOST_ISOLATES), 0, MOST_ISOLATES),
     settle() {
       const isClaimed = (slot: number) => claimed.has(slot);
       if (descriptors !== undefined && told.restarts > 0) new DescriptorStore(descriptors).dropOthers(isClaimed);
@@ -98,7 +104,7 @@ export function openKeptState({ state, descriptors }: KeptHandles, history: Kept
   };
 }
 
-/** The journal as the loops write it. */
-export function openJournal({ journal }: KeptHandles, loops: number): SharedArrayBuffer {
-  return mapKept(journal, journalSize(loops));
+/** The journal as so many loops and handlers write it. */
+export function openJournal({ journal }: KeptHandles, slots: number): SharedArrayBuffer {
+  return mapKept(journal, journalSize(slots));
 }

@@ -18,8 +18,8 @@ export interface Servers extends Pick<LoopReady, "methods" | "features"> {
   readonly handsOn?: boolean;
   /** The longest write that they take, when that is not as long as can be. In bytes. */
   readonly maxWrite?: number;
-  /** Told where further descriptors of the connection come from; whoever asks for one closes it. */
-  readonly open?: (attach: () => number) => void;
+  /** Told where further descriptors of the connection come from, one for each worker; whoever asks for one closes it. */
+  readonly open?: (attach: (worker: number) => number) => void;
 }
 
 /** How many threads may serve a mount: more cores than this were never seen to help. */

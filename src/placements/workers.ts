@@ -3,6 +3,7 @@ import type { NotifyHandler } from "../channels/notify_handler.ts";
 import type { FileSystemModule } from "../fs/module.ts";
 import type { Limits } from "../handler/limits.ts";
 import { HandlerPool } from "../handler/pool.ts";
+import type { OpenedKeptState } from "../kept/kept_state.ts";
 import { checkCount, checkCounts, type Logger, type Servers } from "./placement.ts";
 
 /** A filesystem that handler workers load for themselves (placement "handler"); see {@linkcode FileSystemModule}. */
@@ -20,25 +21,30 @@ export interface HandlerPlacement {
   readonly workers?: number;
 }
 
-/** Starts the workers and waits until each has made its filesystem. */
+/** Starts the workers and waits until each has made its filesystem. `kept`: where a keeper holds the mount. */
 export async function startWorkers(
   { module, options, workers = 1 }: HandlerPlacement,
   notifications: NotifyHandler,
   limits: Limits,
   log: Logger,
   resources: AsyncDisposableStack,
+  kept?: OpenedKeptState,
 ): Promise<Servers> {
   checkCount(workers, "workers");
   // Disposed of in the reverse order: what the workers share goes after the workers.
   const underWorkers = resources.use(new AsyncDisposableStack());
   const href = String(module);
   const pool = resources.use(
-    new HandlerPool({ start: { module: href, options }, workers, limits, notifications, log }),
+    new HandlerPool({
+      ...{ start: { module: href, options }, workers, limits, notifications, log },
+      earlier: kept?.countWorkers(),
+    }),
   );
   const { prepare, release } = await import(href) as FileSystemModule;
-  const shared = await prepare?.(options, workers);
+  const shared = await prepare?.(options, workers, kept);
   underWorkers.defer(() => release?.(shared));
-  const ready = await pool.prepare(shared);
+  kept?.settle();
+  const ready = await pool.prepare(shared, false, kept?.agreed);
   checkCounts(ready, workers, "workers");
   return {
     placement: "handler",

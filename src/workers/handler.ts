@@ -13,6 +13,7 @@ import { RemoteNotifications } from "../handler/remote_notifications.ts";
 import { TakenRequests } from "../handler/taken_requests.ts";
 import { Watcher } from "../handler/watcher.ts";
 import type { FromHandler, HandlerServe, HandlerStart, ToHandler } from "../handler/worker_messages.ts";
+import { Journal } from "../kept/journal.ts";
 import { MetricsRecorder } from "../metrics/metrics.ts";
 import type { Log } from "../protocol/dispatch.ts";
 import { LoopCommandTaker } from "../session/loop_commands.ts";
@@ -29,7 +30,7 @@ declare const self: {
 };
 
 /** What is served, by how many and how, once `start` has come. */
-let made: { filesystem: FileSystem; limits: Limits; workers: number } | undefined;
+let made: { filesystem: FileSystem; limits: Limits; worker: number; workers: number } | undefined;
 let commands: LoopCommandTaker | undefined;
 /** Set once `serve` has come. */
 let handler: Handler | undefined;
@@ -75,16 +76,17 @@ function fail(error: unknown): void {
 const thread = Deno.readLinkSync("/proc/thread-self").split("/").at(-1)!;
 
 async function prepare(start: HandlerStart): Promise<void> {
-  const { module, options, worker, workers, restarts, shared, limits, handler } = start;
+  const { module, options, worker, workers, restarts, shared, agreed, limits, handler } = start;
   const make = await loadModule(module);
   const filesystem = make(options, {
     loop: worker,
     loops: workers,
     restarts,
     shared,
+    agreed,
     ...handler !== undefined && { handler },
   });
-  made = { filesystem, limits, workers };
+  made = { filesystem, limits, worker, workers };
   commands = new LoopCommandTaker({ filesystem, loop: worker, handler, post: (message) => self.postMessage(message) });
   const { features = [] } = filesystem;
   const methods = methodsOf(filesystem);
@@ -92,7 +94,7 @@ async function prepare(start: HandlerStart): Promise<void> {
 }
 
 async function serve({ settings, memory, forwarded }: HandlerServe): Promise<void> {
-  const { filesystem, limits, workers } = made!;
+  const { filesystem, limits, worker, workers } = made!;
   using watcher = new Watcher(memory.watch);
   const log: Log = (message, error) => self.postMessage({ kind: "log", message, detail: describeThrown(error) });
   handler = new Handler({
@@ -106,6 +108,7 @@ async function serve({ settings, memory, forwarded }: HandlerServe): Promise<voi
     retrieved: (unique, data) => self.postMessage({ kind: "retrieved", unique, data: data.slice() }),
     taken: new TakenRequests(memory.taken, processTime() - performance.now()),
     buffer: memory.buffer,
+    journal: settings.journal && new Journal(settings.journal, worker),
     forwarded,
     interruptElsewhere: workers === 1
       ? undefined

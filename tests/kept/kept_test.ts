@@ -173,9 +173,9 @@ Deno.test("the journal says what a loop is at work on, and what it answered last
   const memory = new SharedArrayBuffer(journalSize(2));
   const journal = new Journal(memory, 1);
   const slot = () => readJournal(new Uint8Array(memory.slice(0) as unknown as ArrayBuffer), 1);
-  assertEquals(slot(), { count: 0, begun: undefined, answer: undefined });
+  assertEquals(slot(), { count: 0, beats: 0, begun: undefined, answer: undefined });
   journal.begin(10, 1);
-  assertEquals(slot(), { count: 1, begun: 0x1_0000_000a, answer: undefined });
+  assertEquals(slot(), { count: 1, beats: 0, begun: 0x1_0000_000a, answer: undefined });
   journal.answer(10, 1, 3, new Uint8Array([7, 8, 9, 1]));
   const { answer, begun } = slot();
   assertEquals(begun, undefined);
@@ -193,11 +193,17 @@ Deno.test("the journal says what a loop is at work on, and what it answered last
   journal.begin(20, 0);
   const { count } = slot();
   journal.advance();
-  assertEquals(slot(), { count: count + 1, begun: 20, answer: undefined });
+  assertEquals(slot(), { count: count + 1, beats: 0, begun: 20, answer: undefined });
   // One that waited has its answer out of turn.
   journal.begin(18, 0);
   journal.answer(6, 0, -4, new Uint8Array());
   assertEquals([...new Int32Array(slot().answer!.buffer)], [16, -4, 6, 0]);
+  journal.expectBeats();
+  journal.beat();
+  journal.begin(8, 0);
+  assertEquals([slot().beats, slot().begun], [2, 8]);
+  journal.leave();
+  assertEquals([slot().beats, slot().begun], [0, undefined]);
   // What is too long is not written down, and then nobody knows that it was answered.
   journal.begin(16, 0);
   journal.answer(16, 0, 100_000, new Uint8Array(100_000));
