@@ -1,14 +1,18 @@
 /** Keeps a mount in this process, and has another one serve it. */
 import { deviceDescriptor, prepareMountpoint } from "./connection/mountpoint.ts";
+import type { LimitOptions } from "./fs/limits.ts";
+import { completeLimits } from "./handler/limits.ts";
 import { ControlError } from "./control/messages.ts";
 import { openControl } from "./control/open_control.ts";
 import { unwrapFailure } from "./keeper/failure.ts";
 import { Keeper } from "./keeper/keeper.ts";
+import type { ServedModule } from "./keeper/messages.ts";
 import { checkKept, HANG_TIMEOUT, keepable, type KeptMountOptions } from "./kept_mount_options.ts";
-import { type ControlHooks, libfuseOptions, logToStandardError, replyDefaults } from "./mount_options.ts";
+import { type ControlHooks, libfuseOptions, limitsFor, logToStandardError, replyDefaults } from "./mount_options.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import type { LoopPlacement } from "./placements/loops.ts";
 import { checkCount } from "./placements/placement.ts";
+import type { HandlerPlacement } from "./placements/workers.ts";
 import { MOST_RESTARTS } from "./threads/restart_budget.ts";
 
 /** How long a server may take to say what it counted, in milliseconds: less than who asks waits (`ask` of `src/control`). */
@@ -23,13 +27,12 @@ const SERVER_DEADLINE = 1_000;
  * @throws as `mount` does.
  */
 export async function keep(
-  filesystem: LoopPlacement,
+  filesystem: LoopPlacement | HandlerPlacement,
   mountpoint: string,
   options: Omit<KeptMountOptions, "process">,
   hooks?: ControlHooks,
 ): Promise<Keeper> {
-  const { module, options: moduleOptions, loops = 1 } = keepable(filesystem);
-  checkCount(loops, "loops");
+  const served = describeServed(keepable(filesystem, options), options);
   checkKept(options);
   if (deviceDescriptor(mountpoint) !== undefined) {
     throw new TypeError(`Cannot keep ${mountpoint}: a mount is kept by who mounts it`);
@@ -39,13 +42,32 @@ export async function keep(
   const keeper = await unwrapFailure(Keeper.start({
     mountpoint: await prepareMountpoint(mountpoint),
     mountOptions: libfuseOptions(options),
-    module: String(module),
-    options: moduleOptions,
     defaults: replyDefaults(options),
-    ...{ loops, debug, log, restarts, hangTimeout, spare, resend },
+    ...{ served, debug, log, restarts, hangTimeout, spare, resend },
   }));
-  if (options.control === true) await controlKeeper(keeper, loops, log, hooks);
+  if (options.control === true) await controlKeeper(keeper, served, log, hooks);
   return keeper;
+}
+
+/** @throws as `mount` does for numbers of threads and limits. */
+function describeServed(
+  filesystem: LoopPlacement | HandlerPlacement,
+  { deadlines, bounds }: LimitOptions,
+): ServedModule {
+  const limits = { ...deadlines && { deadlines }, ...bounds && { bounds } };
+  limitsFor(filesystem.placement ?? "loop", limits);
+  const { options } = filesystem;
+  const module = String(filesystem.module);
+  if (filesystem.placement === "handler") {
+    const { placement, workers: readers = 1 } = filesystem;
+    checkCount(readers, "workers");
+    return { placement, module, options, readers, handlers: [], limits };
+  }
+  const { loops: readers = 1, handlers = [] } = filesystem;
+  checkCount(readers, "loops");
+  if (handlers.length > 0) checkCount(handlers.length, "handlers");
+  for (const limits of handlers) completeLimits(limits);
+  return { placement: "loop", module, options, readers, handlers, limits };
 }
 
 /** What the server counted. @throws {ControlError} that tells who asks, while they still wait, that it says nothing. */
@@ -64,12 +86,13 @@ async function askServer(keeper: Keeper): Promise<Metrics> {
 
 async function controlKeeper(
   keeper: Keeper,
-  loops: number,
+  served: ServedModule,
   log: NonNullable<KeptMountOptions["log"]>,
   hooks: ControlHooks | undefined,
 ): Promise<void> {
   const { mountpoint, mountedDevice } = keeper.connection;
-  const facts = { placement: "loop", transport: "device", servers: loops, minor: keeper.minor } as const;
+  const { placement, readers: servers } = served;
+  const facts = { placement, transport: "device", servers, minor: keeper.minor } as const;
   const features = [...keeper.features];
   const describe = async () => ({ ...facts, features, server: keeper.server, operations: await askServer(keeper) });
   const resources = new AsyncDisposableStack();

@@ -10,17 +10,18 @@ import type { KeptMountOptions } from "./kept_mount_options.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import { logToStandardError } from "./mount_options.ts";
 import type { LoopPlacement } from "./placements/loops.ts";
+import type { HandlerPlacement } from "./placements/workers.ts";
 
 const ENTRY = new URL("workers/keeper.ts", import.meta.url);
 
 /** Starts the keeper, and returns when the mount is live. @throws as `mount` does. */
 export async function startKeeper(
-  { module, options, loops }: LoopPlacement,
+  filesystem: LoopPlacement | HandlerPlacement,
   mountpoint: string,
   { process: _, log = logToStandardError, ...mountOptions }: KeptMountOptions,
 ): Promise<KeptMount> {
   const path = mountpoint.startsWith("/") ? mountpoint : `${Deno.cwd()}/${mountpoint}`;
-  const placement = { module: String(module), options, ...loops !== undefined && { loops } };
+  const placement = { ...filesystem, module: String(filesystem.module) };
   const keeper = new KeeperProcess(log);
   await keeper.start({ kind: "keep", version: VERSION, placement, mountpoint: path, options: mountOptions });
   return keeper;

@@ -9,7 +9,7 @@ import type { HandlerPlacement } from "./placements/workers.ts";
  * How to keep a mount that a process of its own serves. When that one dies, another takes its place, and the programs
  * that use the mount notice a pause; see docs/keeper.md. The options of the module must be what JSON can say.
  */
-export interface KeptMountOptions extends Omit<MountOptions, keyof LimitOptions | "transport" | "control"> {
+export interface KeptMountOptions extends Omit<MountOptions, "transport" | "control"> {
   /** That another process serves; without it this one does (`MountOptions`). */
   readonly process: "separate";
   /** Answer `cli.ts status` and `cli.ts restart`. Default false. */
@@ -55,13 +55,32 @@ export function checkKept({ process, restarts = 0, hangTimeout = 1 }: Partial<Ke
   }
 }
 
-/** @throws {TypeError} for what no other process could serve. */
-export function keepable(filesystem: FileSystem | LoopPlacement | HandlerPlacement): LoopPlacement {
-  if (!("module" in filesystem) || filesystem.placement === "handler") {
-    throw new TypeError("Only a module in loops can be served by a process of its own: mount({ module }, mountpoint)");
+/**
+ * What can be told to another process.
+ *
+ * @throws {TypeError} for an object, which no other process could serve. @throws {RangeError} for limits that JSON cannot say.
+ */
+export function keepable(
+  filesystem: FileSystem | LoopPlacement | HandlerPlacement,
+  { deadlines, bounds }: LimitOptions = {},
+): LoopPlacement | HandlerPlacement {
+  if (!("module" in filesystem)) {
+    throw new TypeError(
+      "Only a module can be served by a process of its own, which loads it: mount({ module }, mountpoint); an object " +
+        "lives in the process that made it, and ends with it",
+    );
   }
-  if (filesystem.handlers !== undefined && filesystem.handlers.length > 0) {
-    throw new TypeError("Loops with handlers beside them cannot be served by a process of their own yet");
-  }
+  const beside = filesystem.placement === "handler" ? [] : filesystem.handlers ?? [];
+  for (const limits of [{ ...deadlines && { deadlines }, ...bounds && { bounds } }, ...beside]) refuseEndless(limits);
   return filesystem;
+}
+
+function refuseEndless(limits: LimitOptions): void {
+  for (const [table, values] of Object.entries(limits)) {
+    for (const [key, value] of Object.entries(values as Record<string, number>)) {
+      if (value !== Infinity) continue;
+      const advice = table === "deadlines" ? "leave it out, which says the same" : "name a number";
+      throw new RangeError(`Cannot tell another process of ${table}.${key} = Infinity, as JSON has none: ${advice}`);
+    }
+  }
 }

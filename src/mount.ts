@@ -6,11 +6,12 @@ import type { Agreement } from "./connection/handshake.ts";
 import { prepareMountpoint } from "./connection/mountpoint.ts";
 import { openControl, preloadControl } from "./control/open_control.ts";
 import type { FileSystem } from "./fs/filesystem.ts";
-import { type Bounds, completeLimits, type Deadlines, type LimitOptions, type Limits } from "./handler/limits.ts";
+import type { Bounds, Deadlines, LimitOptions, Limits } from "./handler/limits.ts";
 import {
   checkNumbers,
   type ControlHooks,
   libfuseOptions,
+  limitsFor,
   logToStandardError,
   type MountOptions,
   type ReloadReport,
@@ -36,9 +37,11 @@ export type ModulePlacement = LoopPlacement | HandlerPlacement;
  * mount. See docs/keeper.md.
  *
  * @throws {KeeperError} when no server would live.
- * @throws {RangeError} for `restarts` or `hangTimeout` that make no sense, and as the other `mount` does.
+ * @throws {RangeError} for `restarts` or `hangTimeout` that make no sense, limits that are `Infinity`, and as the other
+ * `mount` does.
+ * @throws {TypeError} for an object, which only the process that made it can serve.
  */
-export function mount(filesystem: LoopPlacement, mountpoint: string, options: KeptMountOptions): Promise<KeptMount>;
+export function mount(filesystem: ModulePlacement, mountpoint: string, options: KeptMountOptions): Promise<KeptMount>;
 /**
  * Mounts `filesystem` at `mountpoint` and returns when it is live.
  *
@@ -66,7 +69,7 @@ export async function mount(
   if (!("process" in options) || options.process === undefined) return await serve(filesystem, mountpoint, options);
   checkKept(options);
   const { startKeeper } = await import("./keeper_process.ts");
-  return await startKeeper(keepable(filesystem), mountpoint, options);
+  return await startKeeper(keepable(filesystem, options), mountpoint, options);
 }
 
 /** This process serves the mount. */
@@ -76,7 +79,7 @@ async function serve(
   options: MountOptions,
 ): Promise<Session> {
   const { debug = false, log = logToStandardError, control = false } = options;
-  const limits = limitsFor(filesystem, options);
+  const limits = limitsFor("module" in filesystem ? filesystem.placement ?? "loop" : "handler", options);
   const path = await prepareMountpoint(mountpoint);
   // What listens is loaded while threads start.
   if (control !== false) preloadControl();
@@ -151,16 +154,6 @@ function askForTransport(wanted: Set<Feature>, mountpoint: string, wish: Transpo
 
 function noUring(mountpoint: string, reason: string): MountError {
   return new MountError(`Cannot serve "${mountpoint}" over io_uring: ${reason}`);
-}
-
-/** @throws as `mount` does for limits. */
-function limitsFor(filesystem: FileSystem | ModulePlacement, { deadlines, bounds }: LimitOptions): Limits {
-  if ("module" in filesystem && filesystem.placement !== "handler" && (deadlines ?? bounds) !== undefined) {
-    throw new TypeError(
-      'deadlines and bounds are for an object and for placement "handler": in a loop methods answer at once',
-    );
-  }
-  return completeLimits({ ...deadlines && { deadlines }, ...bounds && { bounds } });
 }
 
 export type {

@@ -1,6 +1,6 @@
 /** How a mount is to be: what everybody who mounts may say, and the words that libfuse and the servers have for it. */
 import type { ReloadReport, ReloadRequest } from "./control/messages.ts";
-import type { LimitOptions } from "./handler/limits.ts";
+import { completeLimits, type LimitOptions, type Limits } from "./handler/limits.ts";
 import type { ReplyDefaults } from "./protocol/reply.ts";
 import type { Transport } from "./transport/choice.ts";
 
@@ -72,6 +72,20 @@ export function checkNumbers(options: Partial<MountOptions>): void {
   const { maxRead = 0 } = options;
   if (Number.isSafeInteger(maxRead) && maxRead >= 0) return;
   throw new RangeError(`Cannot mount with maxRead ${maxRead}: it is a whole number of bytes, from 0`);
+}
+
+/**
+ * Limits with nothing left open.
+ *
+ * @throws {TypeError} for limits of a module in loops. @throws {RangeError} for limits that make no sense.
+ */
+export function limitsFor(placement: "loop" | "handler", { deadlines, bounds }: LimitOptions): Limits {
+  if (placement === "loop" && (deadlines ?? bounds) !== undefined) {
+    throw new TypeError(
+      'deadlines and bounds are for an object and for placement "handler": in a loop methods answer at once',
+    );
+  }
+  return completeLimits({ ...deadlines && { deadlines }, ...bounds && { bounds } });
 }
 
 /** What replies say where the filesystem says nothing. */

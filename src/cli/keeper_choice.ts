@@ -10,6 +10,8 @@ export interface KeeperFacts {
   readonly emptied: string | undefined;
   /** Whether branches of any kind may come, also such as end with their server. */
   readonly growing: boolean;
+  /** The first branch in a handler, of which another could take the place while mounted, but for a keeper. */
+  readonly inHandler: string | undefined;
   /** Whether what a server left unanswered is to be sent to the next one (`no_resend`). */
   readonly resend: boolean;
   /** Whether the kernel can do that. */
@@ -40,6 +42,9 @@ export function chooseKeeper(facts: KeeperFacts): KeeperChoice {
 function whyNoKeeper(facts: KeeperFacts): string | undefined {
   if (facts.refusal !== undefined) return facts.refusal;
   if (facts.growing) return "with mount.growing branches may come that end with their server";
+  if (facts.inHandler !== undefined) {
+    return `branch "${facts.inHandler}" is in a handler, and could not change while mounted`;
+  }
   if (facts.emptied !== undefined) {
     return `what is in ${facts.emptied} would end with its server; keep_content keeps it`;
   }

@@ -1,7 +1,7 @@
 /** What decides whether a mount has a keeper, as this machine and what is to be mounted have it. */
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { endsWithServer, whyNotKept } from "../config/kept_branches.ts";
+import { endsWithServer } from "../config/kept_branches.ts";
 import type { ProcessWish } from "../config/mount_options.ts";
 import { isWithin } from "../fs/branches.ts";
 import { deviceDescriptor } from "../connection/mountpoint.ts";
@@ -25,6 +25,7 @@ export async function examineForKeeper(
     refusal: asked === "same" ? undefined : await whyUnkeepable(plan, mountpoint),
     emptied: emptied && (configuration === undefined ? "memory" : `memory at "${emptied.path}"`),
     growing: configuration?.growing ?? false,
+    inHandler: parts.find(({ placement }) => placement === "handler")?.path,
     kernelResends: kernelResends(Deno.osRelease()),
     opensFiles: parts.some(({ type }) => type !== "memory"),
     get keepsOpenFiles() {
@@ -38,15 +39,11 @@ export async function examineForKeeper(
 
 /** What a keeper refuses, which process=separate names. */
 async function whyUnkeepable(
-  { parts, placement, settings, configuration }: MountPlan,
+  { placement, settings, configuration }: MountPlan,
   mountpoint: string,
 ): Promise<string | undefined> {
   if (deviceDescriptor(mountpoint) !== undefined) return "who mounted it would have to keep it";
   if (settings.transport === "uring") return "a keeper has no io_uring: use transport=device";
-  for (const part of parts) {
-    const unkept = whyNotKept(part);
-    if (unkept !== undefined) return `branch "${part.path}" cannot be kept: ${unkept.reason}`;
-  }
   try {
     keepable(placement);
   } catch (error) {

@@ -32,7 +32,8 @@ function findLimitation({ features }: KernelFacts): string | undefined {
 export function chooseForDirectory(fuse: KernelFacts | undefined): KeeperChoice {
   const servers = Math.min(navigator.hardwareConcurrency, MOST_LOOPS_UNASKED);
   return chooseKeeper({
-    ...{ asked: "auto", refusal: undefined, emptied: undefined, growing: false, resend: true, opensFiles: true },
+    ...{ asked: "auto", refusal: undefined, emptied: undefined, growing: false, inHandler: undefined },
+    ...{ resend: true, opensFiles: true },
     kernelResends: fuse?.features.includes("has-resend") ?? false,
     keepsOpenFiles: keepsOpenFiles(),
     uring: chooseTransport({ asked: "auto", placement: "loop", servers }).transport === "uring",

@@ -3,6 +3,7 @@ import { LibraryError } from "../../ffi/library.ts";
 import { MountError } from "../connection/connection.ts";
 import type { ChangingMount } from "../config/live_config.ts";
 import { deviceDescriptor, MountpointError } from "../connection/mountpoint.ts";
+import type { ReloadRequest } from "../control/messages.ts";
 import { FsError } from "../fs/errors.ts";
 import { KeeperError } from "../keeper/kept_mount.ts";
 import { keepable } from "../kept_mount_options.ts";
@@ -45,7 +46,7 @@ async function startServed(plan: MountPlan, mountpoint: string, debug: boolean):
     filesystemName: plan.name,
     subtype: "trellis",
     control: {
-      ...reload && { reload: async (request) => await reload(await live.promise, request) },
+      ...reload && { reload: async (request: ReloadRequest) => await reload(await live.promise, request) },
       ...plan.keeper && { noKeeper: plan.keeper.reason },
     },
     ...plan.settings,

@@ -3,7 +3,6 @@
  * of the host is opened once, for all.
  */
 import type { FileSystem } from "../fs/filesystem.ts";
-import { FsError } from "../fs/errors.ts";
 import type { KeptState, LoopHost } from "../fs/module.ts";
 import { MemoryFileSystem } from "../layers/memory/mod.ts";
 import { KeptMemoryFileSystem } from "../layers/memory/kept_memory.ts";
@@ -18,7 +17,6 @@ import {
   type SizeUsage,
 } from "../layers/wrappers/mod.ts";
 import { type BranchConfig, sourcesOf } from "./config.ts";
-import { whyNotKept } from "./kept_branches.ts";
 import { measureFiles } from "./measure_files.ts";
 import { wrapBranch } from "./wrap_branch.ts";
 
@@ -73,8 +71,6 @@ export async function prepare(
   loops: number,
   kept?: KeptState,
 ): Promise<SharedBranch> {
-  const unkept = kept && whyNotKept(branch);
-  if (unkept) throw new FsError("EOPNOTSUPP", `Cannot keep the branch at "${branch.path}": ${unkept.reason}`);
   const content = branch.type === "memory" && branch.options.keepContent && kept ? shareKeptMemory(kept) : undefined;
   if (branch.type === "memory" && kept !== undefined && content === undefined) sayWhatIsGone(branch, kept);
   const counting = await makeUsage(branch, loops, kept?.part("usage"));
@@ -99,6 +95,11 @@ export async function prepare(
 /** Closes the sources; those of a branch that was removed for good. */
 export function release({ sources }: Pick<SharedBranch, "sources">, removed = false): void {
   for (const source of sources) passthrough.release(source, removed);
+}
+
+/** What an isolate has of a branch that another serves: nothing of what outlives the server, of which there is one user. */
+export function withoutKept(shared: SharedBranch): SharedBranch {
+  return { ...shared, content: undefined, tables: undefined };
 }
 
 /** Makes one loop's, or one handler's, filesystem; `host.restarts` of a handler is for those that it serves. */

@@ -5,7 +5,7 @@ import { canBeInAllLoops } from "./branch_module.ts";
 import { isWithin } from "../fs/branches.ts";
 import { type BranchConfig, type Config, isSameBranch } from "./config.ts";
 import { formatValue } from "./format_value.ts";
-import { whyKeeperWanted, whyNotKept } from "./kept_branches.ts";
+import { whyKeeperWanted, whyNotKeptLater } from "./kept_branches.ts";
 import { isTable, type Settings } from "./settings.ts";
 import { attributesTimeout } from "./tree_plan.ts";
 
@@ -94,15 +94,15 @@ function whyFixed(
   const branch = byPath(after.branches).get(path);
   const hiding = branch && sandbox?.find((directory) => isWithin(path, directory));
   if (hiding !== undefined) return [{ key, advice: `the sandbox's own ${hiding} would hide it; graft it elsewhere` }];
+  const reason = separate && branch !== undefined ? whyNotKeptLater(branch) : undefined;
+  if (reason !== undefined) {
+    return [{ key, advice: `the mount has process=separate, and ${reason}; unmount and mount again` }];
+  }
   if (branch?.placement === "handler" && !handlersLater) {
     const advice =
       'a branch of placement "handler" can come where there was one from the start, or with mount.growing = ' +
       "true; unmount and mount again";
     return [{ key, advice }];
-  }
-  const reason = separate && branch !== undefined ? whyNotKept(branch)?.reason : undefined;
-  if (reason !== undefined) {
-    return [{ key, advice: `the mount has process=separate, and ${reason}; unmount and mount again` }];
   }
   // A program's tree is served by itself, whatever is wanted.
   const wanted = separate || sandbox !== undefined || branch === undefined ? undefined : whyKeeperWanted(branch);

@@ -1,21 +1,16 @@
 /** Which branches outlive the process that serves them (the mount option process). Pure. */
 import type { MemoryBranch, PassthroughBranch, UnionBranch } from "./config.ts";
 
-/** Of a branch what decides; anything unknown is no reason. */
-export interface KeptBranch {
-  readonly placement?: unknown;
-}
-
 /** Of a branch what says where its content is. */
 export type ContentBranch =
   | Pick<MemoryBranch, "type" | "options">
   | Pick<PassthroughBranch, "type" | "options">
   | Pick<UnionBranch, "type">;
 
-/** Why a branch cannot, and which of its keys says so; undefined when it can. */
-export function whyNotKept({ placement }: KeptBranch): { key: string; reason: string } | undefined {
+/** Why a branch cannot come to a mount that outlives its server; undefined when it can. */
+export function whyNotKeptLater({ placement }: Pick<MemoryBranch, "placement">): string | undefined {
   if (placement !== "handler") return undefined;
-  return { key: "placement", reason: 'what has placement = "handler" ends with its server' };
+  return 'a branch with placement = "handler" cannot come to it, nor change';
 }
 
 /** Whether what a branch has is gone when its server is, so that the next one would begin with an empty branch. */

@@ -6,5 +6,5 @@ export { loadConfig, loadMountpoint, type LoadOptions } from "./load.ts";
 export { ConfigError, type Problem } from "./problems.ts";
 export { type ChangingMount, LiveConfig } from "./live_config.ts";
 export type { LiveMount } from "./differences.ts";
-export { whyKeeperWanted, whyNotKept } from "./kept_branches.ts";
+export { whyKeeperWanted } from "./kept_branches.ts";
 export { planTree, type TreePlan } from "./tree_plan.ts";

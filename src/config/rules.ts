@@ -2,7 +2,6 @@
 import { findIdProblem } from "./branch_ids.ts";
 import { findPathProblem } from "./branch_paths.ts";
 import { GENERAL_OPTIONS, type MountTarget, optionName, tryOption } from "./mount_options.ts";
-import { whyNotKept } from "./kept_branches.ts";
 import { type Problem, problemAt } from "./problems.ts";
 import { LAST_BRANCH } from "./schema.ts";
 import { isTable, type Settings } from "./settings.ts";
@@ -23,7 +22,6 @@ export function findRuleProblems(settings: Settings): Problem[] {
     ...loopProblems(settings, branches),
     ...tooManyBranches(settings, branches),
     ...optionProblems(settings, options),
-    ...keptProblems(settings, branches, options),
     ...sharedMemoryProblems(settings, listOf(isTable(run) ? run["shared_memory"] : undefined)),
   ];
 }
@@ -137,18 +135,6 @@ function findOptionProblem(option: string): string | undefined {
   const name = optionName(option);
   if (Object.hasOwn(OWN_KEYS, name)) return `"${name}" has a key of its own; write ${OWN_KEYS[name]}`;
   return tryOption<MountTarget>(GENERAL_OPTIONS, { mount: { options: [] } }, option);
-}
-
-/** With process=separate another process goes on with what is open. */
-function keptProblems(settings: Settings, branches: readonly Table[], options: readonly unknown[]): Problem[] {
-  const process = options.findLast((option) => typeof option === "string" && optionName(option) === "process");
-  if (process !== "process=separate") return [];
-  return branches.flatMap((branch, index) => {
-    const unkept = whyNotKept(branch);
-    if (unkept === undefined) return [];
-    const message = `not with process=separate in mount.options: ${unkept.reason}; leave out one of the two`;
-    return [problemAt(settings, ["branch", index, unkept.key], message)];
-  });
 }
 
 function sharedMemoryProblems(settings: Settings, areas: readonly unknown[]): Problem[] {

@@ -66,10 +66,11 @@ export default function makeTree(options: TreeOptions, host: LoopHost<SharedTree
     if (loops > 1 && !branchModule.canBeInAllLoops(branch)) {
       throw new RangeError(`Cannot serve "${branch.path}" from ${loops} loops: one has to do for type ${branch.type}`);
     }
-    const shared = host.shared.get(branch.path)!;
+    const its = host.shared.get(branch.path)!;
     const handler = inHandlers.indexOf(branch);
     const isHere = handler === (host.handler ?? -1);
     const { restarts = 0 } = host;
+    const shared = isHere ? its : branchModule.withoutKept(its);
     const filesystem = branchModule.default({ branch }, { ...host, shared, restarts: isHere ? restarts : 0 });
     return { id: branch.id, path: branch.path, filesystem, ...handler >= 0 && { handler } };
   });

@@ -14,7 +14,10 @@ export interface LoopHost<Shared = unknown> {
   readonly loops: number;
   /** For a handler beside loops (`LoopPlacement.handlers`): its number among those, from 0. Missing elsewhere. */
   readonly handler?: number;
-  /** How many workers died in this one's place before it, or how many servers, where a keeper holds the mount. */
+  /**
+   * How many workers died in this one's place before it, or how many servers, where a keeper holds the mount; of a handler
+   * worker there, how many workers were in its place before it, in all servers together.
+   */
   readonly restarts?: number;
   /** What `prepare` returned, the same memory in every loop. */
   readonly shared: Shared;
@@ -43,8 +46,8 @@ export interface KeptState {
    */
   readonly resumes: boolean;
   /**
-   * By loop, the request (`RequestContext.unique`) that the last server which served was at work on when it ended, and had
-   * not answered: it comes again. A server whose `prepare` has returned has settled them; the next one hears of others.
+   * By loop, then by handler, the request (`RequestContext.unique`) that the last server which served was at work on when it
+   * ended, and had not answered: it comes again. What a handler's method was waiting for is none of these, and comes too. A server whose `prepare` has returned has settled them; the next one hears of others.
    */
   readonly interrupted: readonly (number | undefined)[];
   /** Of a tree: paths of first branches that were removed since the mount began. Nothing of them is to be opened. */

@@ -192,6 +192,7 @@ export class HandlerPool implements Disposable {
       } catch (error) {
         if (this.#joined === worker) this.#joined = undefined;
         const code = this.#retired ? "ESTALE" : "EIO";
+        // A server that a keeper has told to stop leaves them to the next one.
         const passesOn = settings.journal !== undefined && this.#ending && !this.#exhausted && !this.#retired;
         await worker.bury(this.#reply, passesOn ? undefined : ERRNO[code]);
         if (!this.#exhausted && !passesOn) {

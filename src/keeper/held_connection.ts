@@ -1,5 +1,5 @@
 /**
- * One connection as the keeper holds it: a descriptor for each loop, what the kernel offers, and what servers leave to each
+ * One connection as the keeper holds it: a descriptor for each reader, what the kernel offers, and what servers leave to each
  * other. Where the kernel cannot send requests again, each server has a connection of its own.
  */
 import { Connection } from "../connection/connection.ts";
@@ -14,7 +14,8 @@ export interface HeldMount {
   readonly mountpoint: string;
   /** The mount's options, as `Connection.mount` takes them. */
   readonly mountOptions: readonly string[];
-  readonly loops: number;
+  /** How many threads of a server read the device. */
+  readonly readers: number;
   /** Whether the kernel is asked to send requests again, where it can. */
   readonly resend: boolean;
 }
@@ -23,7 +24,7 @@ const RESEND: Feature = "has-resend";
 
 export class HeldConnection implements Disposable {
   readonly connection: Connection;
-  /** One for each loop: requests end with the descriptor that they were read from. */
+  /** One for each reader: requests end with the descriptor that they were read from. */
   readonly devices: readonly number[];
   readonly kept = createKeptState();
   readonly offer: KernelOffer;
@@ -34,11 +35,11 @@ export class HeldConnection implements Disposable {
   #openNodes: KeptOpenNodes | undefined;
   #disposed = false;
 
-  private constructor(connection: Connection, { loops, resend }: HeldMount) {
+  private constructor(connection: Connection, { readers, resend }: HeldMount) {
     this.connection = connection;
     this.offer = connection.readOffer();
     this.canResend = resend && this.offer.features.has(RESEND);
-    this.devices = [connection.device, ...Array.from({ length: loops - 1 }, () => connection.clone())];
+    this.devices = [connection.device, ...Array.from({ length: readers - 1 }, () => connection.clone())];
   }
 
   /** Mounts. @throws {MountError} */
@@ -62,12 +63,12 @@ export class HeldConnection implements Disposable {
     return this.#agreement;
   }
 
-  /** Agrees with the kernel, once, on what a filesystem with these methods and features needs. */
-  agree(methods: readonly string[], features: readonly Feature[]): Agreement {
+  /** Agrees with the kernel, once, on what a filesystem with these methods and features, and this longest write, needs. */
+  agree(methods: readonly string[], features: readonly Feature[], maxWrite?: number): Agreement {
     if (this.#agreement !== undefined) return this.#agreement;
     const wanted = wantedFeatures(new Set(methods), features);
     if (!this.canResend) wanted.delete(RESEND);
-    return this.#agreement = this.connection.handshake(wanted).agreement;
+    return this.#agreement = this.connection.handshake(wanted, maxWrite).agreement;
   }
 
   /** Settles what a server that has ended was in the midst of with open files; `interrupted` by loop. */

@@ -20,6 +20,7 @@ import type { Agreement } from "../connection/handshake.ts";
 import type { BranchStep, ChangedBranches, RemovalOptions, TreeHistory } from "../fs/branches.ts";
 import type { Agreed } from "../fs/module.ts";
 import { createKept } from "../kept/kept_memory.ts";
+import type { JournalSlot } from "../kept/journal.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { ReplyDefaults } from "../protocol/reply.ts";
 import { RestartBudget } from "../threads/restart_budget.ts";
@@ -30,7 +31,7 @@ import { HangWatch } from "./hang_watch.ts";
 import { HeldConnection, type HeldMount } from "./held_connection.ts";
 import { KeeperError, type KeptMount, type ServerState } from "./kept_mount.ts";
 import { ProcessFailure, unwrapFailure } from "./failure.ts";
-import { type FromServer, VERSION } from "./messages.ts";
+import { countIsolates, type FromServer, type ServedModule, VERSION } from "./messages.ts";
 import { type ServerProcess, ServerStarter } from "./server_starter.ts";
 
 /** How long an unmounted server may take to end, in milliseconds; then it is told to, and after as long again killed. */
@@ -43,10 +44,8 @@ const STOP_MILLISECONDS = 10_000;
 const READY_SECONDS = 30;
 
 /** What is kept. */
-export interface KeeperOptions extends HeldMount {
-  /** The filesystem's module, and what it is given: what JSON can say. */
-  readonly module: string;
-  readonly options: unknown;
+export interface KeeperOptions extends Omit<HeldMount, "readers"> {
+  readonly served: ServedModule;
   readonly defaults: ReplyDefaults;
   readonly debug: boolean;
   /** How many servers that died are replaced within a minute. */
@@ -81,7 +80,7 @@ export class Keeper implements KeptMount {
   #server: ServerProcess;
   /** Resolves to how it ended, in words, when another may begin. */
   #departure: Promise<string>;
-  /** What the loops of the last server were at work on when it ended. */
+  /** What the isolates of the last server were at work on when it ended. */
   #interrupted: (number | null)[] = [];
   /** What the first server's filesystem had. */
   #agreed: Agreed | undefined;
@@ -240,10 +239,10 @@ export class Keeper implements KeptMount {
   /** Of servers for the connection that is held. */
   #makeStarter(): ServerStarter {
     const { descriptors, canResend } = this.#held;
-    const { module, loops, spare } = this.#options;
+    const { served, spare } = this.#options;
     // None can wait for a connection that is not there yet.
     return new ServerStarter({
-      ...{ module, loops, descriptors: [...descriptors, this.#file], spare: spare && canResend },
+      ...{ served, descriptors: [...descriptors, this.#file], spare: spare && canResend },
       onMessage: (message) => this.#hear(message),
       onProcesses: (pids) => this.#guard.watchServers(pids),
     });
@@ -305,7 +304,7 @@ export class Keeper implements KeptMount {
   /** Looks after the server until it has ended, and ends it when it hangs. */
   async #watch(): Promise<void> {
     const limit = this.#options.hangTimeout * 1000;
-    const slots = () => readSlots(this.#held.kept.journal, this.#options.loops);
+    const slots = () => this.#readSlots();
     const watch = new HangWatch(limit, slots(), performance.now());
     const timer = setInterval(() => {
       // The end of the connection is also for the server to read: one that hangs would stay, and the keeper with it.
@@ -314,7 +313,7 @@ export class Keeper implements KeptMount {
       if (hung === undefined) return;
       clearInterval(timer);
       this.#endHung(hung);
-    }, Math.min(1000, limit / 4));
+    }, this.#lookPeriod);
     await this.#departure.finally(() => clearInterval(timer));
   }
 
@@ -329,11 +328,11 @@ export class Keeper implements KeptMount {
   }
 
   async #begin(): Promise<void> {
-    const { module, options, loops, mountpoint, defaults, debug } = this.#options;
+    const { served, mountpoint, defaults, debug } = this.#options;
     const { devices, kept, canResend } = this.#held;
     const mountedDevice = this.connection.mountedDevice ?? "";
-    const { methods, features } = await this.#server.ask({
-      ...{ kind: "start", version: VERSION, module, options, loops, mountpoint, mountedDevice, defaults, debug },
+    const { methods, features, maxWrite: longest } = await this.#server.ask({
+      ...{ kind: "start", version: VERSION, served, mountpoint, mountedDevice, defaults, debug },
       ...{ devices, kept, resumes: canResend, file: this.#file },
       history: {
         ...{ restarts: this.#restarts, interrupted: this.#interrupted },
@@ -342,10 +341,20 @@ export class Keeper implements KeptMount {
       },
     }, "ready");
     this.#agreed ??= { methods, features };
-    const { minor, maxWrite, features: agreed } = this.#agreement = this.#held.agree(methods, features);
+    const { minor, maxWrite, features: agreed } = this.#agreement = this.#held.agree(methods, features, longest);
     // What was interrupted is settled. A loop that this server leaves at rest would name it again to the next one.
     clearSlots(kept.journal);
-    await this.#server.ask({ kind: "serve", minor, maxWrite, features: [...agreed] }, "serving");
+    const heartbeat = this.#lookPeriod;
+    await this.#server.ask({ kind: "serve", minor, maxWrite, features: [...agreed], heartbeat }, "serving");
+  }
+
+  /** How often the server is looked after, in milliseconds. */
+  get #lookPeriod(): number {
+    return Math.min(1000, this.#options.hangTimeout * 1000 / 4);
+  }
+
+  #readSlots(): JournalSlot[] {
+    return readSlots(this.#held.kept.journal, countIsolates(this.#options.served));
   }
 
   #isOver(): boolean {
@@ -359,10 +368,12 @@ export class Keeper implements KeptMount {
     if (!this.#replacing) this.#spend(how);
     this.#serveNoMore();
     this.#replacing = false;
-    const slots = readSlots(this.#held.kept.journal, this.#options.loops);
+    const slots = this.#readSlots();
     this.#interrupted = slots.map(({ begun }) => begun ?? null);
     sendLastAnswers(slots, this.#held.devices);
-    this.#held.settle(this.#interrupted);
+    const { placement, readers } = this.#options.served;
+    // What handlers serve is in no such table.
+    this.#held.settle(placement === "loop" ? this.#interrupted.slice(0, readers) : []);
     // Before the new one reads: what it is serving would be sent twice.
     if (!this.#held.resend()) await this.#mountAnew();
     if (this.#ending) return;
@@ -414,7 +425,7 @@ export class Keeper implements KeptMount {
 
 /** Mounts, and has `guard` watch over it. @throws {MountError} */
 async function mountWatched(options: KeeperOptions, guard: KeeperGuard): Promise<HeldConnection> {
-  const held = await HeldConnection.mount(options);
+  const held = await HeldConnection.mount({ ...options, readers: options.served.readers });
   guard.watchMount(held.connection.mountedDevice ?? "");
   return held;
 }

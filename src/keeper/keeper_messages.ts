@@ -1,15 +1,26 @@
 /** What the library and a keeper in a process of its own say to each other; see `messages.ts`. */
 import type { BranchStep, RemovalOptions } from "../fs/branches.ts";
+import type { LimitOptions } from "../fs/limits.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { ServerState } from "./kept_mount.ts";
 import type { Failed } from "./failure.ts";
+
+/** The module as `mount` was told of it. */
+export interface PlacedModule {
+  readonly placement?: "loop" | "handler";
+  readonly module: string;
+  readonly options?: unknown;
+  readonly loops?: number;
+  readonly workers?: number;
+  readonly handlers?: readonly LimitOptions[];
+}
 
 export type ToKeeper =
   /** What to mount, first of all. Answered with "kept". `options` are those of `mount` that JSON can say. */
   | {
     readonly kind: "keep";
     readonly version: number;
-    readonly placement: { readonly module: string; readonly options: unknown; readonly loops?: number };
+    readonly placement: PlacedModule;
     readonly mountpoint: string;
     readonly options: Readonly<Record<string, unknown>>;
   }

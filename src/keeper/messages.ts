@@ -5,6 +5,7 @@
  */
 import type { Agreement } from "../connection/handshake.ts";
 import type { BranchStep, TreeHistory } from "../fs/branches.ts";
+import type { LimitOptions } from "../fs/limits.ts";
 import type { Agreed } from "../fs/module.ts";
 import type { KeptHandles } from "../kept/kept_state.ts";
 import type { EndReason } from "../messages.ts";
@@ -12,22 +13,39 @@ import type { Metrics } from "../metrics/metrics.ts";
 import type { ReplyDefaults } from "../protocol/reply.ts";
 
 /** The version of everything here. Keeper and server may be of different releases; they must agree in this. */
-export const VERSION = 3;
+export const VERSION = 4;
 
 /** The longest message in bytes: trees of thousands of branches fit. */
 export const LONGEST = 1 << 24;
+
+/** A filesystem that is a module, and who serves it. */
+export interface ServedModule {
+  readonly placement: "loop" | "handler";
+  readonly module: string;
+  /** What the module is given: what JSON can say. */
+  readonly options: unknown;
+  /** How many loops, or workers of placement "handler", read the device, each from a descriptor of its own. */
+  readonly readers: number;
+  /** The limits of each handler beside loops. */
+  readonly handlers: readonly LimitOptions[];
+  /** Those of the workers of placement "handler", together. */
+  readonly limits: LimitOptions;
+}
+
+/** How many isolates serve, each of which has a slot of the journal. */
+export function countIsolates({ readers, handlers }: ServedModule): number {
+  return readers + handlers.length;
+}
 
 /** What is served, and on which descriptors, which the server has from its birth. Answered with "ready". */
 export interface ServerStart {
   readonly kind: "start";
   readonly version: number;
-  readonly module: string;
-  readonly options: unknown;
-  readonly loops: number;
+  readonly served: ServedModule;
   readonly mountpoint: string;
   /** The mount's `major:minor` in the mount table. */
   readonly mountedDevice: string;
-  /** The descriptors of the connection: one for each loop. */
+  /** The descriptors of the connection: one for each reader. */
   readonly devices: readonly number[];
   readonly defaults: ReplyDefaults;
   readonly debug: boolean;
@@ -43,7 +61,7 @@ export interface ServerStart {
 /** What became of the mount before a server. */
 export interface ServerHistory {
   readonly restarts: number;
-  /** By loop; null for one that was at nothing. */
+  /** By loop, then by handler; null for one that was at nothing. */
   readonly interrupted: readonly (number | null)[];
   /** What the first server's filesystem had; missing for that one. */
   readonly agreed?: Agreed;
@@ -57,13 +75,14 @@ export interface ServerServe {
   readonly minor: number;
   readonly maxWrite: number;
   readonly features: readonly string[];
+  /** How often a handler shows that it comes round to its events, in milliseconds. */
+  readonly heartbeat: number;
 }
 
 /** What a server in reserve will be told to start. Not answered. */
 export interface ServerLoad {
   readonly kind: "load";
-  readonly module: string;
-  readonly loops: number;
+  readonly served: ServedModule;
 }
 
 export type ToServer =
@@ -80,9 +99,14 @@ export type ToServer =
   | { readonly kind: "stop" };
 
 export type FromServer =
-  /** The filesystem is made; what it has. */
-  | { readonly kind: "ready"; readonly methods: readonly string[]; readonly features: readonly string[] }
-  /** The loops read requests. */
+  /** The filesystem is made; what it has, and the longest write that it takes, when that is not as long as can be. */
+  | {
+    readonly kind: "ready";
+    readonly methods: readonly string[];
+    readonly features: readonly string[];
+    readonly maxWrite?: number;
+  }
+  /** Requests are read. */
   | { readonly kind: "serving" }
   | { readonly kind: "status"; readonly operations: Metrics }
   /** What the tree has become, for the next server; and how much of what went was open. */

@@ -3,11 +3,11 @@ import { openLibc } from "../../ffi/library.ts";
 import { openFiles } from "../../ffi/symbols/files.ts";
 import { journalSize, type JournalSlot, readJournal } from "../kept/journal.ts";
 
-/** What stands in the journal of so many loops; nothing as long as no server has mapped it. */
-export function readSlots(journal: number, loops: number): JournalSlot[] {
-  const bytes = new Uint8Array(journalSize(loops));
+/** What stands in so many slots of the journal; nothing as long as no server has mapped it. */
+export function readSlots(journal: number, count: number): JournalSlot[] {
+  const bytes = new Uint8Array(journalSize(count));
   openFiles().pread(journal, bytes, bytes.length, 0n);
-  return Array.from({ length: loops }, (_, loop) => readJournal(bytes, loop));
+  return Array.from({ length: count }, (_, slot) => readJournal(bytes, slot));
 }
 
 /** Empties the journal, while no server has mapped it. */
@@ -16,12 +16,13 @@ export function clearSlots(journal: number): void {
 }
 
 /**
- * Sends the last answer of each loop on the loop's own device. Who had it does not wait any more (`ENOENT`), and the kernel
- * numbers requests without ever using a number again.
+ * Sends the last answers. The kernel takes each on the device alone that its request was read from, which is not written
+ * down: on the others it is `ENOENT`, as for who had it and does not wait any more. A request's number is never used again.
  */
 export function sendLastAnswers(slots: readonly JournalSlot[], devices: readonly number[]): void {
   const { write } = openLibc().symbols;
-  for (const [loop, { answer }] of slots.entries()) {
-    if (answer !== undefined) write(devices[loop]!, answer, answer.length);
+  for (const { answer } of slots) {
+    if (answer === undefined) continue;
+    for (const device of devices) write(device, answer, answer.length);
   }
 }

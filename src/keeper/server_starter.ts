@@ -1,6 +1,6 @@
 /** Starts servers for a keeper. One may be in reserve, which has begun and loaded the filesystem's code, and waits. */
 import { FramedProcess } from "./framed_process.ts";
-import { FROM_SERVER, type FromServer, type ToServer } from "./messages.ts";
+import { FROM_SERVER, type FromServer, type ServedModule, type ToServer } from "./messages.ts";
 
 export type ServerProcess = FramedProcess<ToServer, FromServer>;
 
@@ -9,8 +9,7 @@ export interface ServerStarterOptions {
   /** Descriptors that servers inherit under their numbers. */
   readonly descriptors: readonly number[];
   /** What a server in reserve loads. */
-  readonly module: string;
-  readonly loops: number;
+  readonly served: ServedModule;
   /** Whether there is to be one in reserve. */
   readonly spare: boolean;
   readonly onMessage: (message: FromServer) => void;
@@ -38,10 +37,10 @@ export class ServerStarter {
 
   /** From here on there is one in reserve, if there is to be one at all. To be told when nobody waits for a server. */
   prepareSpare(): void {
-    const { spare, module, loops } = this.#options;
+    const { spare, served } = this.#options;
     if (!spare || this.#spare !== undefined) return;
     const server = this.#spare = this.#begin();
-    server.tell({ kind: "load", module, loops }).catch(() => {});
+    server.tell({ kind: "load", served }).catch(() => {});
     void server.ended.then(() => {
       if (this.#spare === server) this.#spare = undefined;
     });

@@ -12,7 +12,7 @@ export interface BranchHosts {
   readonly loops: number;
   /** Undefined where there cannot be handlers. */
   readonly beside: HandlersBesideLoops | undefined;
-  /** Where a keeper holds the mount. */
+  /** Where a keeper holds the mount: no handlers come there. */
   readonly kept?: KeptState | undefined;
 }
 
@@ -80,7 +80,13 @@ export class BranchMaker {
 
   /** @throws {FsError} EOPNOTSUPP or ENOSPC where `path` cannot have a handler of its own. */
   #roomFor(path: string): HandlersBesideLoops {
-    const { beside } = this.#hosts;
+    const { beside, kept } = this.#hosts;
+    if (kept !== undefined) {
+      const text =
+        `Cannot graft at "${path}" in a handler: the mount outlives its server, and has the handlers that it had at first; ` +
+        "graft it in the loops, or mount anew with it";
+      throw new FsError("EOPNOTSUPP", text);
+    }
     if (beside === undefined) {
       const text =
         `Cannot graft at "${path}" in a handler: the mount has none and takes longer requests than handlers do; ` +

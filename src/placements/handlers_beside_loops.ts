@@ -2,6 +2,8 @@
 import type { NotifyHandler } from "../channels/notify_handler.ts";
 import type { HeldBranch } from "../fs/branches.ts";
 import { completeLimits, type LimitOptions } from "../handler/limits.ts";
+import type { Agreed } from "../fs/module.ts";
+import type { HandlerPoolOptions } from "../handler/pool.ts";
 import type { EndReason, LoopServe, ServeSettings } from "../messages.ts";
 import { makeMetricsBlock, type MetricsBlock } from "../metrics/metrics.ts";
 import { HandlerBesideLoops } from "./handler_beside_loops.ts";
@@ -17,6 +19,8 @@ export interface HandlersOptions {
   readonly loops: number;
   readonly notifications: NotifyHandler;
   readonly log: Logger;
+  /** As {@linkcode HandlerPoolOptions} has it. */
+  readonly earlier?: HandlerPoolOptions["earlier"];
 }
 
 export class HandlersBesideLoops implements Disposable {
@@ -41,10 +45,10 @@ export class HandlersBesideLoops implements Disposable {
     for (const [number, limits] of options.handlers.entries()) this.#start(number, limits);
   }
 
-  /** Resolves when each has made its filesystem. @throws what the module threw. */
-  async prepare(shared: unknown): Promise<void> {
+  /** Resolves when each has made its filesystem; `agreed` as `LoopHost` has it. @throws what the module threw. */
+  async prepare(shared: unknown, agreed?: Agreed): Promise<void> {
     this.#shared = shared;
-    await Promise.all([...this.#handlers.values()].map(({ pool }) => pool.prepare(shared)));
+    await Promise.all([...this.#handlers.values()].map(({ pool }) => pool.prepare(shared, false, agreed)));
   }
 
   /** Those that there are, by their numbers. */
@@ -126,7 +130,7 @@ export class HandlersBesideLoops implements Disposable {
   }
 
   #start(number: number, limits: LimitOptions): HandlerBesideLoops {
-    const { module, options, loops, handlers, notifications, log } = this.#options;
+    const { module, options, loops, handlers, notifications, log, earlier } = this.#options;
     // Of the tree's own branches those that come later serve none, so that any number of a loop's will do.
     const loop = number < handlers.length ? loops + number : 0;
     const handler = new HandlerBesideLoops({
@@ -135,8 +139,7 @@ export class HandlersBesideLoops implements Disposable {
       place: { handler: number, loop, loops: loops + handlers.length },
       limits: completeLimits(limits),
       metrics: [this.#metrics[number] ??= makeMetricsBlock()],
-      notifications,
-      log,
+      ...{ notifications, log, earlier },
     });
     this.#handlers.set(number, handler);
     return handler;

@@ -119,6 +119,19 @@ export class LoopBranches implements LiveBranches, AsyncDisposable {
     for (const handler of beside?.handlers.keys() ?? []) this.#listen(handler);
   }
 
+  /** Before anybody serves: handlers of a server that is not the first have the tree as it has become, which loops have. */
+  async begin(): Promise<void> {
+    const numbers = this.#numbers;
+    if (numbers === undefined) return;
+    await Promise.all([...this.#options.beside?.handlers ?? []].map(async ([handler, { pool }]) => {
+      await catchUpWith({ handler, ledger: this.#ledger, numbers, restarts: 0 }, async (name, given) => {
+        const done = await pool.command(name, given);
+        if (done === undefined) throw new Error(`Handler ${handler} died while it made its tree`);
+        return done.answer;
+      });
+    }));
+  }
+
   change(steps: readonly BranchStep[], { lazy = false }: RemovalOptions = {}): Promise<ChangedBranches> {
     return this.#wait(() => this.#change(steps, lazy));
   }

@@ -63,9 +63,10 @@ export async function startLoops(
   // Starting a thread takes longer than all else here, so that comes first.
   const loops = begun ?? beginLoops(href, count);
   for (const loop of loops) resources.use(loop).onLog = ({ message, detail }) => log(message, detail);
-  // Where a keeper holds the mount its branches do not change.
+  // Where a keeper holds the mount none come later.
+  const earlier = handlers.length > 0 ? kept?.countWorkers() : undefined;
   const beside = (handlersLater && kept === undefined) || handlers.length > 0
-    ? resources.use(await startBeside({ module: href, options, handlers, loops: count, notifications, log }))
+    ? resources.use(await startBeside({ module: href, options, handlers, loops: count, notifications, log, earlier }))
     : undefined;
   const all = count + handlers.length;
   const { prepare, release, releaseBranch } = await import(href) as FileSystemModule;
@@ -76,7 +77,7 @@ export async function startLoops(
   const start = { module: href, options, shared, loops: all, ...kept && sinceFirst(kept, later) };
   await Promise.all([
     ...loops.map((worker, loop) => worker.prepare({ ...start, loop })),
-    beside?.prepare(shared),
+    beside?.prepare(shared, kept?.agreed),
   ]);
   const { ready } = loops[0]!;
   checkCounts(ready, count, "loops");
@@ -98,6 +99,7 @@ export async function startLoops(
       }),
     )
     : { why: "its filesystem is no tree of branches" };
+  if (branches instanceof LoopBranches) await branches.begin();
   return {
     placement: "loop",
     servers,

@@ -8,6 +8,8 @@ import { type FromKeeper, TO_KEEPER, type ToKeeper } from "../keeper/keeper_mess
 import { describeFailure } from "../keeper/failure.ts";
 import { checkVersion } from "../keeper/messages.ts";
 import { ParentLine } from "../keeper/parent_line.ts";
+import type { LoopPlacement } from "../placements/loops.ts";
+import type { HandlerPlacement } from "../placements/workers.ts";
 
 const parent = new ParentLine<ToKeeper, FromKeeper | ReturnType<typeof describeFailure>>();
 
@@ -50,7 +52,7 @@ async function begin(message: Extract<ToKeeper, { kind: "keep" }>): Promise<void
   checkVersion(message);
   const { placement, mountpoint, options } = message;
   const log = (message: string, detail: string) => parent.say({ kind: "log", message, detail });
-  keeper = await keep(placement, mountpoint, { ...options, log });
+  keeper = await keep(placement as LoopPlacement | HandlerPlacement, mountpoint, { ...options, log });
   keeper.onServer = (server) => parent.say({ kind: "served", server });
   const { minor, features, kernelFeatures, server } = keeper;
   parent.say({

@@ -9,18 +9,21 @@ import { unmountAtOnce } from "../connection/unmount.ts";
 import {
   agreementOf,
   checkVersion,
+  countIsolates,
   type FromServer,
+  type ServedModule,
   type ServerLoad,
   type ServerServe,
   type ServerStart,
   TO_SERVER,
   type ToServer,
 } from "../keeper/messages.ts";
-import { keptDescriptorsOf, openJournal, openKeptState } from "../kept/kept_state.ts";
+import { keptDescriptorsOf, type OpenedKeptState, openJournal, openKeptState } from "../kept/kept_state.ts";
 import { describeFailure } from "../keeper/failure.ts";
 import { keepToProcess } from "../keeper/framed_process.ts";
 import { openKeptNodes } from "../keeper/kept_open_nodes.ts";
 import { ParentLine } from "../keeper/parent_line.ts";
+import { completeLimits } from "../handler/limits.ts";
 import { beginLoops, startLoops } from "../placements/loops.ts";
 import type { Servers } from "../placements/placement.ts";
 import { Session } from "../session.ts";
@@ -35,7 +38,7 @@ const notifications = resources.use(new NotifyHandler(log));
 /** What a server in reserve has begun already. */
 let begun: readonly LoopWorker[] | undefined;
 let start: ServerStart | undefined;
-let loops: Servers | undefined;
+let placed: Servers | undefined;
 let session: Session | undefined;
 
 try {
@@ -57,7 +60,7 @@ async function obey(message: ToServer): Promise<void> {
     case "serve":
       return serve(message);
     case "status":
-      return parent.say({ kind: "status", operations: loops!.readMetrics() });
+      return parent.say({ kind: "status", operations: placed!.readMetrics() });
     case "invalidate":
       return void notifications.notifier.invalidateNode(message.node);
     case "change":
@@ -68,9 +71,9 @@ async function obey(message: ToServer): Promise<void> {
 }
 
 /** What does not go well here does not when it is started either, and is said then. */
-function load(message: ServerLoad): void {
-  begun = beginLoops(message.module, message.loops);
-  import(message.module).catch(() => {});
+function load({ served: { placement, module, readers } }: ServerLoad): void {
+  if (placement === "loop") begun = beginLoops(module, readers);
+  import(module).catch(() => {});
 }
 
 async function prepare(message: ServerStart): Promise<void> {
@@ -81,32 +84,45 @@ async function prepare(message: ServerStart): Promise<void> {
   const interrupted = message.history.interrupted.map((unique) => unique ?? undefined);
   const { resumes, file } = message;
   const kept = openKeptState(message.kept, { ...message.history, interrupted, resumes, file, log });
-  loops = await startLoops(message, notifications, log, resources, { kept, begun });
-  parent.say({ kind: "ready", methods: loops.methods, features: loops.features });
+  placed = await place(message.served, kept);
+  const { methods, features, maxWrite } = placed;
+  parent.say({ kind: "ready", methods, features, ...maxWrite !== undefined && { maxWrite } });
+}
+
+async function place(served: ServedModule, kept: OpenedKeptState): Promise<Servers> {
+  const { placement, module, options, readers, handlers, limits } = served;
+  if (placement === "loop") {
+    const loops = { module, options, loops: readers, handlers };
+    return await startLoops(loops, notifications, log, resources, { kept, begun });
+  }
+  const { startWorkers } = await import("../placements/workers.ts");
+  const workers = { module, options, placement, workers: readers } as const;
+  return await startWorkers(workers, notifications, completeLimits(limits), log, resources, kept);
 }
 
 function serve(message: ServerServe): void {
-  const { devices: [device, ...clones], mountpoint, defaults, debug, kept, loops: loopCount } = start!;
-  const { servers, readMetrics } = loops!;
+  const { devices: [device, ...clones], mountpoint, defaults, debug, kept, served } = start!;
+  const { servers, readMetrics, branches, open } = placed!;
   const agreement = agreementOf(message);
   const connection = new GivenConnection(mountpoint, device!, clones);
   notifications.open(() => connection.attach());
+  open?.((worker) => connection.duplicate(worker));
   const openNodes = agreement.features.has("passthrough") ? openKeptNodes(kept.openNodes) : undefined;
   if (openNodes !== undefined) forgetAttributes(openNodes);
   const shared = {
     ...{ interrupts: makeInterrupts(), openNodes },
-    journal: openJournal(kept, loopCount),
+    journal: openJournal(kept, countIsolates(served)),
+    heartbeat: message.heartbeat,
   };
   session = new Session({
-    branches: loops!.branches,
-    ...{ connection, servers, readMetrics, transport: "device", offer: agreement.features },
+    ...{ connection, servers, readMetrics, branches, transport: "device", offer: agreement.features },
     settings: { ...agreement, ...shared, defaults, debug },
     notifier: notifications.notifier,
   });
   session.own(resources);
   parent.say({ kind: "serving" });
   session.finished.then(() => end(), (error) => {
-    log("A loop failed, and the server with it", String(error));
+    log("What serves failed, and the server with it", String(error));
     Deno.exit(1);
   });
 }
@@ -122,12 +138,12 @@ function forgetAttributes(openNodes: Int32Array<SharedArrayBuffer>): void {
 /** Other messages are obeyed meanwhile: it waits for the kernel. */
 async function change({ steps, lazy }: Extract<ToServer, { kind: "change" }>): Promise<void> {
   const { opened } = await session!.changeBranches(steps, { lazy });
-  const { branches } = loops!;
+  const { branches } = placed!;
   // It has changed, and so there is such a thing.
   if (!("why" in branches)) parent.say({ kind: "changed", opened, tree: branches.history! });
 }
 
-/** The loops have ended, because the mount is gone or this process was told to stop. */
+/** What serves has ended, because the mount is gone or this process was told to stop. */
 function end(): never {
   parent.say({ kind: "stopping", reason: session!.endReason ?? "stopped" });
   Deno.exit(0);

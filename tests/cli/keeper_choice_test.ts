@@ -7,8 +7,8 @@ import { assert, assertEquals, assertMatch } from "../deps.ts";
 
 /** A mount of a directory on a new kernel. */
 const DIRECTORY: KeeperFacts = {
-  ...{ asked: "auto", refusal: undefined, emptied: undefined, growing: false, resend: true, kernelResends: true },
-  ...{ opensFiles: true, keepsOpenFiles: true, uring: false },
+  ...{ asked: "auto", refusal: undefined, emptied: undefined, growing: false, inHandler: undefined },
+  ...{ resend: true, kernelResends: true, opensFiles: true, keepsOpenFiles: true, uring: false },
 };
 
 const CHOICES: [what: string, facts: Partial<KeeperFacts>, separate: boolean, reason: RegExp][] = [
@@ -18,6 +18,7 @@ const CHOICES: [what: string, facts: Partial<KeeperFacts>, separate: boolean, re
   ["memory", { emptied: "memory", opensFiles: false }, false, /^what is in memory would end with.*keep_content/],
   ["a branch in memory", { emptied: 'memory at "/tmp"' }, false, /in memory at "\/tmp" would end/],
   ["a growing tree", { growing: true }, false, /mount\.growing/],
+  ["a branch in a handler", { inHandler: "/h" }, false, /^branch "\/h" is in a handler/],
   ["no_resend", { resend: false }, false, /no_resend/],
   ["an old kernel", { kernelResends: false }, false, /Linux 6\.9/],
   ["no io_uring to keep files", { keepsOpenFiles: false }, false, /keeps no open files/],
@@ -74,18 +75,20 @@ Deno.test("what is planned is looked at", async (t) => {
     assertEquals({ emptied, opensFiles }, { emptied: undefined, opensFiles: true });
   });
   await t.step("what no keeper holds is refused by name", async () => {
-    const handlers = { ...SHM, placement: "handler" } as const;
     const refusals: [plan: MountPlan, mountpoint: string, reason: RegExp][] = [
       [passthrough("rw"), "/dev/fd/9", /who mounted it/],
       [passthrough("rw", { settings: { transport: "uring" } }), "/mnt", /io_uring/],
-      [tree(handlers), "/mnt", /^branch "\/" cannot be kept: /],
-      [passthrough("rw", { placement: { module: "x:", handlers: [{}] } }), "/mnt", /handlers beside them/],
       [passthrough("rw"), "/", /lies below \/, which would hide it/],
     ];
     for (const [plan, mountpoint, reason] of refusals) assertMatch((await facts(plan, mountpoint)).refusal!, reason);
     assertEquals((await facts(passthrough("rw"))).refusal, undefined);
     const asked = { process: "same", resend: true } as const;
-    assertEquals((await examineForKeeper(tree(handlers), "/mnt", asked)).refusal, undefined);
+    assertEquals((await examineForKeeper(passthrough("rw"), "/", asked)).refusal, undefined);
+  });
+  await t.step("branches in handlers could not change, and are kept when that is asked for", async () => {
+    const { refusal, inHandler } = await facts(tree(SHM, { ...SHM, path: "/h", placement: "handler" }));
+    assertEquals({ refusal, inHandler }, { refusal: undefined, inHandler: "/h" });
+    assertEquals((await facts(tree(SHM))).inHandler, undefined);
   });
   await t.step("io_uring that is not asked for is none", async () => {
     assert(!(await facts(passthrough("transport=device"))).uring);

@@ -228,13 +228,6 @@ const VALUES: Cases = {
       `t.toml:6:1: mount: unknown key "bogus"; known are ${MOUNT_KEYS}`,
     ],
   ],
-  "branches that end with their server, where another is to go on": [
-    'mount.options = ["process=separate"]\n[[branch]]\npath = "/b"\ntype = "memory"\nplacement = "handler"\n',
-    [
-      't.toml:5:13: branch "/b": placement: not with process=separate in mount.options: what has placement = "handler" ' +
-      "ends with its server; leave out one of the two",
-    ],
-  ],
   "writeback without a cache": [
     passthrough("writeback = true", 'cache = "never"'),
     ['t.toml:8:13: branch "/p": writeback: not with cache "never": it is a cache; choose "auto" or "always"'],

@@ -27,13 +27,18 @@ Deno.test("branches are added, removed and replaced by their paths", () => {
   });
 });
 
-Deno.test("what ends with its server cannot come to a mount that outlives it", () => {
+Deno.test("what a handler is to serve cannot come to a mount that outlives its server", () => {
   const handler = memory("/h", 'placement = "handler"');
-  const advice = 'the mount has process=separate, and what has placement = "handler" ends with its server; ' +
+  const advice =
+    'the mount has process=separate, and a branch with placement = "handler" cannot come to it, nor change; ' +
     "unmount and mount again";
   const live = { separate: true, handlersLater: true };
   const { fixed } = compare(passthrough("/a"), passthrough("/a") + handler, 1, live);
   assertEquals(fixed, [{ key: 'branch "/h"', advice }]);
+  // Nor would mount.growing help.
+  const without = compare(passthrough("/a"), passthrough("/a") + handler, 1, { ...live, handlersLater: false });
+  assertEquals(without.fixed, fixed);
+  assertEquals(compare(passthrough("/a") + handler, passthrough("/a"), 1, live).fixed, []);
   assertEquals(compare(passthrough("/a"), passthrough("/a") + handler, 1, { handlersLater: true }).fixed, []);
 });
 

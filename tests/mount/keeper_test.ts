@@ -134,24 +134,29 @@ Deno.test("a server that no signal can end is waited for, and the log says so on
   assertEquals([isLogged("hangs, and is ended"), isLogged("cannot be ended")], [1, 1]);
 });
 
-Deno.test("a server that is killed while a notification waits for what it has not answered is replaced", async () => {
-  await using kept = await keepNumbers({ loops: 2 });
-  const { pid, restarts } = kept.keeper.server;
-  const client = read(`${kept.path}/slow`);
-  await waitFor("the request to arrive", () => Deno.stat(`${kept.folder}/asked-${pid}`).then(() => true, () => false));
-  // The page that is being read is locked until the answer.
-  await kept.keeper.invalidate(SLOW);
-  await waitFor("the notification to wait in the kernel", () => {
-    const threads = [...Deno.readDirSync(`/proc/${pid}/task`)];
-    const statuses = threads.map(({ name }) => Deno.readTextFileSync(`/proc/${pid}/task/${name}/status`));
-    return statuses.some((status) => /^Name:\ttrellis-notify\n[^]*^State:\tD/m.test(status));
+for (const placement of ["loop", "handler"] as const) {
+  Deno.test(`a server (${placement}) that is killed while a notification waits for what it has not answered is replaced`, async () => {
+    await using kept = await keepNumbers({ loops: 2, placement });
+    const { pid, restarts } = kept.keeper.server;
+    const client = read(`${kept.path}/slow`);
+    await waitFor(
+      "the request to arrive",
+      () => Deno.stat(`${kept.folder}/asked-${pid}`).then(() => true, () => false),
+    );
+    // The page that is being read is locked until the answer.
+    await kept.keeper.invalidate(SLOW);
+    await waitFor("the notification to wait in the kernel", () => {
+      const threads = [...Deno.readDirSync(`/proc/${pid}/task`)];
+      const statuses = threads.map(({ name }) => Deno.readTextFileSync(`/proc/${pid}/task/${name}/status`));
+      return statuses.some((status) => /^Name:\ttrellis-notify\n[^]*^State:\tD/m.test(status));
+    });
+    Deno.kill(pid, "SIGKILL");
+    await waitFor("another server", () => kept.keeper.server.restarts > restarts);
+    await Deno.writeTextFile(`${kept.folder}/release`, "");
+    assertEquals(await client, `${SLOW}\n`);
+    await waitFor("the first one to end", () => Deno.stat(`/proc/${pid}`).then(() => false, () => true));
   });
-  Deno.kill(pid, "SIGKILL");
-  await waitFor("another server", () => kept.keeper.server.restarts > restarts);
-  await Deno.writeTextFile(`${kept.folder}/release`, "");
-  assertEquals(await client, `${SLOW}\n`);
-  await waitFor("the first one to end", () => Deno.stat(`/proc/${pid}`).then(() => false, () => true));
-});
+}
 
 Deno.test("a server that is killed before it serves is replaced as any other", async () => {
   await using kept = await keepNumbers({ dies: true });

@@ -16,17 +16,21 @@ export interface KeptNumbers extends AsyncDisposable {
 /** What is unlike usual. */
 export interface NumbersOptions extends Partial<KeptOptions> {
   readonly hangTimeout?: number;
+  readonly placement?: "loop" | "handler";
+  /** Or workers. */
   readonly loops?: number;
   readonly restarts?: number;
   readonly spare?: boolean;
 }
 
 export async function keepNumbers(
-  { loops = 1, restarts = 3, hangTimeout = 60, spare = false, ...options }: NumbersOptions = {},
+  { placement = "loop", loops = 1, restarts = 3, hangTimeout = 60, spare = false, ...options }: NumbersOptions = {},
 ): Promise<KeptNumbers> {
   const [path, folder] = [await Deno.makeTempDir(), await Deno.makeTempDir()];
   const log: string[] = [];
-  const keeper = await mount({ module: NUMBERS, options: { folder, ...options }, loops }, path, {
+  const served = { module: NUMBERS, options: { folder, ...options } };
+  const placed = placement === "loop" ? { ...served, loops } : { ...served, placement, workers: loops };
+  const keeper = await mount(placed, path, {
     process: "separate",
     restarts,
     hangTimeout,

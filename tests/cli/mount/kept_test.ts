@@ -70,12 +70,14 @@ Deno.test("a configuration is kept when -o or its own options say so, and when a
     assert(stderr.includes("(process=same): keep_content"), stderr);
   });
 
-  await t.step("refused: a branch in a handler", async () => {
-    await Deno.writeTextFile(file, `${directory}[[branch]]\npath = "/b"\ntype = "memory"\nplacement = "handler"\n`);
-    const { code, stderr } = await runCli(["mount", point, "-c", file, "-o", "process=separate"]);
-    assertEquals(code, 2);
-    const reason = 'what has placement = "handler" ends with its server';
-    assert(stderr.includes(`branch "/b" cannot be kept: ${reason}`), stderr);
+  await t.step("a branch in a handler of its own", async () => {
+    const branch = '[[branch]]\npath = "/b"\ntype = "memory"\nkeep_content = true\nplacement = "handler"\n';
+    await Deno.writeTextFile(file, directory + branch);
+    await using _ = await MountProcess.startWith([point, "-c", file, "-o", "process=separate"], point);
+    await Deno.writeTextFile(`${point}/b/file`, "kept");
+    const { code, stderr } = await runCli(["restart", point]);
+    assertEquals(code, 0, stderr);
+    assertEquals(await Deno.readTextFile(`${point}/b/file`), "kept");
   });
 });
 
