@@ -110,13 +110,13 @@ Deno.test({
   },
 });
 
-Deno.test("mount -o keep_content keeps the files, and wants process=separate", async () => {
+Deno.test("mount -o keep_content keeps the files, and wants a keeper", async () => {
   await using folder = await temporaryFolder();
   const point = `${folder.path}/mnt`;
-  const { code, stderr } = await runCli(["mount", "-o", "keep_content", point]);
+  const { code, stderr } = await runCli(["mount", "-o", "keep_content,process=same", point]);
   assertEquals(code, 2);
   assert(stderr.includes("add process=separate"), stderr);
-  await using mounted = await MountProcess.start(point, ["-o", "process=separate,keep_content"]);
+  await using mounted = await MountProcess.start(point, ["-o", "keep_content"]);
   await Deno.writeTextFile(`${point}/file`, "text");
   const [before] = serversOf(mounted.pid);
   killServer(mounted.pid);

@@ -191,7 +191,7 @@ privileged("the kernel lets go of backing files when the session ends, and when 
       await using tmpfs = await mountTmpfs();
       await using folder = await temporaryFolder();
       await Deno.writeTextFile(`${tmpfs.path}/file`, "text");
-      await using mount = await MountProcess.start([tmpfs.path, `${folder.path}/mnt`]);
+      await using mount = await MountProcess.start([tmpfs.path, `${folder.path}/mnt`], ["-o", "process=same"]);
       await using client = await PosixClient.start();
       const file = await client.open(`${mount.mountpoint}/file`, "O_RDWR");
       await client.pread(file, 4, 0);

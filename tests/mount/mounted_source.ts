@@ -11,7 +11,7 @@ export interface MountedSource extends AsyncDisposable {
   readonly mount: MountProcess;
 }
 
-/** Mounts for everybody, with further `options` of the tool's -o; `prepare` is given the source before. */
+/** Mounts for everybody, served by the process that mounts, with further `options` of the tool's -o, which win; `prepare` is given the source before. */
 export async function mountSource(
   options: string,
   prepare: (source: string) => Promise<unknown> = () => Promise.resolve(),
@@ -21,7 +21,7 @@ export async function mountSource(
   const source = `${folder}/source`;
   await Deno.mkdir(source);
   await prepare(source);
-  const allOptions = [...(Deno.uid() === 0 ? ["allow_other"] : []), options].join(",");
+  const allOptions = ["process=same", ...(Deno.uid() === 0 ? ["allow_other"] : []), options].join(",");
   const mount = resources.use(await MountProcess.start([source, `${folder}/mnt`], ["-o", allOptions]));
   const owned = resources.move();
   return {

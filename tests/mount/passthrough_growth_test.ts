@@ -81,7 +81,7 @@ Deno.test({
       `cd ${quoted(source.path)}; for d in $(seq ${FOLDERS}); do mkdir $d; ` +
         `(cd $d; for f in $(seq ${each}); do echo $f > $f; done); done`,
     );
-    await using mount = await MountProcess.start([source.path, `${folder.path}/mnt`], ["-o", "loops=4"]);
+    await using mount = await MountProcess.start([source.path, `${folder.path}/mnt`], ["-o", "loops=4,process=same"]);
     const at = quoted(mount.mountpoint);
     await forgetAll();
     const before = sizeOf(mount.pid).descriptors;

@@ -1,4 +1,4 @@
-/** The passthrough layer through a live mount, as the tool mounts it: every suite, on sources of two filesystems. */
+/** The passthrough layer through a mount that the tool serves by itself: every suite, on sources of two filesystems. */
 import { MountProcess, temporaryFolder } from "../support/cli_process.ts";
 import { NO_ORDINARY_USER, prepareOrdinaryUser } from "../support/ordinary_user.ts";
 import { runSuites, type Suite } from "./suites.ts";
@@ -44,7 +44,7 @@ for (const [name, { parent, options, only }] of Object.entries(AS_ROOT)) {
       await using source = await temporaryFolder(parent);
       await using mount = await MountProcess.start([source.path, `${folder.path}/mnt`], [
         "-o",
-        `allow_other,${options}`,
+        `allow_other,process=same,${options}`,
       ]);
       await runSuites(t, mount.mountpoint, only && { only });
     },
@@ -60,7 +60,7 @@ for (const [loops, only] of [[1, ["conformance"]], [4, ["conformance", "model", 
       const source = `${user.folder}/source`;
       await Deno.mkdir(source);
       await Deno.chown(source, user.uid, user.uid);
-      const options = ["-o", `loops=${loops}`];
+      const options = ["-o", `loops=${loops},process=same`];
       await using mount = await MountProcess.start([source, `${user.folder}/mnt`], options, user.invocation);
       await runSuites(t, mount.mountpoint, { user: { uid: user.uid, gid: user.uid }, only });
     },
