@@ -4,9 +4,14 @@ import { assertEquals } from "../deps.ts";
 
 const LINES: [line: string, isServing: boolean][] = [
   ["mount /mnt/x", true],
-  ["mount -o cache=never,loops=1 /src /mnt/x", true],
+  ["mount -o size=1G /mnt/x", true],
+  ["mount -o keep_content /mnt/x", false],
+  ["mount /src /mnt/x", false],
+  ["mount -o process=same,loops=1 /src /mnt/x", true],
   ["--debug mount --foreground /mnt/x", true],
-  ["mount --config trellis.toml", true],
+  ["mount --config trellis.toml", false],
+  ["mount -c trellis.toml /mnt/x", false],
+  ["mount -o process=same -c trellis.toml", true],
   ["mount -b /src /mnt/x", false],
   ["mount -fb /src /mnt/x", false],
   ["mount --background /src /mnt/x", false],
