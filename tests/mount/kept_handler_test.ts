@@ -70,9 +70,9 @@ Deno.test("servers killed at random moments, while many requests are under way i
   });
   console.log(`${count} servers killed: ${describePauses(pauses)}`);
   assertEquals(await Array.fromAsync(Deno.readDir(path)), []);
-  // Each worker is told of those before it in its place.
+  // Each worker is told of those before it in its place, of which some were killed before they wrote this.
   const made = (await Deno.readTextFile(`${mounted.folder}/made`)).trim().split("\n").map(Number);
-  assertEquals(made, made.map((_, index) => index));
+  assert(made.every((restarts, index) => index === 0 || restarts > made[index - 1]!), made.join());
 });
 
 Deno.test("several workers: what each had under way is answered by the next server", async () => {
