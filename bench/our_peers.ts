@@ -6,21 +6,21 @@ const BRANCHES = 100;
 
 const here = (name: string) => new URL(name, import.meta.url).pathname;
 
-/** The tool's `mount` with `args`; whoever runs it and whatever it shows, it serves by itself. */
+/** The tool's `mount` with `args`, which say who serves: what is not about keepers goes without. */
 function tool(...args: string[]): string[] {
-  return [Deno.execPath(), "run", "--allow-all", here("../cli.ts"), "mount", "-o", "process=same", ...args];
+  return [Deno.execPath(), "run", "--allow-all", here("../cli.ts"), "mount", ...args];
 }
 
 /** Who keeps record locks: the kernel, as for all peers in C, none of which hands them to its source. */
 const LOCKS = "no_remote_posix_lock";
 
-function passthrough(name: string, about: string, options: string): Peer {
+function passthrough(name: string, about: string, options: string, process = "same"): Peer {
   return {
     name,
     kind: "trellis",
     about,
     command: ({ source, mountpoint }, caching) =>
-      tool("-o", `cache=${caching === "off" ? "never" : "auto"},${options}`, source, mountpoint),
+      tool("-o", `process=${process},cache=${caching === "off" ? "never" : "auto"},${options}`, source, mountpoint),
   };
 }
 
@@ -35,7 +35,7 @@ function configured(name: string, about: string, tree: (place: Place, caching: C
       const timeout = caching === "off" ? "0s" : "1s";
       const mount = `[mount]\nentry_timeout = "${timeout}"\nattr_timeout = "${timeout}"\n`;
       await Deno.writeTextFile(file, mount + tree(place, caching));
-      return tool("--config", file, place.mountpoint);
+      return tool("-o", "process=same", "--config", file, place.mountpoint);
     },
   };
 }
@@ -63,6 +63,12 @@ export const OUR_PEERS: readonly Peer[] = [
       `layers/passthrough, ${loops} ${loops === 1 ? "loop" : "loops"}`,
       `transport=device,loops=${loops},${LOCKS}`,
     )
+  ),
+  passthrough(
+    "kept",
+    "layers/passthrough, 2 loops, with a keeper, as the tool mounts by default",
+    `loops=2,${LOCKS}`,
+    "separate",
   ),
   passthrough("remote-locks", "layers/passthrough, 1 loop, record locks in the source too", "transport=device,loops=1"),
   passthrough(
@@ -103,7 +109,7 @@ export const OUR_PEERS: readonly Peer[] = [
     sourceless: true,
     command: ({ mountpoint }, caching) => {
       const seconds = caching === "off" ? 0 : 1;
-      return tool("-o", `transport=device,entry_timeout=${seconds},attr_timeout=${seconds}`, mountpoint);
+      return tool("-o", `process=same,transport=device,entry_timeout=${seconds},attr_timeout=${seconds}`, mountpoint);
     },
   },
 ];

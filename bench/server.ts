@@ -1,4 +1,4 @@
-/** A peer that runs: its mount, how soon it was ready, and what its process takes. */
+/** A peer that runs: its mount, how soon it was ready, and what its processes take. */
 import type { Caching, Peer, Place } from "./peer.ts";
 import { unmount, waitForMount } from "./run_program.ts";
 
@@ -10,7 +10,7 @@ export interface Server extends AsyncDisposable {
   readonly ready?: number;
   /** Whether it is still there; what a client does after that is done to an empty folder of the host. */
   isMounted(): Promise<boolean>;
-  /** Resident memory in MiB. Missing without a server, or when it has ended. */
+  /** Resident memory of its processes in MiB. Missing without a server, or when it has ended. */
   memory(): number | undefined;
   /** Processor time in milliseconds of each thread that there is, by its number. None without a server. */
   processorTimes(): ReadonlyMap<string, number>;
@@ -55,8 +55,8 @@ export async function startServer(
     path,
     ready,
     isMounted: () => Deno.stat(mountpoint).then((found) => found.dev === dev, () => false),
-    memory: () => memoryOf(pid),
-    processorTimes: () => processorTimesOf(pid),
+    memory: () => memoryOf(processesOf(pid)),
+    processorTimes: () => new Map(processesOf(pid).flatMap((process) => [...processorTimesOf(process)])),
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
 }
@@ -85,10 +85,20 @@ async function startProcess(
   return { pid: server.pid, ready: performance.now() - begin };
 }
 
-function memoryOf(pid: number): number | undefined {
-  const status = ifThere(() => Deno.readTextFileSync(`/proc/${pid}/status`));
-  const kilobytes = /^VmRSS:\s+(\d+)/m.exec(status ?? "")?.[1];
-  return kilobytes === undefined ? undefined : Number(kilobytes) / 1024;
+/** The process and those that it has started, as a keeper its server. */
+function processesOf(pid: number): number[] {
+  const threads = ifThere(() => [...Deno.readDirSync(`/proc/${pid}/task`)]) ?? [];
+  const children = threads.flatMap(({ name }) => {
+    const text = ifThere(() => Deno.readTextFileSync(`/proc/${pid}/task/${name}/children`)) ?? "";
+    return text.split(" ").filter((word) => word.trim() !== "").map(Number);
+  });
+  return [pid, ...children.flatMap(processesOf)];
+}
+
+function memoryOf(pids: readonly number[]): number | undefined {
+  const statuses = pids.map((pid) => ifThere(() => Deno.readTextFileSync(`/proc/${pid}/status`)));
+  const kilobytes = statuses.map((status) => /^VmRSS:\s+(\d+)/m.exec(status ?? "")?.[1]);
+  return kilobytes[0] === undefined ? undefined : kilobytes.reduce((sum, word) => sum + Number(word ?? 0), 0) / 1024;
 }
 
 /** By schedstat(5), which counts nanoseconds; the ticks of /proc/PID/stat are too coarse for what idles. */
