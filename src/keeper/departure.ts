@@ -7,8 +7,8 @@
 import { NOTIFY_THREAD } from "../messages.ts";
 import type { ServerProcess } from "./server_starter.ts";
 
-/** How often what is left of a server is looked at, in milliseconds. */
-const LOOK_MILLISECONDS = 500;
+/** How often it is looked at whether something is left of a server, in milliseconds: that wakes an idle keeper. */
+const LOOK_MILLISECONDS = 2000;
 
 /** Resolves to how the server ended, in words; also when nothing is left of it but threads that serve no request. */
 export async function departure(server: ServerProcess): Promise<string> {

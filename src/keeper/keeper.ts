@@ -43,6 +43,8 @@ const STOP_MILLISECONDS = 10_000;
 /** The least time in seconds that a server has to get ready: a process has to begin, on a machine that may be busy. */
 const READY_SECONDS = 30;
 
+const LONGEST_LOOK_PERIOD = 10_000;
+
 /** What is kept. */
 export interface KeeperOptions extends Omit<HeldMount, "readers"> {
   readonly served: ServedModule;
@@ -348,9 +350,9 @@ export class Keeper implements KeptMount {
     await this.#server.ask({ kind: "serve", minor, maxWrite, features: [...agreed], heartbeat }, "serving");
   }
 
-  /** How often the server is looked after, in milliseconds. */
+  /** How often the server is looked after, in milliseconds: seldom, since that wakes an idle keeper and its handlers. */
   get #lookPeriod(): number {
-    return Math.min(1000, this.#options.hangTimeout * 1000 / 4);
+    return Math.min(LONGEST_LOOK_PERIOD, this.#options.hangTimeout * 1000 / 4);
   }
 
   #readSlots(): JournalSlot[] {
