@@ -322,8 +322,8 @@ Deno.test("a tree that a keeper holds becomes what its configuration says, and i
   await t.step("what cannot be kept is refused", async () => {
     await place.write(KEPT + ROOT + '[[branch]]\npath = "/h"\ntype = "memory"\nplacement = "handler"\n');
     const { code, stdout, stderr } = await place.reload(place.work);
-    assertEquals(code, 9, stderr);
-    assert(stdout.includes('branch "/h": placement: not with process=separate in mount.options'), stdout);
+    assertEquals(code, 11, stderr);
+    assert(stdout.includes('branch with placement = "handler" cannot come to it'), stdout);
     assertEquals(await place.find(), [".", "./one", "./one/one", "./root"]);
   });
 
