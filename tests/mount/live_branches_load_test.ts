@@ -80,7 +80,7 @@ for (const [name, { grafts, loops, root, branch }] of Object.entries(CASES)) {
     // From the first change on there is a notify worker.
     await comeAndGo(2);
     const before = descriptors();
-    const threads = workerThreads();
+    const threads = workerThreads().size;
     const load = await startLoad(path, 900 + 20 * HANDLER_GRAFTS);
     try {
       await comeAndGo(grafts / 10);
@@ -90,7 +90,7 @@ for (const [name, { grafts, loops, root, branch }] of Object.entries(CASES)) {
     } finally {
       await load.end();
     }
-    await waitFor("no thread more than before", () => workerThreads() <= threads);
+    await waitFor("no thread more than before", () => workerThreads().size <= threads);
     // A few are Deno's own, and of what ran before in this process; one lost in a hundred changes would be ten.
     await waitFor("no descriptor more than before", () => descriptors() < before + 10);
     assert(opened >= 3, `${opened} were open when their branch went`);

@@ -58,13 +58,14 @@ export function descriptorsBelow(folder: string): number {
   }).length;
 }
 
-/** How many threads of workers this process has, but those with a name of their own. */
-export function workerThreads(): number {
-  return [...Deno.readDirSync("/proc/self/task")].filter(({ name }) => {
+/** The threads of workers that this process has, but those with a name of their own. */
+export function workerThreads(): Set<string> {
+  const threads = [...Deno.readDirSync("/proc/self/task")].map(({ name }) => name).filter((thread) => {
     try {
-      return Deno.readTextFileSync(`/proc/self/task/${name}/comm`).startsWith("worker-");
+      return Deno.readTextFileSync(`/proc/self/task/${thread}/comm`).startsWith("worker-");
     } catch {
       return false; // it has ended
     }
-  }).length;
+  });
+  return new Set(threads);
 }
