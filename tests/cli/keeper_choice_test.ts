@@ -34,7 +34,7 @@ const CHOICES: [what: string, facts: Partial<KeeperFacts>, separate: boolean, re
   ["separate, though io_uring would be taken", { asked: "separate", uring: true }, true, /=sep/],
 ];
 
-Deno.test("a mount has a keeper wherever it costs nothing, or as it is asked for", async (t) => {
+Deno.test("a mount has a keeper wherever what is mounted goes on with it, or as it is asked for", async (t) => {
   for (const [what, facts, separate, reason] of CHOICES) {
     await t.step(what, () => {
       const choice = chooseKeeper({ ...DIRECTORY, ...facts });
