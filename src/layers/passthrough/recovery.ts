@@ -90,12 +90,12 @@ export function takeBackFiles(recovery: Recovery): void {
   state.claim(files, (isClaimed) => park(recovery, isClaimed));
 }
 
-/** Holds the numbers that are parked, but for those that another source of this server has by now. */
+/** Holds the numbers that are parked. One that another source of this server has by now is not to be this one's again. */
 function park({ calls, register, kept, state, proc }: Recovery, isClaimed: (slot: number) => boolean): void {
   const slots = usedSlotWords(kept);
   for (let slot = 0; slot < slots.length; slot++) {
     if (kindOf(slots[slot]!) !== PARKED) continue;
-    if (isClaimed(slot)) slots[slot] = 0;
+    if (isClaimed(slot)) slots[slot] = RETIRED;
     else register.add(moveTo(calls, duplicate(calls, proc), kept.base + slot), PARKED);
     state.claim([slot]);
   }
