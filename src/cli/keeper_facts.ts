@@ -1,6 +1,7 @@
 /** What decides whether a mount has a keeper, as this machine and what is to be mounted have it. */
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { isKernelFrom } from "../../ffi/kernel_release.ts";
 import { endsWithServer } from "../config/kept_branches.ts";
 import type { ProcessWish } from "../config/mount_options.ts";
 import { isWithin } from "../fs/branches.ts";
@@ -26,7 +27,7 @@ export async function examineForKeeper(
     emptied: emptied && (configuration === undefined ? "memory" : `memory at "${emptied.path}"`),
     growing: configuration?.growing ?? false,
     inHandler: parts.find(({ placement }) => placement === "handler")?.path,
-    kernelResends: kernelResends(Deno.osRelease()),
+    kernelResends: kernelResends(),
     opensFiles: parts.some(({ type }) => type !== "memory"),
     get keepsOpenFiles() {
       return keepsOpenFiles();
@@ -73,10 +74,9 @@ function startedFrom(): string[] {
   return [Deno.execPath(), ...code, Deno.env.get("DENO_DIR") ?? join(caches, "deno")];
 }
 
-/** Whether a kernel of this release can send requests again: Linux 6.9 and newer, always (fuse_send_init). */
-export function kernelResends(release: string): boolean {
-  const [major = 0, minor = 0] = release.split(".").map((part) => parseInt(part));
-  return major > 6 || (major === 6 && minor >= 9);
+/** Whether this kernel can send requests again: Linux 6.9 and newer, always (fuse_send_init). */
+export function kernelResends(): boolean {
+  return isKernelFrom(6, 9);
 }
 
 /** Whether this kernel keeps open files for another server. */

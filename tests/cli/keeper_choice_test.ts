@@ -1,6 +1,6 @@
 /** When a mount of the tool has a keeper. */
 import { chooseKeeper, type KeeperFacts } from "../../src/cli/keeper_choice.ts";
-import { examineForKeeper, kernelResends } from "../../src/cli/keeper_facts.ts";
+import { examineForKeeper } from "../../src/cli/keeper_facts.ts";
 import { parseMountOptions } from "../../src/cli/mount_options.ts";
 import { type MountPlan, planMemory, planPassthrough } from "../../src/cli/mount_plan.ts";
 import { assert, assertEquals, assertMatch } from "../deps.ts";
@@ -42,11 +42,6 @@ Deno.test("a mount has a keeper wherever what is mounted goes on with it, or as 
       assertMatch(choice.reason, reason);
     });
   }
-});
-
-Deno.test("a kernel says by its release whether it can send requests again", () => {
-  const releases = ["6.9.0", "6.18.3-arch1-1", "7.0", "10.0.1-x", "6.8.12", "6.1.0-21-amd64", "5.15.0", "4.4", "?"];
-  assertEquals(releases.map(kernelResends), [true, true, true, true, false, false, false, false, false]);
 });
 
 const SAID = { process: "auto", resend: true } as const;

@@ -21,6 +21,7 @@ import {
 import { APPENDED_FILE, FILE } from "./descriptor_register.ts";
 import type { PassthroughLoop } from "./passthrough_loop.ts";
 import { AT_EACCESS, AT_EMPTY_PATH, EMPTY, type StringBuffer } from "./system_calls.ts";
+import { UnchangedFiles } from "./unchanged_files.ts";
 
 /** The kernel opens a program to run it (linux/fs.h: __FMODE_EXEC); that asks for X_OK, not for R_OK. */
 const FMODE_EXEC = 0x20;
@@ -35,12 +36,16 @@ const KEPT_HERE = O_CREAT | O_EXCL | O_NOCTTY | O_NOFOLLOW | O_DIRECT | O_APPEND
 
 export class FileOpening {
   readonly #loop: PassthroughLoop;
+  /** Whether the kernel keeps what it has read of a file when it is opened again, if it has not changed. */
+  readonly #keepsUnchanged: boolean;
+  readonly #unchanged = new UnchangedFiles();
   readonly #plain: Required<Pick<Opened, "handle" | "directIo" | "keepCache" | "parallelDirectWrites" | "noFlush">>;
   readonly #backed: Required<Pick<Opened, "handle" | "backing" | "backingMapsOnly" | "backingAsRoot">> & Opened;
 
   constructor(loop: PassthroughLoop) {
     this.#loop = loop;
     const { cache } = loop.options;
+    this.#keepsUnchanged = cache === "auto";
     this.#plain = {
       handle: 0,
       directIo: cache === "never",
@@ -78,7 +83,7 @@ export class FileOpening {
       loop.register.kept?.setNode(handle, loop.table.cellOf(node));
       // The status also goes into the answer to CREATE, and what O_TRUNC has cut is not as it was found. (To OPEN it never
       // comes, as the kernel cuts by itself.)
-      if (loop.kernelPassthrough.agreed || flags & O_TRUNC) loop.look(handle);
+      if (this.#keepsUnchanged || loop.kernelPassthrough.agreed || flags & O_TRUNC) loop.look(handle);
       const opened = this.#describe(node, handle, flags);
       if (opened === this.#backed) this.#back(node, flags, false, context);
       return opened;
@@ -171,10 +176,20 @@ export class FileOpening {
   #describe(node: NodeId, descriptor: number, flags: number): Opened {
     const mode = this.#loop.kernelPassthrough.modeOf(descriptor, flags);
     const opened = mode === "plain" ? this.#plain : this.#backed;
+    if (mode === "plain" && this.#keepsUnchanged) this.#plain.keepCache = this.#isUnchanged(node, descriptor);
     opened.handle = descriptor;
     opened.noFlush = this.#closesQuietly(node, descriptor, flags);
     this.#backed.backingMapsOnly = mode !== "backed";
     return opened;
+  }
+
+  /** What the times of a filesystem that is not local are worth nobody knows. */
+  #isUnchanged(node: NodeId, descriptor: number): boolean {
+    const { status, table, localFiles } = this.#loop;
+    if (!localFiles.has(descriptor, status.device)) return false;
+    const cell = table.cellOf(node);
+    const isMultigrain = localFiles.isMultigrain(descriptor, status.device);
+    return this.#unchanged.has(cell, table.generationOf(cell), status, isMultigrain);
   }
 
   /**

@@ -83,6 +83,16 @@ export class FileStatus {
     return this.#words[LINKS]!;
   }
 
+  /** `st_ctime`, in seconds. */
+  get changedSeconds(): number {
+    return this.#words[CTIME]! + (this.#words[CTIME + 1]! | 0) * 0x1_0000_0000;
+  }
+
+  /** The rest of `st_ctime`. */
+  get changedNanoseconds(): number {
+    return this.#words[CTIME + 2]!;
+  }
+
   /** As in the key. */
   get device(): number {
     return (this.#words[DEV_MAJOR]! << 20 | this.#words[DEV_MINOR]!) | 0;

@@ -7,6 +7,7 @@
  * Not those of the kernel itself (proc, sysfs, …), whose files have no size and show what the opener may see, nor those
  * that ask a server (NFS, CIFS, FUSE, …). Stacked ones (overlayfs) the kernel would refuse.
  */
+import { isKernelFrom } from "../../../ffi/kernel_release.ts";
 import type { Files } from "../../../ffi/symbols/files.ts";
 
 // statfs(2), linux/magic.h and the filesystems' own headers: f_type.
@@ -33,6 +34,17 @@ export function isLocal(type: number): boolean {
   return NAMES.has(type >>> 0);
 }
 
+/** Of these, the ones whose types have FS_MGTIME (include/linux/fs.h, Linux 6.13): ext4, tmpfs, XFS, Btrfs. */
+const MULTIGRAIN: readonly number[] = [0xef53, 0x01021994, 0x58465342, 0x9123683e];
+
+/**
+ * Whether a filesystem gives each change a time of its own that comes after a statx(2) of the change time, as ticks of a
+ * clock do not (Documentation/filesystems/multigrain-ts.rst). `release`: the kernel's, as uname(2) says it.
+ */
+export function isMultigrain(type: number, release: string): boolean {
+  return MULTIGRAIN.includes(type >>> 0) && isKernelFrom(6, 13, release);
+}
+
 /** All of them, for people. */
 export function localFilesystems(): string[] {
   return [...NAMES.values()];
@@ -41,14 +53,21 @@ export function localFilesystems(): string[] {
 /** `sizeof(struct statfs)` where a long has 64 bits; its first word is `f_type`. */
 const STATFS_BYTES = 120;
 
+/** What is known of a filesystem. */
+interface Known {
+  readonly isLocal: boolean;
+  readonly isMultigrain: boolean;
+}
+
 /** Whether files are local, as one loop asks for each that it opens or closes. */
 export class LocalFiles {
   readonly #files: Files;
   readonly #homeDevice: number;
+  readonly #release = Deno.osRelease();
   readonly #statistics = new Uint32Array(STATFS_BYTES / 4);
   readonly #statisticsBytes = new Uint8Array(this.#statistics.buffer);
-  /** Whether the source's own filesystem is local, once that is known: it stays mounted as long as the source is open. */
-  #homeIsLocal: boolean | undefined;
+  /** The source's own filesystem, once it is known: it stays mounted as long as the source is open. */
+  #home: Known | undefined;
 
   /** `homeDevice`: the source's own. */
   constructor(files: Files, homeDevice: number) {
@@ -58,11 +77,22 @@ export class LocalFiles {
 
   /** Whether the file behind `descriptor`, on `device`, is local. */
   has(descriptor: number, device: number): boolean {
-    if (device !== this.#homeDevice) return this.#looksLocal(descriptor);
-    return this.#homeIsLocal ??= this.#looksLocal(descriptor);
+    return this.#filesystemOf(descriptor, device).isLocal;
   }
 
-  #looksLocal(descriptor: number): boolean {
-    return this.#files.fstatfs(descriptor, this.#statisticsBytes) >= 0 && isLocal(this.#statistics[0]!);
+  /** Whether each of its changes has a time of its own: see {@linkcode isMultigrain}. */
+  isMultigrain(descriptor: number, device: number): boolean {
+    return this.#filesystemOf(descriptor, device).isMultigrain;
+  }
+
+  #filesystemOf(descriptor: number, device: number): Known {
+    if (device !== this.#homeDevice) return this.#ask(descriptor);
+    return this.#home ??= this.#ask(descriptor);
+  }
+
+  #ask(descriptor: number): Known {
+    if (this.#files.fstatfs(descriptor, this.#statisticsBytes) < 0) return { isLocal: false, isMultigrain: false };
+    const type = this.#statistics[0]!;
+    return { isLocal: isLocal(type), isMultigrain: isMultigrain(type, this.#release) };
   }
 }

@@ -4,7 +4,8 @@
  * How far the kernel may trust what it has seen, when the source may change behind the mount:
  *
  * - `never`: nothing is kept. Every stat, lookup, read and write reaches the source.
- * - `auto`: what the kernel knows is at most a second old; data that changed is read again.
+ * - `auto`: what the kernel knows is at most a second old; data that changed is read again. An open keeps what was read of
+ *   a file of a local filesystem, up to a minute ago, if its change time is the same: see `UnchangedFiles`.
  * - `always`: for a source that nobody else changes. The kernel keeps names, attributes and data as long as it likes.
  */
 export type CacheMode = "never" | "auto" | "always";

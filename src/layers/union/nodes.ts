@@ -35,6 +35,8 @@ export class UnionNode {
   readonly otherPlaces: Place[] = [];
   /** A copy that is under way; others wait for it. */
   copying: Promise<void> | undefined;
+  /** The branch and its node that were opened last: what the kernel has in its page cache is from there. */
+  #lastOpened: readonly [member: number, node: NodeId | undefined] | undefined;
 
   constructor(id: NodeId, type: number, inode: number, top: number, limit: number) {
     this.id = id;
@@ -46,6 +48,14 @@ export class UnionNode {
 
   get isDirectory(): boolean {
     return this.type === S_IFDIR;
+  }
+
+  /** The file's own part is opened; whether it is the one that was opened last. */
+  opensSamePart(): boolean {
+    const [member, node] = this.#lastOpened ?? [];
+    const isSame = member === this.top && node === this.topPart;
+    if (!isSame) this.#lastOpened = [this.top, this.topPart];
+    return isSame;
   }
 
   /** The file was seen under this name. */

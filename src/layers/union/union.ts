@@ -90,10 +90,12 @@ export class Union {
   opened(file: UnionNode, flags: number, opened: Opened): Opened {
     const { handle = 0 } = opened;
     const open = { file, flags, member: this.topOf(file), node: file.topPart, handle };
-    if (this.tables === undefined) return { ...opened, handle: this.files.add({ id: 0, ...open }) };
+    // A branch speaks for what was read of its own file.
+    const keepCache = file.opensSamePart() && opened.keepCache === true;
+    if (this.tables === undefined) return { ...opened, keepCache, handle: this.files.add({ id: 0, ...open }) };
     const id = this.tables.nextHandle();
     this.tables.opened(recordOf(this.files.adopt(id, { id, ...open })));
-    return { ...opened, handle: id };
+    return { ...opened, keepCache, handle: id };
   }
 
   /** What was made and opened. */
@@ -117,6 +119,7 @@ export class Union {
       return open;
     }
     [open.member, open.node, open.handle] = [top, file.topPart, opened.handle ?? 0];
+    file.opensSamePart();
     if (this.tables !== undefined) {
       this.tables.opened(recordOf(open));
       this.tables.commitOpened(context.unique, [member.index, node, handle]);

@@ -7,7 +7,7 @@ import { waitFor } from "../../support/mounted.ts";
 import { NO_ORDINARY_USER, prepareOrdinaryUser } from "../../support/ordinary_user.ts";
 import { killServer, serversOf } from "../../support/server_killer.ts";
 
-const NO_KEEPER = kernelResends(Deno.osRelease()) && keepsOpenFiles()
+const NO_KEEPER = kernelResends() && keepsOpenFiles()
   ? undefined
   : "this kernel cannot send requests again, or keeps no open files";
 const WHY_NOT = NO_ORDINARY_USER ?? NO_KEEPER;

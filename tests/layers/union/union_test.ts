@@ -1,5 +1,6 @@
 /** The union without a kernel, over branches in memory that answer at once and over ones that answer later. */
-import { S_IFCHR, S_IFMT } from "../../../src/fs/flags.ts";
+import type { Opened } from "../../../src/fs/filesystem.ts";
+import { O_RDONLY, O_RDWR, S_IFCHR, S_IFMT } from "../../../src/fs/flags.ts";
 import { RENAME_EXCHANGE, RENAME_NOREPLACE } from "../../../src/fs/flags.ts";
 import { makeUnion } from "../../../src/layers/union/mod.ts";
 import { assertEquals, assertRejects, assertThrows } from "../../deps.ts";
@@ -231,6 +232,21 @@ Deno.test("union: reading a directory goes on where it was, while names come and
   for (let index = 0; index < 20; index++) if (index !== 3) assertEquals(names.includes(`f${index}`), true);
   // From the start again it is what is there now.
   assertEquals((await read(0)).map(({ name }) => name).includes("new"), true);
+});
+
+Deno.test("union: what the kernel has read is kept for opens of the same branch's file alone", async () => {
+  const { union, branches: [upper, lower] } = unionOf(["rw", "ro"], false);
+  await lower!.write("/f", "lower");
+  // Whatever a branch says of its own file.
+  for (const { filesystem } of [upper!, lower!]) {
+    const { open } = filesystem;
+    filesystem.open = (...parameters) => ({ ...open.apply(filesystem, parameters) as Opened, keepCache: true });
+  }
+  const node = await union.node("/f");
+  const keeps = async (flags: number) => (await union.filesystem.open(node, flags, union.context)).keepCache;
+  assertEquals([await keeps(O_RDONLY), await keeps(O_RDONLY)], [false, true]);
+  // To be written it is copied up.
+  assertEquals([await keeps(O_RDWR), await keeps(O_RDONLY)], [false, true]);
 });
 
 Deno.test("union: a policy chooses where new files go", async () => {
