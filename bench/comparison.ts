@@ -78,6 +78,8 @@ const isC: Choice = ({ kind, name }) => kind === "C" && name !== "hp-uring";
 const isNamed = (...names: string[]): Choice => ({ name }) => names.includes(name);
 /** Passthrough over loops, likewise. */
 const isOurs: Choice = ({ name }) => name.startsWith("loops-");
+/** The limit of the same transport. */
+const limitOf = ({ name }: MeasuredPeer) => (name === "hp-uring" ? "limit-uring" : "limit");
 const REAL_WORK = ["tar", "git_status", "git_checkout", "grep", "find", "build"];
 const LARGE = ["read1m", "random_read1m", "write1m", "random_write1m"];
 
@@ -146,8 +148,7 @@ function compareBest(
   if (mine === undefined || other === undefined) return {};
   const reached = meanRatio(figures, section, mine.name, other.name, work);
   const best = meanRatio(figures, section, mine.name, other.name, work, fastestRatio);
-  const found = peers.find(({ kind }) => kind === "limit");
-  const limit = found && isC(other) ? meanRatio(figures, section, found.name, other.name, work) : undefined;
+  const limit = other.kind === "C" ? meanRatio(figures, section, limitOf(other), other.name, work) : undefined;
   const who = `${mine.name} / ${other.name}`;
   return reached === undefined ? {} : { reached, fastest: best!, who, ...limit !== undefined && { limit } };
 }

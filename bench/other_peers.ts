@@ -61,24 +61,36 @@ function passthroughHpPeer(name: string, about: string, options = ""): Peer {
   };
 }
 
-/** In the order of the tables. */
-export const OTHER_PEERS: readonly Peer[] = [
-  { name: "host", kind: "host", about: "the directory itself, without FUSE" },
-  {
-    name: "limit",
+function limitPeer(name: string, about: string, source: string, why?: typeof noUring): Peer {
+  return {
+    name,
     kind: "limit",
-    about: "a C program that answers at once, bench/limit.c: what the kernel's part costs",
+    about,
     sourceless: true,
     fileless: true,
     async unavailable(programs) {
       if (Deno.uid() !== 0) return "it mounts by itself, which needs root";
-      return await compile(`${programs}/limit`, new URL("limit.c", import.meta.url)).then(
+      const reason = await why?.();
+      if (reason !== undefined) return reason;
+      return await compile(`${programs}/${name}`, new URL(source, import.meta.url)).then(
         () => undefined,
         (error: Error) => `${error.message} (apt-get install gcc linux-libc-dev)`,
       );
     },
-    command: ({ programs, mountpoint }, caching) => [`${programs}/limit`, mountpoint, caching],
-  },
+    command: ({ programs, mountpoint }, caching) => [`${programs}/${name}`, mountpoint, caching],
+  };
+}
+
+/** In the order of the tables. */
+export const OTHER_PEERS: readonly Peer[] = [
+  { name: "host", kind: "host", about: "the directory itself, without FUSE" },
+  limitPeer("limit", "a C program that answers at once, bench/limit.c: what the kernel's part costs", "limit.c"),
+  limitPeer(
+    "limit-uring",
+    "the same over io_uring, bench/limit_uring.c, a thread for each core",
+    "limit_uring.c",
+    noUring,
+  ),
   passthroughLl("c", "libfuse's C passthrough_ll, as many threads as it likes"),
   passthroughLl("c-single", "libfuse's C passthrough_ll, one thread", "-s"),
   passthroughHpPeer("hp", "libfuse's C++ passthrough_hp (3.16 or newer), with the kernel's passthrough"),

@@ -122,6 +122,20 @@ Deno.test("what a server that answers at once would have reached stands beside t
   assertEquals(targetsOf(filledFigures())[0]!.limit, undefined);
 });
 
+Deno.test("what is measured over io_uring has the limit over io_uring beside it", () => {
+  const figures = filledFigures();
+  figures.peers.push({ name: "hp-uring", kind: "C", about: "" }, { name: "uring", kind: "trellis", about: "" });
+  add(figures, "hp-uring", "stat", [20, 20, 20]);
+  add(figures, "uring", "stat", [30, 30, 30]);
+  const overUring = () => targetsOf(figures).find(({ who }) => who === "uring / hp-uring")!;
+  figures.peers.push({ name: "limit", kind: "limit", about: "" });
+  add(figures, "limit", "stat", [16, 16, 16]);
+  assertEquals(overUring().limit, undefined);
+  figures.peers.push({ name: "limit-uring", kind: "limit", about: "" });
+  add(figures, "limit-uring", "stat", [10, 10, 10]);
+  assertAlmostEquals(overUring().limit!, 0.5);
+});
+
 Deno.test("figures are the same after JSON", () => {
   const figures = filledFigures();
   assertEquals(reportText(JSON.parse(JSON.stringify(figures))), reportText(figures));
