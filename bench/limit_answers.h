@@ -203,7 +203,6 @@ static void serve(struct request *request)
 		struct fuse_write_out written = { .size = ((const struct fuse_write_in *)request->in)->size };
 		return answer(request, 0, &written, sizeof written);
 	}
-	case FUSE_FLUSH:
 	case FUSE_FSYNC:
 	case FUSE_RELEASE:
 	case FUSE_RELEASEDIR: return answer(request, 0, NULL, 0);
