@@ -188,8 +188,9 @@ setup_deno() {
       "(npm install --global deno@$DENO_VERSION, deno upgrade, or the package manager), then run this again."
 }
 
+# All that Deno does not find by itself: commands, what reads configurations, and workers are named when they are needed.
 code_entries() {
-  for entry in mod.ts cli.ts src/workers/*.ts; do
+  for entry in mod.ts cli.ts src/cli/*.ts src/config/mod.ts src/workers/*.ts; do
     [ ! -e "$entry" ] || echo "$entry"
   done
 }

@@ -2,6 +2,7 @@
 import { CONFIG_NAME } from "../config/template.ts";
 import { Command } from "../deps.ts";
 import { addSetOption, loadConfiguration } from "./config_options.ts";
+import { loadConfigurations } from "./configurations.ts";
 
 /** The command. */
 export function checkCommand(): Command {
@@ -17,7 +18,7 @@ export function checkCommand(): Command {
 
 async function check(file: string, flags: readonly string[]): Promise<void> {
   const config = await loadConfiguration(file, flags);
-  const { describeTree } = await import("../config/mod.ts");
+  const { describeTree } = await loadConfigurations();
   const { point } = config.mount;
   console.log(point === undefined ? "No mountpoint (mount.point)" : `At ${point}:`);
   console.log(describeTree(config));

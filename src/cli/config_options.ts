@@ -2,6 +2,7 @@
 import type { Config } from "../config/mod.ts";
 import { CONFIG_NAME } from "../config/template.ts";
 import type { Command } from "../deps.ts";
+import { loadConfigurations } from "./configurations.ts";
 import { Failure } from "./failure.ts";
 
 /** Adds `--set`. */
@@ -21,18 +22,18 @@ export function addConfigOptions(command: Command): Command {
 
 /** Loads a configuration. @throws {Failure} with all its problems. */
 export async function loadConfiguration(file: string, flags: readonly string[]): Promise<Config> {
-  const { loadConfig } = await import("../config/mod.ts");
+  const { loadConfig } = await loadConfigurations();
   return await explained(loadConfig(file, { flags }));
 }
 
 /** Where a configuration says that it is mounted; its sources, which may hang, are left alone. @throws {Failure} */
 export async function findMountpoint(file: string): Promise<string | undefined> {
-  const { loadMountpoint } = await import("../config/mod.ts");
+  const { loadMountpoint } = await loadConfigurations();
   return await explained(loadMountpoint(file));
 }
 
 async function explained<Loaded>(loading: Promise<Loaded>): Promise<Loaded> {
-  const { ConfigError } = await import("../config/mod.ts");
+  const { ConfigError } = await loadConfigurations();
   try {
     return await loading;
   } catch (error) {

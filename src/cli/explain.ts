@@ -1,6 +1,7 @@
 /** `explain`: why a path of the tree is what it is. */
 import { Command } from "../deps.ts";
 import { addConfigOptions, loadConfiguration } from "./config_options.ts";
+import { loadConfigurations } from "./configurations.ts";
 import { Failure } from "./failure.ts";
 
 /** The command. */
@@ -19,7 +20,7 @@ export function explainCommand(): Command {
 
 async function explainPath(path: string, { config: file, set }: { config: string; set: string[] }): Promise<void> {
   const config = await loadConfiguration(file, set);
-  const { explain, treePath } = await import("../config/mod.ts");
+  const { explain, treePath } = await loadConfigurations();
   const inTree = treePath(config, path, Deno.cwd());
   if (inTree === undefined) {
     const below = config.mount.point === undefined ? "" : `, or one below ${config.mount.point}`;

@@ -4,6 +4,7 @@ import type { Config, LiveMount, TreePlan } from "../config/mod.ts";
 import { CONFIG_NAME } from "../config/template.ts";
 import type { MountTargets } from "../layers/branch/mod.ts";
 import { loadConfiguration } from "./config_options.ts";
+import { loadConfigurations } from "./configurations.ts";
 import { Failure } from "./failure.ts";
 import type { ParsedOptions } from "./mount_options.ts";
 import type { MountPlan } from "./mount_plan.ts";
@@ -51,14 +52,14 @@ export async function withReload<Plan extends MountPlan>(
   flags: readonly string[],
   live: LiveMount,
 ): Promise<Plan> {
-  const { LiveConfig } = await import("../config/mod.ts");
+  const { LiveConfig } = await loadConfigurations();
   const tree = new LiveConfig({ config, flags, live });
   return { ...plan, reload: (mount, request) => tree.reload(mount, request) };
 }
 
 /** The plan of a loaded configuration's mount. */
 export async function planTreeOf(config: Config, targets?: MountTargets): Promise<MountPlan & TreePlan> {
-  const { planTree } = await import("../config/mod.ts");
+  const { planTree } = await loadConfigurations();
   const { placement, settings } = planTree(config, navigator.hardwareConcurrency, targets);
   const { file, branches, mount } = config;
   return {

@@ -9,22 +9,22 @@ type MakeCommand = (ended: (status: number) => void) => Command;
 
 /** By name. Each is loaded only when it is the one to be run: loading is most of what a command takes to begin. */
 const COMMANDS: Readonly<Record<string, () => Promise<MakeCommand>>> = {
-  mount: async () => (await import("./mount.ts")).mountCommand,
-  run: async () => (await import("./run_program.ts")).runCommand,
-  umount: async () => (await import("./umount.ts")).umountCommand,
-  restart: async () => (await import("./restart.ts")).restartCommand,
-  list: async () => (await import("./list.ts")).listCommand,
-  status: async () => (await import("./status.ts")).statusCommand,
-  doctor: async () => (await import("./doctor.ts")).doctorCommand,
-  init: async () => (await import("./init.ts")).initCommand,
-  check: async () => (await import("./check.ts")).checkCommand,
-  explain: async () => (await import("./explain.ts")).explainCommand,
-  reload: async () => (await import("./reload.ts")).reloadCommand,
+  mount: async () => (await load<typeof import("./mount.ts")>("./mount.ts")).mountCommand,
+  run: async () => (await load<typeof import("./run_program.ts")>("./run_program.ts")).runCommand,
+  umount: async () => (await load<typeof import("./umount.ts")>("./umount.ts")).umountCommand,
+  restart: async () => (await load<typeof import("./restart.ts")>("./restart.ts")).restartCommand,
+  list: async () => (await load<typeof import("./list.ts")>("./list.ts")).listCommand,
+  status: async () => (await load<typeof import("./status.ts")>("./status.ts")).statusCommand,
+  doctor: async () => (await load<typeof import("./doctor.ts")>("./doctor.ts")).doctorCommand,
+  init: async () => (await load<typeof import("./init.ts")>("./init.ts")).initCommand,
+  check: async () => (await load<typeof import("./check.ts")>("./check.ts")).checkCommand,
+  explain: async () => (await load<typeof import("./explain.ts")>("./explain.ts")).explainCommand,
+  reload: async () => (await load<typeof import("./reload.ts")>("./reload.ts")).reloadCommand,
 };
 
 /** Nobody calls these by hand: see docs/systemd.md. */
 const HIDDEN: typeof COMMANDS = {
-  "system-mount": async () => (await import("./system_mount.ts")).systemMountCommand,
+  "system-mount": async () => (await load<typeof import("./system_mount.ts")>("./system_mount.ts")).systemMountCommand,
 };
 
 /** Runs the tool with `args`, those after the program's name, and returns its exit code. */
@@ -59,6 +59,11 @@ async function makeProgram(wanted: string | undefined, ended: (status: number) =
     program.addCommand(command.copyInheritedSettings(program), { hidden: name in HIDDEN });
   }
   return program;
+}
+
+/** Loads one of them. Deno does not see which: of an `import()` that names its module it reads all files at the start. */
+function load<Module>(path: string): Promise<Module> {
+  return import(import.meta.resolve(path));
 }
 
 function printError(error: unknown, debug: boolean): void {
