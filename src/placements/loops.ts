@@ -44,10 +44,19 @@ export interface ServerParts {
 
 /** Begins loops that load the module: what takes the longest. */
 export function beginLoops(module: string, count: number): LoopWorker[] {
+  const loops = makeLoops(module, count);
+  for (const worker of loops) worker.begin();
+  return loops;
+}
+
+function makeLoops(module: string, count: number): LoopWorker[] {
   return Array.from({ length: count }, (_, loop) => new LoopWorker(loop, module));
 }
 
-/** Starts the workers and waits until each has made its filesystem. */
+/**
+ * Starts the first loop, and waits until it has made its filesystem: one is enough to serve. The others come when the mount
+ * is live, for to start a thread stops this one for 20 ms. Under a keeper all are there from the start.
+ */
 export async function startLoops(
   { module, options, loops: count = 1, handlers = [], handlersLater = handlers.length > 0 }: LoopPlacement,
   notifications: NotifyHandler,
@@ -61,7 +70,9 @@ export async function startLoops(
   const underLoops = resources.use(new AsyncDisposableStack());
   const href = String(module);
   // Starting a thread takes longer than all else here, so that comes first.
-  const loops = begun ?? beginLoops(href, count);
+  const loops = begun ?? makeLoops(href, count);
+  const atOnce = kept === undefined ? loops.slice(0, 1) : loops;
+  for (const worker of atOnce) worker.begin();
   for (const loop of loops) resources.use(loop).onLog = ({ message, detail }) => log(message, detail);
   // Where a keeper holds the mount none come later.
   const earlier = handlers.length > 0 ? kept?.countWorkers() : undefined;
@@ -74,15 +85,18 @@ export async function startLoops(
   underLoops.defer(() => release?.(shared));
   const later = await makeLater(count, kept);
   kept?.settle();
-  const start = { module: href, options, shared, loops: all, ...kept && sinceFirst(kept, later) };
+  const start = { options, shared, loops: all, ...kept && sinceFirst(kept, later) };
   await Promise.all([
-    ...loops.map((worker, loop) => worker.prepare({ ...start, loop })),
+    ...atOnce.map((worker) => worker.prepare(start)),
     beside?.prepare(shared, kept?.agreed),
   ]);
   const { ready } = loops[0]!;
   checkCounts(ready, count, "loops");
   const servers = loops.map((worker, loop): Server => (settings) => {
-    const end = worker.serve(settings, notifications.openSender(), beside?.waysOf(loop));
+    const sender = notifications.openSender();
+    const ways = beside?.waysOf(loop);
+    const serve = () => worker.serve(settings, sender, ways);
+    const end = atOnce.includes(worker) ? serve() : prepareLater(worker, start).then(serve);
     return beside === undefined ? end : beside.serveBeside(loop, settings, end);
   });
   const limits = beside === undefined ? {} : { maxWrite: MAX_FORWARDED_WRITE, handsOn: true };
@@ -108,6 +122,12 @@ export async function startLoops(
     ...limits,
     branches,
   };
+}
+
+/** Whoever mounts is told first that the mount is live. */
+async function prepareLater(worker: LoopWorker, start: Parameters<LoopWorker["prepare"]>[0]): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve));
+  await worker.prepare(start);
 }
 
 /** Few mounts have handlers beside their loops: only those load them. */

@@ -18,13 +18,16 @@ import { Doorbell } from "./doorbell.ts";
 import { takeLoopThread } from "../threads/loop_thread.ts";
 
 export class LoopWorker implements Disposable {
-  readonly #worker: Worker;
+  readonly #loop: number;
+  readonly #module: string;
+  #worker: Worker | undefined;
   readonly #ready = Promise.withResolvers<LoopReady>();
+  readonly #serving = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<EndReason>();
   #facts: LoopReady | undefined;
   readonly #bell = new Doorbell(openLibc());
   readonly #commands = new Commands((command) => {
-    this.#worker.postMessage(command);
+    this.#thread.postMessage(command);
     this.#bell.ring();
   });
 
@@ -35,24 +38,30 @@ export class LoopWorker implements Disposable {
   /** Told when the last open file of a branch that goes lazily was closed; perhaps more than once. */
   onUnused: (branch: number) => void = () => {};
 
-  /** Starts the thread of loop number `loop`; it loads the module, and waits for `prepare`. */
+  /** Loop number `loop`, whose thread is yet to be started. */
   constructor(loop: number, module: string) {
-    const worker = takeLoopThread(loop);
-    this.#worker = worker;
-    // Who waits for one of these may have given up on the other.
-    this.#ready.promise.catch(() => {});
-    this.#ended.promise.catch(() => {});
+    this.#loop = loop;
+    this.#module = module;
+    // Who waits for one of these may have given up on the others.
+    for (const { promise } of [this.#ready, this.#serving, this.#ended]) promise.catch(() => {});
+  }
+
+  /** Starts the thread, unless it is there: that stops this one for 20 ms. It loads the module, and waits for `prepare`. */
+  begin(): void {
+    if (this.#worker !== undefined) return;
+    const worker = this.#worker = takeLoopThread(this.#loop);
     worker.onmessage = ({ data }: MessageEvent<FromLoop>) => this.#receive(data);
     worker.onerror = (event) => {
       event.preventDefault();
       this.#fail(new Error(`A loop worker failed: ${event.message}`));
     };
-    worker.postMessage({ kind: "load", module } satisfies ToLoop);
+    worker.postMessage({ kind: "load", module: this.#module } satisfies ToLoop);
   }
 
-  /** Resolves when the loop has made its filesystem. @throws what the module threw. */
-  async prepare(start: Omit<LoopStart, "kind">): Promise<void> {
-    this.#worker.postMessage({ kind: "start", ...start } satisfies ToLoop);
+  /** Resolves when the loop has made its filesystem. Starts the thread if nobody has. @throws what the module threw. */
+  async prepare(start: Omit<LoopStart, "kind" | "module" | "loop">): Promise<void> {
+    this.begin();
+    this.#thread.postMessage({ kind: "start", module: this.#module, loop: this.#loop, ...start } satisfies ToLoop);
     this.#facts = await this.#ready.promise;
   }
 
@@ -73,25 +82,29 @@ export class LoopWorker implements Disposable {
     if (settings.attendance !== undefined) this.#bell.hang(settings.attendance.rest);
     const { call } = this.#bell;
     const message = { kind: "serve", settings, notifications, metrics, call, ...forwarding && { forwarding } } as const;
-    this.#worker.postMessage(message satisfies ToLoop, [notifications]);
+    this.#thread.postMessage(message satisfies ToLoop, [notifications]);
+    this.#serving.resolve();
     return this.#ended.promise;
   }
 
   /**
-   * Has the loop do something between two requests, one thing after the other; only while it serves.
+   * Has the loop do something between two requests, one thing after the other; once it serves.
    *
    * @throws {FsError} or Error, as the loop did; also when the loop ends before it answers.
    */
-  command<Name extends LoopCommandName>(
+  async command<Name extends LoopCommandName>(
     name: Name,
     given: LoopCommands[Name]["given"],
   ): Promise<LoopCommands[Name]["answer"]> {
-    return this.#commands.give(name, given);
+    await this.#serving.promise;
+    return await this.#commands.give(name, given);
   }
 
   [Symbol.dispose](): void {
-    this.#commands.end(new Error("The loop has ended"));
-    this.#worker.terminate();
+    const error = new Error("The loop has ended");
+    this.#commands.end(error);
+    this.#serving.reject(error);
+    this.#worker?.terminate();
     this.#bell[Symbol.dispose]();
   }
 
@@ -116,9 +129,15 @@ export class LoopWorker implements Disposable {
     }
   }
 
+  get #thread(): Worker {
+    if (this.#worker === undefined) throw new Error("The loop has not begun yet");
+    return this.#worker;
+  }
+
   #fail(error: Error): void {
     this.#commands.end(error);
     this.#ready.reject(error);
+    this.#serving.reject(error);
     this.#ended.reject(error);
   }
 }
