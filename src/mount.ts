@@ -4,7 +4,7 @@ import { Connection, MountError } from "./connection/connection.ts";
 import { type Feature, wantedFeatures } from "./connection/features.ts";
 import type { Agreement } from "./connection/handshake.ts";
 import { prepareMountpoint } from "./connection/mountpoint.ts";
-import { openControl, preloadControl } from "./control/open_control.ts";
+import { openControl, preloadControl, prepareControl } from "./control/open_control.ts";
 import type { FileSystem } from "./fs/filesystem.ts";
 import type { Bounds, Deadlines, LimitOptions, Limits } from "./handler/limits.ts";
 import {
@@ -26,6 +26,7 @@ import { Session } from "./session.ts";
 import { makeInterrupts } from "./session/waiting_requests.ts";
 import type { KeptMount } from "./keeper/kept_mount.ts";
 import { checkKept, keepable, type KeptMountOptions } from "./kept_mount_options.ts";
+import { loadInLoopThread } from "./threads/loop_thread.ts";
 import { chooseTransport, type Transport, type TransportWish, URING_FEATURE } from "./transport/choice.ts";
 import { makeOpenNodes } from "./transport/open_nodes.ts";
 
@@ -72,6 +73,15 @@ export async function mount(
   return await startKeeper(keepable(filesystem, options), mountpoint, options);
 }
 
+/** Begins to load what `mount` of it needs, for who has to look at something before. What fails is `mount`'s to say. */
+export function preload({ module, placement }: ModulePlacement): void {
+  if (placement === "handler") return;
+  loadInLoopThread(String(module));
+  preloadControl();
+  import("./placements/loops.ts").catch(() => {});
+  import(String(module)).catch(() => {});
+}
+
 /** This process serves the mount. */
 async function serve(
   filesystem: FileSystem | ModulePlacement,
@@ -81,9 +91,11 @@ async function serve(
   const { debug = false, log = logToStandardError, control = false } = options;
   const limits = limitsFor("module" in filesystem ? filesystem.placement ?? "loop" : "handler", options);
   const path = await prepareMountpoint(mountpoint);
-  // What listens is loaded while threads start.
-  if (control !== false) preloadControl();
   await using resources = new AsyncDisposableStack();
+  // While threads start.
+  const prepared = control === false ? undefined : prepareControl();
+  resources.defer(() => prepared?.then(() => {}, () => {}));
+  prepared?.catch(() => {}); // who opens it hears what fails
   // Disposed of after the connection: what it waits for in the kernel ends with the servers' descriptors.
   const notifications = resources.use(new NotifyHandler(log));
   const placed = await place(filesystem, limits, notifications, log, resources);
@@ -98,7 +110,8 @@ async function serve(
     const facts = { ...describeServers(placed, agreement), transport };
     const { mountpoint, mountedDevice } = connection;
     const describe = () => ({ ...facts, operations: readMetrics() });
-    await openControl({ mountpoint, mountedDevice, describe, ...control !== true && control }, log, resources);
+    const mount = { mountpoint, mountedDevice, describe, ...control !== true && control };
+    await openControl(mount, log, resources, prepared);
   }
   const { notifier } = notifications;
   const session = new Session({ connection, transport, servers, settings, offer, notifier, readMetrics, branches });

@@ -97,6 +97,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/keeper_process.ts",
     "src/kept_mount_options.ts",
     "src/mount_options.ts",
+    "src/threads",
     "src/transport",
     "src/session.ts",
     "src/placements",

@@ -1,6 +1,7 @@
 /** `mount`: a filesystem in memory, a directory or a configuration, served until it is unmounted or a signal comes. */
 import { CONFIG_NAME } from "../config/template.ts";
 import { Command, Option } from "../deps.ts";
+import { preload } from "../mount.ts";
 import { dropLoopThread } from "../threads/loop_thread.ts";
 import { Background, isInBackground, startInBackground } from "./background.ts";
 import { addSetOption } from "./config_options.ts";
@@ -92,8 +93,8 @@ export async function serve(
   background: Background | undefined,
 ): Promise<void> {
   const { separate, reason } = plan.keeper;
-  // That was begun to serve here.
-  if (separate) dropLoopThread();
+  if (separate) dropLoopThread(); // that was begun to serve here
+  else preload(plan.placement);
   if (debug || plan.settings.debug === true) {
     console.error(`keeper: ${separate ? `pid ${Deno.pid}` : "none"} (${reason})`);
   }

@@ -3,33 +3,42 @@ import { ControlError } from "./messages.ts";
 import { type CommandTable, ControlServer } from "./server.ts";
 import { connectionNumber, makeRuntimeFolder, removeDeadSockets, socketName } from "./socket_files.ts";
 
-/**
- * Listens for commands about the mount at `mountpoint`, `device` in the mount table. Sockets that dead servers left
- * behind are removed on the way.
- *
- * @throws {ControlError} when there is no folder for it, or the mount is somebody else's (`/dev/fd/N`).
- * @throws {Error} when the system refuses.
- */
-export async function listenForMount(
-  mountpoint: string,
-  device: string | undefined,
-  commands: CommandTable,
-): Promise<ControlServer> {
-  const path = await socketPath(mountpoint, device);
-  await removeDeadSockets();
-  return await ControlServer.listen({ path, commands });
-}
+/** Where the control sockets of mounts are to be. */
+export class ControlFolder {
+  readonly #path: string;
 
-/** Has a mount that was made anew, as `device`, go on with the socket that it had. @throws as {@linkcode listenForMount}. */
-export async function moveToMount(
-  server: ControlServer,
-  mountpoint: string,
-  device: string | undefined,
-): Promise<void> {
-  await server.move(await socketPath(mountpoint, device));
-}
+  private constructor(path: string) {
+    this.#path = path;
+  }
 
-async function socketPath(mountpoint: string, device: string | undefined): Promise<string> {
-  if (device === undefined) throw new ControlError("failed", `${mountpoint} is not in this process's mount table`);
-  return `${await makeRuntimeFolder()}/${socketName(connectionNumber(device), mountpoint)}`;
+  /**
+   * What can be done before there is a mount: makes the folder, and removes the sockets that dead servers left behind.
+   *
+   * @throws {ControlError} when there can be no folder.
+   */
+  static async prepare(): Promise<ControlFolder> {
+    const path = await makeRuntimeFolder();
+    await removeDeadSockets();
+    return new ControlFolder(path);
+  }
+
+  /**
+   * Listens for commands about the mount at `mountpoint`, `device` in the mount table.
+   *
+   * @throws {ControlError} when the mount is somebody else's (`/dev/fd/N`).
+   * @throws {Error} when the system refuses.
+   */
+  async listen(mountpoint: string, device: string | undefined, commands: CommandTable): Promise<ControlServer> {
+    return await ControlServer.listen({ path: this.#socketOf(mountpoint, device), commands });
+  }
+
+  /** Has a mount that was made anew, as `device`, go on with the socket that it had. @throws as {@linkcode listen}. */
+  async move(server: ControlServer, mountpoint: string, device: string | undefined): Promise<void> {
+    await server.move(this.#socketOf(mountpoint, device));
+  }
+
+  #socketOf(mountpoint: string, device: string | undefined): string {
+    if (device === undefined) throw new ControlError("failed", `${mountpoint} is not in this process's mount table`);
+    return `${this.#path}/${socketName(connectionNumber(device), mountpoint)}`;
+  }
 }

@@ -1,4 +1,5 @@
 /** Opens the control socket of a mount, without which a mount is worth having too. */
+import type { ControlFolder } from "./listen.ts";
 import {
   readReloadRequest,
   type ReloadReport,
@@ -34,6 +35,12 @@ export function preloadControl(): void {
   loadListen().catch(() => {});
 }
 
+/** What `openControl` needs and can be had before there is a mount. */
+export async function prepareControl(): Promise<ControlFolder> {
+  const { ControlFolder } = await loadListen();
+  return await ControlFolder.prepare();
+}
+
 /** What a mount's control socket can be told. */
 export interface OpenControl {
   /** The mount was made anew, as another device of the mount table. What fails is a log line. */
@@ -45,6 +52,7 @@ export async function openControl(
   { mountpoint, mountedDevice, describe, restart, reload, noKeeper }: ControlledMount,
   log: (message: string, detail: string) => void,
   resources: AsyncDisposableStack,
+  prepared: Promise<ControlFolder> = prepareControl(),
 ): Promise<OpenControl> {
   const begun = performance.now();
   const uptimeSeconds = () => (performance.now() - begun) / 1000;
@@ -53,14 +61,14 @@ export async function openControl(
   const fail = (error: unknown) =>
     log(`There is no control socket for ${mountpoint}, so "status" will not know it`, String(error));
   try {
-    const { listenForMount, moveToMount } = await loadListen();
+    const folder = await prepared;
     const commands = {
       status,
       ...restart && { restart },
       ...reload && { reload: (given: unknown) => reload(readReloadRequest(given)) },
     };
-    const server = resources.use(await listenForMount(mountpoint, mountedDevice, commands));
-    return { moveTo: (device) => moveToMount(server, mountpoint, device).catch(fail) };
+    const server = resources.use(await folder.listen(mountpoint, mountedDevice, commands));
+    return { moveTo: (device) => folder.move(server, mountpoint, device).catch(fail) };
   } catch (error) {
     fail(error);
     return { moveTo: () => Promise.resolve() };
