@@ -1,9 +1,16 @@
-/** Functions of a library that are opened one by one. */
+/** Functions of libc that are opened one by one. */
 
 /**
- * Makes a function of the library at `path` callable when it is first asked for: for each of them Deno compiles a way
- * into C, which takes 0.3 ms, and a thread uses few. What is missing in the library is therefore an error only then.
- * They stay open.
+ * How often a function is called by its address, which takes 1 µs more, before Deno compiles a way into it: that takes
+ * 0.3 ms, and of most functions a thread needs a few calls.
+ */
+const CALLS_BY_ADDRESS = 64;
+
+type Call = (...args: unknown[]) => unknown;
+
+/**
+ * Makes each function of the library at `path`, one that this process has loaded, callable when it is first asked for.
+ * What is missing in the library is therefore an error only then. They stay open.
  */
 export function openSymbols<const Symbols extends Deno.ForeignLibraryInterface>(
   path: string,
@@ -11,11 +18,17 @@ export function openSymbols<const Symbols extends Deno.ForeignLibraryInterface>(
 ): Deno.DynamicLibrary<Symbols>["symbols"] {
   const opened = {};
   for (const name of Object.keys(symbols)) {
+    const definition = symbols[name] as Deno.ForeignFunction;
+    let byAddress: Call | undefined;
+    let calls = 0;
     Object.defineProperty(opened, name, {
       configurable: true,
       enumerable: true,
       get() {
-        const value = Deno.dlopen(path, { [name]: symbols[name]! }).symbols[name];
+        if (calls++ < CALLS_BY_ADDRESS && (byAddress ??= callByAddress(name, definition)) !== undefined) {
+          return byAddress;
+        }
+        const value = Deno.dlopen(path, { [name]: definition }).symbols[name];
         // From here on it is a property as any other: it costs what it would have cost if all had been opened.
         Object.defineProperty(opened, name, { value, writable: true });
         return value;
@@ -23,4 +36,20 @@ export function openSymbols<const Symbols extends Deno.ForeignLibraryInterface>(
     });
   }
   return opened as Deno.DynamicLibrary<Symbols>["symbols"];
+}
+
+let dlsym: ((handle: null, name: Uint8Array<ArrayBuffer>) => Deno.PointerValue) | null | undefined;
+
+/** Undefined where that is not possible, or where nothing is compiled anyway. */
+function callByAddress(name: string, definition: Deno.ForeignFunction): Call | undefined {
+  if (definition.nonblocking) return undefined;
+  // In libc since glibc 2.34.
+  dlsym ??= Deno.dlopen("libc.so.6", {
+    dlsym: { parameters: ["pointer", "buffer"], result: "pointer", optional: true },
+  }).symbols.dlsym;
+  // A null handle is RTLD_DEFAULT: all that the process has loaded (dlsym(3)).
+  const address = dlsym?.(null, new TextEncoder().encode(`${name}\0`)) ?? null;
+  if (address === null) return undefined;
+  const pointer = new Deno.UnsafeFnPointer(address as Deno.PointerObject<Deno.ForeignFunction>, definition);
+  return (...args) => (pointer.call as Call)(...args);
 }
