@@ -1,3 +1,4 @@
-/** The third-party code that Trellis uses, with its versions: nothing else names a package. */
-export { Command, CommanderError, InvalidArgumentError, Option } from "npm:commander@15.1.0";
-export { closestString, levenshteinDistance } from "npm:deno-std@1.4.0/text/mod.js";
+/** The third-party code that Trellis uses, with its versions: nothing else names a package. Each file by itself: they load fast. */
+export { parseArgs } from "npm:deno-std@1.4.0/cli/parse_args.js";
+export { closestString } from "npm:deno-std@1.4.0/text/closest_string.js";
+export { levenshteinDistance } from "npm:deno-std@1.4.0/text/levenshtein_distance.js";

@@ -21,6 +21,7 @@ const PURE = [
   "tests/architecture_test.ts",
   "tests/bench",
   "tests/channels",
+  "tests/command_line",
   "tests/config",
   "tests/connection",
   "tests/control/frames_test.ts",

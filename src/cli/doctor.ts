@@ -1,18 +1,24 @@
 /** `doctor`: what this machine can do, and why not. */
-import { Command } from "../deps.ts";
+import type { Command } from "../command_line/command.ts";
 import { Failure } from "./failure.ts";
 import { examine, type Findings } from "./findings.ts";
+import { JSON_OPTION } from "./shared_options.ts";
 
 /** The command. */
-export function doctorCommand(): Command {
-  return new Command("doctor")
-    .summary("show whether this machine can mount")
-    .description("Show what this machine has for mounting, and what is missing. Mounts for a moment to ask the kernel.")
-    .option("--source <directory>", "also say whether the kernel can read and write this directory's files by itself")
-    .option("--json", "print JSON, for programs")
-    .addHelpText("after", "\nEnds with 0 when mounting can work, otherwise with 3.")
-    .action(({ source, json = false }: { source?: string; json?: boolean }) => doctor(source, json));
-}
+export const COMMAND: Command = {
+  name: "doctor",
+  summary: "show whether this machine can mount",
+  description: "Show what this machine has for mounting, and what is missing. Mounts for a moment to ask the kernel.",
+  options: [
+    {
+      ...{ name: "source", value: "<directory>" },
+      description: "also say whether the kernel can read and write this directory's files by itself",
+    },
+    JSON_OPTION,
+  ],
+  after: "Ends with 0 when mounting can work, otherwise with 3.",
+  run: ({ value, has }) => doctor(value("source"), has("json")),
+};
 
 async function doctor(source: string | undefined, json: boolean): Promise<void> {
   const findings = await examine(source);

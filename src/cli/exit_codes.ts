@@ -45,5 +45,5 @@ export function describeExitCodes(): string {
   const lines = Object.entries(EXIT_CODES).map(([name, code]) =>
     `${String(code).padStart(3)}  ${MEANINGS[name as keyof typeof MEANINGS]}`
   );
-  return ["", "Exit codes:", ...lines].join("\n");
+  return ["Exit codes:", ...lines].join("\n");
 }

@@ -1,16 +1,16 @@
 /** `init`: writes a configuration to begin with. */
 import { CONFIG_NAME, TEMPLATE } from "../config/template.ts";
-import { Command } from "../deps.ts";
+import type { Command } from "../command_line/command.ts";
 import { Failure } from "./failure.ts";
 
 /** The command. */
-export function initCommand(): Command {
-  return new Command("init")
-    .summary("write a configuration to begin with")
-    .description("Write a configuration with comments to FILE, which must not exist.")
-    .argument("[file]", "the file to write", CONFIG_NAME)
-    .action(writeTemplate);
-}
+export const COMMAND: Command = {
+  name: "init",
+  summary: "write a configuration to begin with",
+  description: "Write a configuration with comments to FILE, which must not exist.",
+  arguments: [["[file]", `the file to write (default: "${CONFIG_NAME}")`]],
+  run: ({ words: [file = CONFIG_NAME] }) => writeTemplate(file),
+};
 
 async function writeTemplate(file: string): Promise<void> {
   try {

@@ -1,9 +1,10 @@
 /** `list`: this user's mounts, a line each. */
-import { Command } from "../deps.ts";
+import type { Command } from "../command_line/command.ts";
 import { Failure } from "./failure.ts";
 import { findStaleness } from "./findings.ts";
 import { describeList } from "./mount_list.ts";
 import { examineMounts, type MountState, type MountStatus } from "./mount_status.ts";
+import { JSON_OPTION } from "./shared_options.ts";
 
 /** One mount, as `list --json` prints it. */
 export interface ListedMount {
@@ -30,17 +31,16 @@ export interface ListedMount {
 const ANSWER_LIMIT = 5_000;
 
 /** The command. */
-export function listCommand(): Command {
-  return new Command("list")
-    .summary("list this user's mounts")
-    .description(
-      "List this user's mounts of Trellis: what is mounted where, who serves it, for how long, and how many requests " +
-        "were answered. A mount whose server is gone is listed as stale, with what to do.",
-    )
-    .option("--json", "print JSON, for programs")
-    .addHelpText("after", "\nEnds with 10 when a mount is stale or does not answer, otherwise with 0.")
-    .action(({ json = false }: { json?: boolean }) => list(json));
-}
+export const COMMAND: Command = {
+  name: "list",
+  summary: "list this user's mounts",
+  description:
+    "List this user's mounts of Trellis: what is mounted where, who serves it, for how long, and how many requests " +
+    "were answered. A mount whose server is gone is listed as stale, with what to do.",
+  options: [JSON_OPTION],
+  after: "Ends with 10 when a mount is stale or does not answer, otherwise with 0.",
+  run: ({ has }) => list(has("json")),
+};
 
 async function list(json: boolean): Promise<void> {
   const mounts = await Promise.all((await examineMounts()).map(toListed));

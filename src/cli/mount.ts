@@ -1,10 +1,9 @@
 /** `mount`: a filesystem in memory, a directory or a configuration, served until it is unmounted or a signal comes. */
 import { CONFIG_NAME } from "../config/template.ts";
-import { Command, Option } from "../deps.ts";
+import { type Command, CommandLineError, type Given } from "../command_line/command.ts";
 import { preload } from "../mount.ts";
 import { dropLoopThread } from "../threads/loop_thread.ts";
 import { Background, isInBackground, startInBackground } from "./background.ts";
-import { addSetOption } from "./config_options.ts";
 import { Failure } from "./failure.ts";
 import { planConfiguration } from "./mount_configuration.ts";
 import { describeMountOptions, parseMountOptions } from "./mount_options.ts";
@@ -13,77 +12,69 @@ import { planMemory, planPassthrough } from "./mount_plan.ts";
 import { MountService } from "./mount_service.ts";
 import { NotifySocket } from "./notify_socket.ts";
 import { type DecidedPlan, type MountAt, withOptions } from "./serving_process.ts";
+import { CONFIG_OPTION, SET_OPTION } from "./shared_options.ts";
 import { awaitSignal } from "./signals.ts";
 import { prepareSource } from "./source.ts";
 import { awaitEnd, checkMachine, startSession } from "./start_session.ts";
 
-/** The command. `ended` is told the exit code of a mount in the background. */
-export function mountCommand(ended: (code: number) => void): Command {
-  const command = new Command("mount")
-    .summary("mount a configuration, a directory, or a filesystem in memory")
-    .usage("[options] [[source] <mountpoint>]")
-    .description(
-      "Show the directory SOURCE at MOUNTPOINT, or without one an empty, writable filesystem in memory, until Ctrl-C, " +
-        "SIGTERM or an unmount. With --config, or without any argument, show the tree that a configuration describes: " +
-        "at its mount.point, or at MOUNTPOINT. A mountpoint that does not exist is made, and removed again at the end.",
-    )
-    .argument("[source]", "the directory to show")
-    .argument("[mountpoint]", "the folder to mount on; its parent must exist")
-    .option("-c, --config <file>", `a configuration; ${CONFIG_NAME} of the current folder when nothing is named`)
-    .option("-o, --options <list>", "mount options, see below", (list, lists: string[]) => [...lists, list], [])
-    .option("-f, --foreground", "stay in the foreground (the default)")
-    .addOption(
-      new Option("-b, --background", "return when the mount is ready, and go on serving it").conflicts("foreground"),
-    )
-    .option("--log-file <file>", "with --background: where to append what is to be said later")
-    .addHelpText("after", describeMountOptions());
-  return addSetOption(command).action(
-    async (first: string | undefined, second: string | undefined, _options: unknown, command: Command) => {
-      const options = command.optsWithGlobals<MountCommandOptions>();
-      const { background: inBackground = false, logFile, debug = false } = options;
-      if (logFile !== undefined && !inBackground) throw new Failure("USAGE", "Cannot use --log-file in the foreground");
-      if (inBackground && !isInBackground()) return ended(await startInBackground());
-      const background = inBackground ? new Background(logFile) : undefined;
-      await serve(await plan(first, second, options), debug, background);
+/** The command. Its exit code is that of the mount in the background, where there is one. */
+export const COMMAND: Command = {
+  name: "mount",
+  summary: "mount a configuration, a directory, or a filesystem in memory",
+  usage: "[options] [[source] <mountpoint>]",
+  description:
+    "Show the directory SOURCE at MOUNTPOINT, or without one an empty, writable filesystem in memory, until Ctrl-C, " +
+    "SIGTERM or an unmount. With --config, or without any argument, show the tree that a configuration describes: " +
+    "at its mount.point, or at MOUNTPOINT. A mountpoint that does not exist is made, and removed again at the end.",
+  arguments: [
+    ["[source]", "the directory to show"],
+    ["[mountpoint]", "the folder to mount on; its parent must exist"],
+  ],
+  options: [
+    { ...CONFIG_OPTION, description: `a configuration; ${CONFIG_NAME} of the current folder when nothing is named` },
+    { name: "options", letter: "o", value: "<list>", description: "mount options, see below" },
+    { name: "foreground", letter: "f", description: "stay in the foreground (the default)" },
+    { name: "background", letter: "b", description: "return when the mount is ready, and go on serving it" },
+    {
+      ...{ name: "log-file", value: "<file>" },
+      description: "with --background: where to append what is to be said later",
     },
-  );
-}
+    SET_OPTION,
+  ],
+  get after() {
+    return describeMountOptions();
+  },
+  run: async (given) => {
+    const inBackground = given.has("background");
+    const logFile = given.value("log-file");
+    if (inBackground && given.has("foreground")) {
+      throw new CommandLineError("option '-b, --background' cannot be used with option '-f, --foreground'");
+    }
+    if (logFile !== undefined && !inBackground) throw new Failure("USAGE", "Cannot use --log-file in the foreground");
+    if (inBackground && !isInBackground()) return await startInBackground();
+    const background = inBackground ? new Background(logFile) : undefined;
+    await serve(await plan(given), given.has("debug"), background);
+  },
+};
 
-interface MountCommandOptions {
-  config?: string;
-  set: string[];
-  options: string[];
-  background?: boolean;
-  logFile?: string;
-  debug?: boolean;
-}
-
-async function plan(
-  first: string | undefined,
-  second: string | undefined,
-  options: MountCommandOptions,
-): Promise<MountAt<DecidedPlan>> {
-  if (options.config !== undefined || first === undefined) return await planTreeMount(first, second, options);
-  if (options.set.length > 0) throw new Failure("USAGE", "Cannot use --set without a configuration: it changes one");
-  // Commander fills arguments from the left; here it is the last one that must be there.
+async function plan({ words: [first, second], value, values }: Given): Promise<MountAt<DecidedPlan>> {
+  const [config, set, options] = [value("config"), values("set"), values("options")];
+  if (config !== undefined || first === undefined) {
+    if (second !== undefined) {
+      throw new Failure("USAGE", `Cannot show ${first} and a configuration in one mount: leave out one of the two`);
+    }
+    const parsed = parseMountOptions(options, "configuration");
+    return await planConfiguration(config, { mountpoint: first, set, options: parsed });
+  }
+  if (set.length > 0) throw new Failure("USAGE", "Cannot use --set without a configuration: it changes one");
+  // Arguments go from the left; here it is the last one that must be there.
   const [source, mountpoint] = second === undefined ? [undefined, first] : [first, second];
   refuseEmptyPath(mountpoint, "mount on");
-  const parsed = parseMountOptions(options.options, source === undefined ? "memory" : "passthrough");
+  const parsed = parseMountOptions(options, source === undefined ? "memory" : "passthrough");
   const plan = source === undefined
     ? planMemory(parsed)
     : planPassthrough(await prepareSource(source, mountpoint), parsed);
   return await withOptions({ plan, mountpoint }, parsed);
-}
-
-async function planTreeMount(
-  mountpoint: string | undefined,
-  second: string | undefined,
-  { config, set, options }: MountCommandOptions,
-): Promise<MountAt<DecidedPlan>> {
-  if (second !== undefined) {
-    throw new Failure("USAGE", `Cannot show ${mountpoint} and a configuration in one mount: leave out one of the two`);
-  }
-  return await planConfiguration(config, { mountpoint, set, options: parseMountOptions(options, "configuration") });
 }
 
 /** Mounts, and serves until an unmount or a signal; in the `background` once the caller knows that it is mounted. */

@@ -179,8 +179,8 @@ export function describeMountOptions(): string {
   return sections.map(([title, rules]) => {
     const names = spell(rules).map((name) => name.padEnd(width));
     const lines = Object.values(rules).map(({ help }, index) => `  ${names[index]}  ${help}`);
-    return ["", title, ...lines].join("\n");
-  }).join("\n");
+    return [title, ...lines].join("\n");
+  }).join("\n\n");
 }
 
 function spell(rules: Rules<ParsedOptions>): string[] {

@@ -4,49 +4,41 @@ import { CONFIG_NAME } from "../config/template.ts";
 import { ask } from "../control/client.ts";
 import { ControlError, type KeyDifference, readReloadReport, RELOAD_DEADLINE } from "../control/messages.ts";
 import type { ReloadReport } from "../control/messages.ts";
-import { Command } from "../deps.ts";
-import { findMountpoint } from "./config_options.ts";
+import type { Command, Given } from "../command_line/command.ts";
+import { findMountpoint } from "./configurations.ts";
 import type { FailureKind } from "./exit_codes.ts";
 import { Failure } from "./failure.ts";
 import { findControlSocket, locateMountpoint } from "./mount_status.ts";
 import { refuseEmptyPath } from "./mountpoint.ts";
+import { CONFIG_OPTION, JSON_OPTION } from "./shared_options.ts";
 
 /** The command. */
-export function reloadCommand(): Command {
-  return new Command("reload")
-    .summary("make a mounted tree as its configuration says now")
-    .usage("[options] [mountpoint]")
-    .description(
-      "Have the server of the mount at MOUNTPOINT, or at the mount.point of a configuration, read its file again; the tree " +
-        "of `run` too, while the program goes on. Prints " +
-        "what is different, and then adds, removes and replaces branches: all of them, or none.",
-    )
-    .argument("[mountpoint]", "where the tree is mounted")
-    .option("-c, --config <file>", `its configuration; ${CONFIG_NAME} of the current folder when nothing is named`)
-    .option("-n, --dry-run", "only print what is different")
-    .option("--lazy", "let what is open in branches that go live until it is closed (else it is ESTALE)")
-    .option("--json", "print JSON, for programs")
-    .addHelpText(
-      "after",
-      "\nEnds with 9 when the configuration has problems, with 11 when something cannot change while mounted or the change " +
-        "fails, and the tree is then as it was; also with --dry-run.",
-    )
-    .action((path: string | undefined, options: ReloadOptions) => reload(path, options));
-}
+export const COMMAND: Command = {
+  name: "reload",
+  summary: "make a mounted tree as its configuration says now",
+  description:
+    "Have the server of the mount at MOUNTPOINT, or at the mount.point of a configuration, read its file again; the tree " +
+    "of `run` too, while the program goes on. Prints " +
+    "what is different, and then adds, removes and replaces branches: all of them, or none.",
+  arguments: [["[mountpoint]", "where the tree is mounted"]],
+  options: [
+    { ...CONFIG_OPTION, description: `its configuration; ${CONFIG_NAME} of the current folder when nothing is named` },
+    { name: "dry-run", letter: "n", description: "only print what is different" },
+    { name: "lazy", description: "let what is open in branches that go live until it is closed (else it is ESTALE)" },
+    JSON_OPTION,
+  ],
+  after:
+    "Ends with 9 when the configuration has problems, with 11 when something cannot change while mounted or the change " +
+    "fails, and the tree is then as it was; also with --dry-run.",
+  run: reload,
+};
 
-interface ReloadOptions {
-  config?: string;
-  dryRun?: boolean;
-  lazy?: boolean;
-  json?: boolean;
-}
-
-async function reload(path: string | undefined, options: ReloadOptions): Promise<void> {
-  const { dryRun = false, lazy = false, json = false } = options;
-  const { mountpoint, file } = await findTree(path, options.config);
+async function reload({ words: [path], value, has }: Given): Promise<void> {
+  const dryRun = has("dry-run");
+  const { mountpoint, file } = await findTree(path, value("config"));
   const socket = await findControlSocket(mountpoint, "reload");
-  const report = await askToReload(socket, mountpoint, { file, dryRun, lazy });
-  console.log(json ? JSON.stringify(report, null, 2) : describe(report, dryRun));
+  const report = await askToReload(socket, mountpoint, { file, dryRun, lazy: has("lazy") });
+  console.log(has("json") ? JSON.stringify(report, null, 2) : describe(report, dryRun));
   refuse(report);
 }
 

@@ -1,22 +1,21 @@
 /** `restart`: another server for a mount that a keeper holds, of another release say, while programs use the mount. */
 import { ask } from "../control/client.ts";
 import { ControlError, readStatusReport, RESTART_DEADLINE, type ServerReport } from "../control/messages.ts";
-import { Command } from "../deps.ts";
+import type { Command } from "../command_line/command.ts";
 import { Failure } from "./failure.ts";
 import { findControlSocket, locateMountpoint } from "./mount_status.ts";
 import { refuseEmptyPath } from "./mountpoint.ts";
 
 /** The command. */
-export function restartCommand(): Command {
-  return new Command("restart")
-    .summary("replace the server of a mount, while it is used")
-    .description(
-      "Have another process serve the mount at MOUNTPOINT, which a keeper holds (docs/keeper.md): the code may be " +
-        "newer by now. Programs that use the mount notice a pause. Returns when the new one serves.",
-    )
-    .argument("<mountpoint>", "where it is mounted")
-    .action((path: string) => restart(path));
-}
+export const COMMAND: Command = {
+  name: "restart",
+  summary: "replace the server of a mount, while it is used",
+  description:
+    "Have another process serve the mount at MOUNTPOINT, which a keeper holds (docs/keeper.md): the code may be " +
+    "newer by now. Programs that use the mount notice a pause. Returns when the new one serves.",
+  arguments: [["<mountpoint>", "where it is mounted"]],
+  run: ({ words: [path] }) => restart(path!),
+};
 
 async function restart(path: string): Promise<void> {
   refuseEmptyPath(path, "restart the server of the mount at");

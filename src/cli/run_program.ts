@@ -5,16 +5,18 @@ import { SYSTEM_DIRECTORIES } from "../container/sandbox.ts";
 import { isWithin } from "../fs/branches.ts";
 import { sourcesOf } from "../config/config.ts";
 import type { Config } from "../config/mod.ts";
+import { CONFIG_NAME } from "../config/template.ts";
 import { keepApart, SourceError } from "../config/source.ts";
 import { deviceDescriptor } from "../connection/mountpoint.ts";
 import { UnmountGuard } from "../guards/unmount_guard.ts";
-import { Command } from "../deps.ts";
-import { addConfigOptions, loadConfiguration } from "./config_options.ts";
+import type { Command } from "../command_line/command.ts";
+import { loadConfiguration } from "./configurations.ts";
 import { Failure } from "./failure.ts";
 import { asSetting, planTreeOf, withReload } from "./mount_configuration.ts";
 import type { MountPlan } from "./mount_plan.ts";
 import { Mountpoint } from "./mountpoint.ts";
 import { environmentInside, findMountTargets } from "./sandbox_plan.ts";
+import { CONFIG_OPTION, SET_OPTION } from "./shared_options.ts";
 import { checkMachine, startSession } from "./start_session.ts";
 
 /** Nobody uses the tree when this process has ended: it ends the program. */
@@ -22,27 +24,21 @@ const KEEPER = { separate: false, reason: "run serves its tree by itself" };
 
 type ProgramAndArguments = readonly [string, ...string[]];
 
-/** The command. `ended` is told the program's exit status. */
-export function runCommand(ended: (status: number) => void): Command {
-  const command = new Command("run")
-    .summary("run a program whose root is the tree of a configuration")
-    .usage("[options] [--] [command...]")
-    .description(
-      "Mount the tree of a configuration and run COMMAND, or the configuration's run.command, in a sandbox of its own " +
-        "with the tree as its root. Ends with the command's exit status, 128 + n when signal n ended it, 127 when there " +
-        "is no such command, 126 when it cannot be executed. Then, and also when this is killed, the tree is unmounted " +
-        "and no process of the sandbox is left.",
-    )
-    .argument("[command...]", "a program of the tree and its arguments, after --");
-  return addConfigOptions(command).action(
-    async (words: string[], _options: unknown, command: Command) => {
-      const { config: file, set, debug } = command.optsWithGlobals<
-        { config: string; set: string[]; debug?: boolean }
-      >();
-      ended(await runProgram(file, set, words, debug === true));
-    },
-  );
-}
+/** The command. Its exit code is the program's. */
+export const COMMAND: Command = {
+  name: "run",
+  summary: "run a program whose root is the tree of a configuration",
+  usage: "[options] [--] [command...]",
+  description:
+    "Mount the tree of a configuration and run COMMAND, or the configuration's run.command, in a sandbox of its own " +
+    "with the tree as its root. Ends with the command's exit status, 128 + n when signal n ended it, 127 when there " +
+    "is no such command, 126 when it cannot be executed. Then, and also when this is killed, the tree is unmounted " +
+    "and no process of the sandbox is left.",
+  arguments: [["[command...]", "a program of the tree and its arguments, after --"]],
+  options: [CONFIG_OPTION, SET_OPTION],
+  run: ({ words, value, values, has }) =>
+    runProgram(value("config") ?? CONFIG_NAME, values("set"), words, has("debug")),
+};
 
 async function runProgram(
   file: string,

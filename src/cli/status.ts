@@ -1,50 +1,45 @@
 /** `status`: how this user's mounts are, by what their servers and the kernel say. */
-import { Command, InvalidArgumentError } from "../deps.ts";
+import type { Command } from "../command_line/command.ts";
 import { Failure } from "./failure.ts";
 import { examineMounts, locateMountpoint, type MountStatus } from "./mount_status.ts";
 import { refuseEmptyPath } from "./mountpoint.ts";
+import { JSON_OPTION } from "./shared_options.ts";
 import { awaitSignal } from "./signals.ts";
 import { describeMounts } from "./status_table.ts";
 
 /** The command. */
-export function statusCommand(): Command {
-  return new Command("status")
-    .summary("show how mounts are, and what was asked of them")
-    .description(
-      "Show the mount at MOUNTPOINT, or all mounts of this user: what its server says on its control socket, checked " +
-        "against the kernel's mount table. The mountpoint itself is not touched, so a server that hangs holds up nothing.",
-    )
-    .argument("[mountpoint]", "where it is mounted")
-    .option("--json", "print JSON, for programs; with --watch a line each time")
-    .option("-w, --watch [seconds]", "show it again and again, until Ctrl-C", readSeconds)
-    .addHelpText(
-      "after",
-      "\nLatencies are upper bounds, by powers of two. Ends with 10 when a mount does not answer, with 6 when it is not " +
-        "mounted. With OTEL_DENO=true, --watch also sends what it shows to an OpenTelemetry collector.",
-    )
-    .action((path: string | undefined, options: StatusOptions) => status(path, options));
-}
-
-interface StatusOptions {
-  json?: boolean;
-  /** True without a number. */
-  watch?: number | true;
-}
+export const COMMAND: Command = {
+  name: "status",
+  summary: "show how mounts are, and what was asked of them",
+  description:
+    "Show the mount at MOUNTPOINT, or all mounts of this user: what its server says on its control socket, checked " +
+    "against the kernel's mount table. The mountpoint itself is not touched, so a server that hangs holds up nothing.",
+  arguments: [["[mountpoint]", "where it is mounted"]],
+  options: [
+    { ...JSON_OPTION, description: "print JSON, for programs; with --watch a line each time" },
+    { name: "watch", letter: "w", value: "[seconds]", description: "show it again and again, until Ctrl-C" },
+  ],
+  after:
+    "Latencies are upper bounds, by powers of two. Ends with 10 when a mount does not answer, with 6 when it is not " +
+    "mounted. With OTEL_DENO=true, --watch also sends what it shows to an OpenTelemetry collector.",
+  run: ({ words: [path], value, has }) => status(path, has("json"), readSeconds(value("watch"))),
+};
 
 const EVERY_SECONDS = 2;
 
-function readSeconds(text: string): number {
-  const seconds = Number(text);
-  if (!(seconds >= 0.1 && seconds <= 86400)) {
-    throw new InvalidArgumentError("It takes seconds, from 0.1 to 86400; write a mountpoint before it.");
-  }
-  return seconds;
+/** Every how many seconds to show it; undefined for once. */
+function readSeconds(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const seconds = text === "" ? EVERY_SECONDS : Number(text);
+  if (seconds >= 0.1 && seconds <= 86400) return seconds;
+  const advice = "it takes seconds, from 0.1 to 86400; write a mountpoint before it";
+  throw new Failure("USAGE", `Cannot use --watch ${text}: ${advice}`);
 }
 
-async function status(path: string | undefined, { json = false, watch }: StatusOptions): Promise<void> {
+async function status(path: string | undefined, json: boolean, everySeconds: number | undefined): Promise<void> {
   refuseEmptyPath(path, "show the mount at");
   const mountpoint = path === undefined ? undefined : await locateMountpoint(path);
-  if (watch !== undefined) return await watchMounts(mountpoint, json, watch === true ? EVERY_SECONDS : watch);
+  if (everySeconds !== undefined) return await watchMounts(mountpoint, json, everySeconds);
   const mounts = await examineMounts(mountpoint);
   if (mounts.length === 0 && mountpoint !== undefined) {
     throw new Failure("NOT_MOUNTED", `Cannot show ${path}: no FUSE filesystem is mounted there, and no server says so`);

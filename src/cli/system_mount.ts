@@ -4,7 +4,7 @@
  */
 import { resolve } from "node:path";
 import { optionName } from "../config/mount_options.ts";
-import { Command, Option } from "../deps.ts";
+import type { Command, Given } from "../command_line/command.ts";
 import { Background, isInBackground, startInBackground } from "./background.ts";
 import { EXIT_CODES } from "./exit_codes.ts";
 import { Failure } from "./failure.ts";
@@ -34,50 +34,45 @@ const FOR_OTHERS = new Set(
     .split(" "),
 );
 
-interface SystemMountOptions {
-  /** Leave out what is not known. */
-  s?: boolean;
-  /** Do all but mount. */
-  f?: boolean;
-  v?: boolean;
-  /** Another mount namespace. */
-  N?: string;
-  o: string[];
-}
-
-/** The command. `ended` is told its exit code, one of mount(8)'s. */
-export function systemMountCommand(ended: (code: number) => void): Command {
-  return new Command("system-mount")
-    .summary("what mount(8) runs for the type fuse.trellis")
-    .description(
-      "Mount SOURCE at MOUNTPOINT in the background, as mount(8) asks its helpers: none or memory, a directory, or a " +
-        "configuration (FILE.toml). Options are those of mount -o; what only fstab and mount(8) know is left out.",
-    )
-    .argument("<source>", "none, memory, a directory, or a configuration")
-    .argument("<mountpoint>", "the folder to mount on")
-    .option("-s", "leave out options that are not known")
-    .option("-f", "do all but mount")
-    .addOption(new Option("-n", "for mount(8): there is no /etc/mtab to write").hideHelp())
-    .option("-v", "say what is mounted")
-    .option("-N <namespace>", "another mount namespace, which is refused")
-    .option("-o <list>", "mount options", (list, lists: string[]) => [...lists, list], [])
-    .addOption(new Option("-t <type>", "for mount(8): the type, with its subtype").hideHelp())
-    .addHelpText("after", "\nEnds as mount(8) does: with 0, with 1 for a wrong use, with 32 when the mount failed.")
-    .action(async (source: string, mountpoint: string, options: SystemMountOptions, command: Command) => {
-      if (!isInBackground()) return ended(toMountCode(await startInBackground(options.v !== true)));
-      const background = new Background(undefined);
-      const plan = await planSystemMount(source, mountpoint, options);
-      if (options.f !== true) await serve(plan, command.optsWithGlobals().debug === true, background);
-    });
-}
+/** The command. Its exit code is one of mount(8)'s. */
+export const COMMAND: Command = {
+  name: "system-mount",
+  summary: "what mount(8) runs for the type fuse.trellis",
+  description:
+    "Mount SOURCE at MOUNTPOINT in the background, as mount(8) asks its helpers: none or memory, a directory, or a " +
+    "configuration (FILE.toml). Options are those of mount -o; what only fstab and mount(8) know is left out.",
+  arguments: [
+    ["<source>", "none, memory, a directory, or a configuration"],
+    ["<mountpoint>", "the folder to mount on"],
+  ],
+  options: [
+    { name: "s", letter: "s", description: "leave out options that are not known" },
+    { name: "f", letter: "f", description: "do all but mount" },
+    { name: "n", letter: "n", description: "for mount(8): there is no /etc/mtab to write", hidden: true },
+    { name: "v", letter: "v", description: "say what is mounted" },
+    { name: "N", letter: "N", value: "<namespace>", description: "another mount namespace, which is refused" },
+    { name: "o", letter: "o", value: "<list>", description: "mount options" },
+    { name: "t", letter: "t", value: "<type>", description: "for mount(8): the type, with its subtype", hidden: true },
+  ],
+  after: "Ends as mount(8) does: with 0, with 1 for a wrong use, with 32 when the mount failed.",
+  hidden: true,
+  run: async (given) => {
+    if (!isInBackground()) return toMountCode(await startInBackground(!given.has("v")));
+    const background = new Background(undefined);
+    const plan = await planSystemMount(given);
+    if (!given.has("f")) await serve(plan, given.has("debug"), background);
+  },
+};
 
 function toMountCode(code: number): number {
   if (code === EXIT_CODES.OK) return SUCCESS;
   return code === EXIT_CODES.USAGE || code === EXIT_CODES.CONFIG ? USAGE : MOUNT_FAILURE;
 }
 
-async function planSystemMount(source: string, mountpoint: string, { o: lists, s: sloppy, N }: SystemMountOptions) {
-  if (N !== undefined) {
+async function planSystemMount({ words, has, value, values }: Given) {
+  const [source, mountpoint] = words as [string, string];
+  const lists = values("o");
+  if (value("N") !== undefined) {
     throw new Failure("USAGE", `Cannot mount on ${mountpoint} in another namespace: run mount in it (nsenter -m)`);
   }
   if (lists.flatMap(splitOptions).includes("remount")) {
@@ -87,7 +82,7 @@ async function planSystemMount(source: string, mountpoint: string, { o: lists, s
     );
   }
   const kind = await kindOf(source);
-  const isWanted = (option: string) => !isForOthers(option) && (sloppy !== true || isMountOption(option, kind));
+  const isWanted = (option: string) => !isForOthers(option) && (!has("s") || isMountOption(option, kind));
   const parsed = parseMountOptions([...defaultsFor(kind, source), ...lists], kind, isWanted);
   return await planOf(kind, source, mountpoint, parsed);
 }

@@ -2,20 +2,23 @@
 import { basename, dirname, join, resolve } from "node:path";
 import { findMount, type MountEntry } from "../connection/mount_table.ts";
 import { unmount, UnmountError, unmountLazily } from "../connection/unmount.ts";
-import { Command } from "../deps.ts";
+import type { Command } from "../command_line/command.ts";
 import { Failure } from "./failure.ts";
 import { isFuse, whyNoFuse } from "./findings.ts";
 import { refuseEmptyPath } from "./mountpoint.ts";
 
 /** The command. */
-export function umountCommand(): Command {
-  return new Command("umount")
-    .summary("end a mount")
-    .description("Unmount what is mounted at MOUNTPOINT; the process that serves it ends.")
-    .argument("<mountpoint>", "a folder with a FUSE filesystem on it")
-    .option("-l, --lazy", "take it out of the tree at once, and end it when nobody uses it any more")
-    .action((path: string, options: { lazy?: boolean }) => endMount(path, options.lazy === true));
-}
+export const COMMAND: Command = {
+  name: "umount",
+  summary: "end a mount",
+  description: "Unmount what is mounted at MOUNTPOINT; the process that serves it ends.",
+  arguments: [["<mountpoint>", "a folder with a FUSE filesystem on it"]],
+  options: [{
+    ...{ name: "lazy", letter: "l" },
+    description: "take it out of the tree at once, and end it when nobody uses it any more",
+  }],
+  run: ({ words: [path], has }) => endMount(path!, has("lazy")),
+};
 
 async function endMount(path: string, lazy: boolean): Promise<void> {
   refuseEmptyPath(path, "unmount");
