@@ -48,7 +48,7 @@ function callByAddress(name: string, definition: Deno.ForeignFunction): Call | u
     dlsym: { parameters: ["pointer", "buffer"], result: "pointer", optional: true },
   }).symbols.dlsym;
   // A null handle is RTLD_DEFAULT: all that the process has loaded (dlsym(3)).
-  const address = dlsym?.(null, new TextEncoder().encode(`${name}\0`)) ?? null;
+  const address = dlsym?.(null, new TextEncoder().encode(`${definition.name ?? name}\0`)) ?? null;
   if (address === null) return undefined;
   const pointer = new Deno.UnsafeFnPointer(address as Deno.PointerObject<Deno.ForeignFunction>, definition);
   return (...args) => (pointer.call as Call)(...args);

@@ -33,7 +33,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/handler": [...SHARED, "src/kept", "src/threads", "src/transport"],
   "src/channels": [...SHARED, "src/threads"],
   "src/telemetry": ["src/metrics"],
-  "src/control": ["ffi", "src/connection", "src/metrics"],
+  "src/control": ["ffi", "src/fs", "src/connection", "src/metrics", "src/threads"],
   "src/layers/support": ["src/fs", "src/threads"],
   "src/layers/branch": ["src/fs", "src/layers/support"],
   "src/layers/wrappers": ["src/fs", "src/layers/support"],
@@ -212,6 +212,17 @@ function isShipped({ path }: SourceFile): boolean {
   return /^(?:ffi|src)\/|^(?:mod|cli)\.ts$/.test(path);
 }
 
+/** What `mount` of a directory loads before it is ready. */
+const READY_WITH = [
+  "cli.ts",
+  "src/cli/run.ts",
+  "src/cli/mount.ts",
+  "src/control/listen.ts",
+  "src/layers/passthrough/module.ts",
+  "src/placements/loops.ts",
+  "src/workers/loop.ts",
+];
+
 /** Each rule gives a line for every place that breaks it. */
 const RULES: Readonly<Record<string, (files: readonly SourceFile[]) => string[]>> = {
   "imports follow the table": (files) =>
@@ -252,6 +263,19 @@ const RULES: Readonly<Record<string, (files: readonly SourceFile[]) => string[]>
       for (const next of file === undefined ? [] : loadedAtStart(file)) reached.add(next);
     }
     return [...reached].filter((path) => path === "src/config/deps.ts" || path === "src/config/mod.ts");
+  },
+
+  "a mount is ready without Node's modules": (files) => {
+    const byPath = new Map(files.map((file) => [file.path, file]));
+    const reached = new Set(READY_WITH);
+    for (const path of reached) {
+      const file = byPath.get(path);
+      for (const next of file === undefined ? [] : loadedAtStart(file)) reached.add(next);
+    }
+    return [...reached].flatMap((path) =>
+      [...(byPath.get(path)?.text ?? "").matchAll(/^import (?!type\b).*"(node:[^"]+)"/gm)]
+        .map((found) => `${path} imports ${found[1]}`)
+    );
   },
 
   "C is called in ffi only": (files) =>
@@ -305,6 +329,9 @@ Deno.test("each rule of the architecture finds what breaks it", async (t) => {
     "the tool starts without what reads configurations": [
       ["cli.ts", 'import { run } from "./src/cli/run.ts";\nimport "./src/config/mod.ts";\n'],
       ["src/cli/run.ts", 'import type { A } from "./a.ts";\nimport {\n  z,\n} from "../config/deps.ts";\n'],
+    ],
+    "a mount is ready without Node's modules": [
+      ["src/cli/run.ts", 'import type { Server } from "node:net";\nimport { resolve } from "node:path";\n'],
     ],
     "C is called in ffi only": [["src/session/loop.ts", "const pointer = Deno.UnsafePointer.create(1n);\n"]],
     "packages are named in deps.ts only": [

@@ -6,7 +6,6 @@
  * and another joined at any time. What a receiver was given stays with the channel until the receiver says that it took
  * it, and goes to another when it never does: nothing is lost and nothing taken twice. The ends are in `channel_ends.ts`.
  */
-import { receiveMessageOnPort } from "node:worker_threads";
 import { SenderPorts } from "./channel_ends.ts";
 
 /** To a receiver: a message, or the wish that it take no more. */
@@ -80,6 +79,8 @@ export class Joint<Message, Answer = void> {
 
   /** The receiver's isolate has ended: counts what it still said, and takes back the rest. */
   lost(): void {
+    // Loaded now: few mounts ever lose a receiver, and Node's modules take long to load.
+    const { receiveMessageOnPort } = process.getBuiltinModule("node:worker_threads");
     for (;;) {
       // Deno's node:worker_threads takes the web's ports, which its types keep apart.
       const said = receiveMessageOnPort(this.#own as unknown as Parameters<typeof receiveMessageOnPort>[0]);

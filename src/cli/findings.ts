@@ -1,9 +1,8 @@
 /** What doctor finds on a machine. */
-import { statfs } from "node:fs/promises";
 import { libfuseNames, openLibfuse } from "../../ffi/library.ts";
 import { MountError } from "../connection/connection.ts";
 import { type MountEntry, readMountTable } from "../connection/mount_table.ts";
-import { isStale } from "../connection/mountpoint.ts";
+import { askServer, isStale } from "../connection/mountpoint.ts";
 import { type KernelFacts, probeKernel } from "../connection/probe.ts";
 import type { KeeperChoice } from "./keeper_choice.ts";
 import { examineKernelPassthrough, type KernelPassthroughFindings } from "./kernel_passthrough.ts";
@@ -184,8 +183,7 @@ export async function findStaleness(
   const { promise: late, resolve } = Promise.withResolvers<"not answering">();
   const timer = setTimeout(() => resolve("not answering"), limit);
   // Another user's mount refuses (EACCES), which is an answer too.
-  // Not stat, which the kernel may answer from its cache.
-  const answer = statfs(mountpoint).then(
+  const answer = askServer(mountpoint).then(
     () => undefined,
     (error) => isStale(error) ? "disconnected" as const : undefined,
   );

@@ -1,11 +1,10 @@
 /** What decides whether a mount has a keeper, as this machine and what is to be mounted have it. */
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { isKernelFrom } from "../../ffi/kernel_release.ts";
 import { endsWithServer } from "../config/kept_branches.ts";
 import type { ProcessWish } from "../config/mount_options.ts";
 import { isWithin } from "../fs/branches.ts";
 import { deviceDescriptor } from "../connection/mountpoint.ts";
+import { join } from "../deps.ts";
 import { closeKeptState, createKeptState } from "../kept/kept_state.ts";
 import { keepable } from "../kept_mount_options.ts";
 import { chooseTransport } from "../transport/choice.ts";
@@ -69,7 +68,7 @@ async function whyHidden(mountpoint: string, file: string | undefined): Promise<
 
 /** Deno, this code, and where Deno keeps code that it has compiled. */
 function startedFrom(): string[] {
-  const code = import.meta.url.startsWith("file:") ? [dirname(fileURLToPath(import.meta.url))] : [];
+  const code = import.meta.dirname === undefined ? [] : [import.meta.dirname];
   const caches = Deno.env.get("XDG_CACHE_HOME") ?? join(Deno.env.get("HOME") ?? "/", ".cache");
   return [Deno.execPath(), ...code, Deno.env.get("DENO_DIR") ?? join(caches, "deno")];
 }

@@ -1,5 +1,4 @@
 /** Whether the kernel reads and writes the files of a mount's source by itself here, and why not. */
-import { statfs } from "node:fs/promises";
 import type { BackingOutcome } from "../connection/probe.ts";
 import { ERRNO, errnoName } from "../fs/errors.ts";
 import { isLocal, localFilesystems } from "../layers/passthrough/local_filesystems.ts";
@@ -39,6 +38,7 @@ function explain(backing: BackingOutcome): string | undefined {
 }
 
 async function explainSource(source: string): Promise<string | undefined> {
+  const { statfs } = await import("node:fs/promises");
   const { type } = await statfs(source).catch((error) => {
     throw new Failure("SOURCE", `Cannot look at ${source}: ${error.code}`, { cause: error });
   });

@@ -1,7 +1,7 @@
 /** What is mounted, and where, when a configuration says so. */
-import { resolve } from "node:path";
 import type { Config, LiveMount, TreePlan } from "../config/mod.ts";
 import { CONFIG_NAME } from "../config/template.ts";
+import { resolve } from "../deps.ts";
 import type { MountTargets } from "../layers/branch/mod.ts";
 import { loadConfiguration, loadConfigurations } from "./configurations.ts";
 import { Failure } from "./failure.ts";

@@ -1,15 +1,16 @@
 /** What is known of this user's mounts: what their servers say, checked against the kernel's mount table. */
-import { basename, dirname, join, resolve } from "node:path";
 import { findMount, type MountEntry, readMountTable, TRELLIS_TYPE } from "../connection/mount_table.ts";
 import { ask } from "../control/client.ts";
 import { ControlError, readStatusReport, type StatusReport } from "../control/messages.ts";
 import {
   connectionNumber,
   findSockets,
+  isOfOne,
   removeDeadSockets,
   type SocketFile,
   socketName,
 } from "../control/socket_files.ts";
+import { basename, dirname, join, resolve } from "../deps.ts";
 import { Failure } from "./failure.ts";
 import { isFuse, whyNoFuse } from "./findings.ts";
 
@@ -43,14 +44,15 @@ export interface MountStatus {
 export async function examineMounts(mountpoint?: string): Promise<MountStatus[]> {
   await removeDeadSockets();
   const [table, sockets] = await Promise.all([readMountTable(), findSockets()]);
-  const isWanted = (socket: SocketFile, entry: MountEntry | undefined) =>
-    mountpoint === undefined || entry?.mountpoint === mountpoint ||
-    socket.path.endsWith(`/${socketName(socket.connection, mountpoint)}`);
-  const served = sockets
-    .map((socket) => ({ socket, entry: entryOf(table, socket, mountpoint) }))
-    .filter(({ socket, entry }) => isWanted(socket, entry))
+  const found = await Promise.all(sockets.map(async (socket) => {
+    const entry = await entryOf(table, socket, mountpoint);
+    const isWanted = mountpoint === undefined || entry?.mountpoint === mountpoint ||
+      socket.path.endsWith(`/${await socketName(socket.connection, mountpoint)}`);
+    return { socket, entry, isWanted };
+  }));
+  const served = found.filter(({ isWanted }) => isWanted)
     .map(({ socket, entry }) => examineServed(socket, entry, mountpoint));
-  const known = new Set(sockets.filter((socket) => entryOf(table, socket)).map(({ connection }) => connection));
+  const known = new Set(found.filter(({ entry }) => entry).map(({ socket }) => socket.connection));
   const others = table
     .filter((entry) => mountpoint === undefined ? isOwn(entry) : entry === topmost(table, mountpoint))
     .filter((entry) => !known.has(connectionNumber(entry.device)))
@@ -62,8 +64,9 @@ export async function examineMounts(mountpoint?: string): Promise<MountStatus[]>
 export async function findControlSocket(mountpoint: string, command: string): Promise<string> {
   await removeDeadSockets();
   const [table, sockets] = await Promise.all([readMountTable(), findSockets()]);
-  const found = sockets.find((socket) => entryOf(table, socket, mountpoint)?.mountpoint === mountpoint);
-  if (found !== undefined) return found.path;
+  for (const socket of sockets) {
+    if ((await entryOf(table, socket, mountpoint))?.mountpoint === mountpoint) return socket.path;
+  }
   const reason = whyNoFuse(table.findLast((entry) => entry.mountpoint === mountpoint));
   if (reason !== undefined) throw new Failure("NOT_MOUNTED", `Cannot ${command} ${mountpoint}: ${reason}`);
   throw new Failure("NO_ANSWER", `Cannot ${command} ${mountpoint}: no server of this user has a control socket for it`);
@@ -93,13 +96,13 @@ function topmost(table: readonly MountEntry[], mountpoint: string): MountEntry |
  * another as soon as it is unmounted, while the first one's server may still be ending, or have died and left its socket:
  * so it is a mount's only with the mountpoint in its name.
  */
-function entryOf(
+async function entryOf(
   table: readonly MountEntry[],
-  { connection, path }: SocketFile,
+  socket: SocketFile,
   mountpoint?: string,
-): MountEntry | undefined {
-  const entries = table.filter((entry) => isFuse(entry) && connectionNumber(entry.device) === connection);
-  if (!entries.some((entry) => path.endsWith(`/${socketName(connection, entry.mountpoint)}`))) return undefined;
+): Promise<MountEntry | undefined> {
+  const entries = table.filter((entry) => isFuse(entry) && connectionNumber(entry.device) === socket.connection);
+  if (!await isOfOne(entries, socket)) return undefined;
   return entries.find((entry) => entry.mountpoint === mountpoint) ?? entries[0];
 }
 

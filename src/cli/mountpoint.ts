@@ -1,9 +1,15 @@
 /** The folder to mount on: checked before the mount, made when it is missing, and then removed again at the end. */
-import { access, constants, statfs } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { openLibc } from "../../ffi/library.ts";
+import { cString } from "../../ffi/memory.ts";
 import { findMount, type MountEntry } from "../connection/mount_table.ts";
-import { deviceDescriptor, isStale } from "../connection/mountpoint.ts";
+import { askServer, deviceDescriptor, isStale } from "../connection/mountpoint.ts";
+import { dirname, resolve } from "../deps.ts";
+import { errnoName } from "../fs/errors.ts";
 import { Failure } from "./failure.ts";
+
+// unistd.h
+const X_OK = 1;
+const W_OK = 2;
 
 /** A folder that can be mounted on. Disposing of it removes it when it was made for the mount. */
 export class Mountpoint implements AsyncDisposable {
@@ -50,10 +56,10 @@ export class Mountpoint implements AsyncDisposable {
     const mounted = await findMount(real);
     if (mounted !== undefined) {
       // The kernel may have answered stat from its cache; this goes to the server, if there is one.
-      await statfs(real);
+      await askServer(real);
       throw busy(path, mounted);
     }
-    await access(real, constants.W_OK | constants.X_OK);
+    checkAccess(real);
     return new Mountpoint(real, false, await holdsFiles(real));
   }
 
@@ -89,6 +95,14 @@ export class Mountpoint implements AsyncDisposable {
 /** What a variable that is not set names: `resolve` takes it for the current folder. @throws {Failure} */
 export function refuseEmptyPath(path: string | undefined, attempt: string): void {
   if (path === "") throw new Failure("USAGE", `Cannot ${attempt} an empty path: name a folder`);
+}
+
+/** Whether this user may write to a folder and enter it. @throws {Error} whose `code` says why not. */
+function checkAccess(folder: string): void {
+  const { symbols, errno } = openLibc();
+  if (symbols.access(cString(folder), W_OK | X_OK) === 0) return;
+  const code = errnoName(errno[0]!);
+  throw Object.assign(new Error(`Cannot write to ${folder}: ${code}`), { code });
 }
 
 async function holdsFiles(folder: string): Promise<boolean> {

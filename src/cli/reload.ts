@@ -1,6 +1,6 @@
 /** `reload`: has the server of a mount read its configuration again and change the tree to be as it says. */
-import { resolve } from "node:path";
 import { CONFIG_NAME } from "../config/template.ts";
+import { resolve } from "../deps.ts";
 import { ask } from "../control/client.ts";
 import { ControlError, type KeyDifference, readReloadReport, RELOAD_DEADLINE } from "../control/messages.ts";
 import type { ReloadReport } from "../control/messages.ts";

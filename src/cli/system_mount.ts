@@ -2,8 +2,8 @@
  * `system-mount`: what mount(8) runs, as /sbin/mount.fuse.trellis, for the type fuse.trellis, also for lines of fstab. Its
  * arguments are those of "EXTERNAL HELPERS" in mount(8).
  */
-import { resolve } from "node:path";
 import { optionName } from "../config/mount_options.ts";
+import { resolve } from "../deps.ts";
 import type { Command, Given } from "../command_line/command.ts";
 import { Background, isInBackground, startInBackground } from "./background.ts";
 import { EXIT_CODES } from "./exit_codes.ts";

@@ -1,7 +1,7 @@
 /** `umount`: ends a mount from the outside. */
-import { basename, dirname, join, resolve } from "node:path";
 import { findMount, type MountEntry } from "../connection/mount_table.ts";
 import { unmount, UnmountError, unmountLazily } from "../connection/unmount.ts";
+import { basename, dirname, join, resolve } from "../deps.ts";
 import type { Command } from "../command_line/command.ts";
 import { Failure } from "./failure.ts";
 import { isFuse, whyNoFuse } from "./findings.ts";

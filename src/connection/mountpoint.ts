@@ -1,5 +1,4 @@
 /** Looks at a mountpoint before it is used, so that what is wrong with it is said by name. */
-import { statfs } from "node:fs/promises";
 import { findMount, TRELLIS_TYPE } from "./mount_table.ts";
 import { unmountLazily } from "./unmount.ts";
 
@@ -32,15 +31,16 @@ export async function prepareMountpoint(mountpoint: string): Promise<string> {
     return mountpoint;
   }
   const path = await absolutePath(mountpoint);
+  const mount = await findMount(path);
+  if (mount === undefined) return path;
   try {
     await askServer(path);
     return path;
   } catch (error) {
     if (!isStale(error)) throw explain(path, error);
   }
-  const mount = await findMount(path);
-  if (mount === undefined || mount.type !== TRELLIS_TYPE) {
-    const what = mount === undefined ? "a mount whose server is gone" : `a ${mount.type} mount whose server is gone`;
+  if (mount.type !== TRELLIS_TYPE) {
+    const what = `a ${mount.type} mount whose server is gone`;
     throw new MountpointError(
       `Cannot mount on "${path}": ${what} is there, and it is not Trellis's. ${HOW_TO_REMOVE(path)}`,
     );
@@ -64,7 +64,9 @@ async function checkDevice(descriptor: number, mountpoint: string): Promise<void
 }
 
 /** Fails with `ENOTCONN` when a server is gone. statfs always goes to the server; stat may be answered from the cache. */
-async function askServer(path: string): Promise<void> {
+export async function askServer(path: string): Promise<void> {
+  // Loaded where there is somebody to ask: it takes longer than all else that is done here.
+  const { statfs } = await import("node:fs/promises");
   await statfs(path);
 }
 

@@ -23,22 +23,28 @@ export class ControlFolder {
   }
 
   /**
-   * Listens for commands about the mount at `mountpoint`, `device` in the mount table.
+   * Listens for commands about the mount at `mountpoint`, `device` in the mount table. `onFailure` hears when nobody can be
+   * accepted after all.
    *
    * @throws {ControlError} when the mount is somebody else's (`/dev/fd/N`).
    * @throws {Error} when the system refuses.
    */
-  async listen(mountpoint: string, device: string | undefined, commands: CommandTable): Promise<ControlServer> {
-    return await ControlServer.listen({ path: this.#socketOf(mountpoint, device), commands });
+  async listen(
+    mountpoint: string,
+    device: string | undefined,
+    commands: CommandTable,
+    onFailure: (error: unknown) => void,
+  ): Promise<ControlServer> {
+    return await ControlServer.listen({ path: await this.#socketOf(mountpoint, device), commands, onFailure });
   }
 
   /** Has a mount that was made anew, as `device`, go on with the socket that it had. @throws as {@linkcode listen}. */
   async move(server: ControlServer, mountpoint: string, device: string | undefined): Promise<void> {
-    await server.move(this.#socketOf(mountpoint, device));
+    await server.move(await this.#socketOf(mountpoint, device));
   }
 
-  #socketOf(mountpoint: string, device: string | undefined): string {
+  async #socketOf(mountpoint: string, device: string | undefined): Promise<string> {
     if (device === undefined) throw new ControlError("failed", `${mountpoint} is not in this process's mount table`);
-    return `${this.#path}/${socketName(connectionNumber(device), mountpoint)}`;
+    return `${this.#path}/${await socketName(connectionNumber(device), mountpoint)}`;
   }
 }

@@ -67,7 +67,7 @@ export async function openControl(
       ...restart && { restart },
       ...reload && { reload: (given: unknown) => reload(readReloadRequest(given)) },
     };
-    const server = resources.use(await folder.listen(mountpoint, mountedDevice, commands));
+    const server = resources.use(await folder.listen(mountpoint, mountedDevice, commands, fail));
     return { moveTo: (device) => folder.move(server, mountpoint, device).catch(fail) };
   } catch (error) {
     fail(error);

@@ -2,8 +2,8 @@
  * Answers on a mount's control socket, in the process that serves the mount. Only its own user and root are answered.
  * Every wait has a deadline, so that a peer that says half a word, or reads nothing, is cut off.
  */
-import { createServer, type Server, type Socket } from "node:net";
-import { basename, dirname } from "node:path";
+import type { Server, Socket } from "node:net";
+import { openLibc } from "../../ffi/library.ts";
 import { encodeFrame, FrameDecoder, FrameError } from "./frames.ts";
 import {
   type CommandName,
@@ -15,6 +15,8 @@ import {
   RESTART_DEADLINE,
   VERSION,
 } from "./messages.ts";
+import { openListeningSocket } from "./listening_socket.ts";
+import { nextTurn } from "../threads/turns.ts";
 import { peerUid } from "./peer_credentials.ts";
 
 /** What a server can do. What a command is given came from outside and was not looked at. */
@@ -25,6 +27,8 @@ export type CommandTable = {
 export interface ControlServerOptions {
   readonly path: string;
   readonly commands: CommandTable;
+  /** Told when nobody can be accepted: what accepts is loaded when the socket is there. Default: nobody is. */
+  readonly onFailure?: (error: unknown) => void;
   /** How long a request may take from its first wait to its sent answer, in milliseconds. Default 5,000. */
   readonly deadline?: number;
 }
@@ -43,16 +47,20 @@ const MAX_PEERS = 64;
 export class ControlServer implements AsyncDisposable {
   readonly #options: ControlServerOptions;
   #path: string;
-  readonly #server: Server;
+  /** Comes when Node's sockets are loaded; until then the kernel keeps who connects. */
+  readonly #server: Promise<Server | undefined>;
   readonly #sockets = new Set<Socket>();
   /** Tells our file from one that another server has put in its place. */
-  #inode: number | null = null;
+  readonly #inode: number | null;
 
-  private constructor(options: ControlServerOptions) {
+  private constructor(options: ControlServerOptions, descriptor: number, inode: number | null) {
     this.#options = options;
     this.#path = options.path;
-    // Half open: what is wrong with a frame that was cut short can still be said.
-    this.#server = createServer({ allowHalfOpen: true }, (socket) => void this.#serve(socket));
+    this.#inode = inode;
+    this.#server = this.#accept(descriptor).catch((error) => {
+      options.onFailure?.(error);
+      return undefined;
+    });
   }
 
   /**
@@ -62,24 +70,21 @@ export class ControlServer implements AsyncDisposable {
    * @throws {Error} as the system refuses, such as for a path that is too long.
    */
   static async listen(options: ControlServerOptions): Promise<ControlServer> {
-    const control = new ControlServer(options);
     // Put in place only when it listens and has its mode, so that nobody finds it earlier and takes it for a dead one.
-    const hidden = `${dirname(options.path)}/.${basename(options.path)}`;
+    const hidden = options.path.replace(/[^/]*$/, ".$&");
     // A server that died between the two steps below left it.
     await Deno.remove(hidden).catch(() => {});
-    await new Promise<void>((resolve, reject) => {
-      control.#server.once("error", reject);
-      control.#server.listen(hidden, () => resolve());
-    });
+    const descriptor = openListeningSocket(hidden);
     try {
       await Deno.chmod(hidden, 0o600);
-      control.#inode = (await Deno.lstat(hidden)).ino;
+      const { ino } = await Deno.lstat(hidden);
       await Deno.rename(hidden, options.path);
+      return new ControlServer(options, descriptor, ino);
     } catch (error) {
-      await control[Symbol.asyncDispose]();
+      openLibc().symbols.close(descriptor);
+      await Deno.remove(hidden).catch(() => {});
       throw error;
     }
-    return control;
   }
 
   /** Is found at another path from then on; who has been connected stays so. */
@@ -89,11 +94,24 @@ export class ControlServer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const server = await this.#server;
+    const closed = new Promise<void>((resolve) => server === undefined ? resolve() : server.close(() => resolve()));
     for (const socket of this.#sockets) socket.destroy();
     await closed;
     const status = await Deno.lstat(this.#path).catch(() => undefined);
     if (status !== undefined && status.ino === this.#inode) await Deno.remove(this.#path);
+  }
+
+  /** Loads Node's sockets when whoever opened this has gone on: they take as long as all of a mount. */
+  async #accept(fd: number): Promise<Server> {
+    await nextTurn();
+    const { createServer } = await import("node:net");
+    // Half open: what is wrong with a frame that was cut short can still be said.
+    const server = createServer({ allowHalfOpen: true }, (socket) => void this.#serve(socket));
+    return await new Promise((resolve, reject) => {
+      server.once("error", reject);
+      server.listen({ fd }, () => resolve(server));
+    });
   }
 
   async #serve(socket: Socket): Promise<void> {

@@ -2,9 +2,7 @@
  * Where control sockets are: a folder of the user's own, in which each mount has a file named after the kernel's number
  * of its connection, which no other live mount has, and its mountpoint.
  */
-import { createHash } from "node:crypto";
-import { dirname } from "node:path";
-import { readMountTable } from "../connection/mount_table.ts";
+import { type MountEntry, readMountTable } from "../connection/mount_table.ts";
 import { ControlError } from "./messages.ts";
 
 const NAME = /^(\d+)-[0-9a-f]{8}\.sock$/;
@@ -20,9 +18,9 @@ export interface SocketFile {
 }
 
 /** The name of the socket of the mount with that connection at `mountpoint`. */
-export function socketName(connection: number, mountpoint: string): string {
-  const hash = createHash("sha256").update(mountpoint).digest("hex").slice(0, 8);
-  return `${connection}-${hash}.sock`;
+export async function socketName(connection: number, mountpoint: string): Promise<string> {
+  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(mountpoint));
+  return `${connection}-${new Uint8Array(hash).toHex().slice(0, 8)}.sock`;
 }
 
 /** The connection's number in a mount table's `major:minor`. */
@@ -53,7 +51,7 @@ export async function makeRuntimeFolder(): Promise<string> {
   for (const folder of runtimeFolders()) {
     try {
       // Of a parent that is missing, such as /run/user/N without a login, no part is made.
-      await Deno.stat(dirname(folder));
+      await Deno.stat(folder.replace(/\/[^/]*$/, "/"));
       await Deno.mkdir(folder, { mode: 0o700 }).catch((error) => {
         if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
       });
@@ -105,13 +103,19 @@ async function listTrusted(folder: string): Promise<string[]> {
  * tells a server that died from one that never had a socket.
  */
 export async function removeDeadSockets(): Promise<void> {
-  const mounts = (await readMountTable()).map(({ device, mountpoint }) =>
-    `/${socketName(connectionNumber(device), mountpoint)}`
-  );
-  const unmounted = (await findSockets()).filter(({ path }) => !mounts.some((name) => path.endsWith(name)));
+  const [table, sockets] = await Promise.all([readMountTable(), findSockets()]);
+  const mounted = await Promise.all(sockets.map((socket) => isOfOne(table, socket)));
+  const unmounted = sockets.filter((_, index) => !mounted[index]);
   await Promise.all(unmounted.map(async ({ path }) => {
     if (await isDead(path)) await Deno.remove(path).catch(() => {}); // somebody else was faster
   }));
+}
+
+/** Whether a socket is that of one of these mounts. */
+export async function isOfOne(mounts: readonly MountEntry[], { connection, path }: SocketFile): Promise<boolean> {
+  const numbered = mounts.filter(({ device }) => connectionNumber(device) === connection);
+  const names = await Promise.all(numbered.map(({ mountpoint }) => socketName(connection, mountpoint)));
+  return names.some((name) => path.endsWith(`/${name}`));
 }
 
 /** Whether nobody listens. A server listens before its socket gets its name, and connecting does not wait for it. */

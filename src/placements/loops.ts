@@ -12,6 +12,7 @@ import { LoopBranches } from "./loop_branches.ts";
 import type { HandlersBesideLoops, HandlersOptions } from "./handlers_beside_loops.ts";
 import type { LoopStart } from "../messages.ts";
 import { type MadeBranch, makeLaterBranch, partOfLater } from "./later_branch.ts";
+import { nextTurn } from "../threads/turns.ts";
 import { checkCount, checkCounts, type Logger, type Servers } from "./placement.ts";
 
 /** A filesystem that every loop loads for itself (placement "loop"); see {@linkcode FileSystemModule}. */
@@ -22,7 +23,10 @@ export interface LoopPlacement {
   readonly placement?: "loop";
   /** For the module's functions; must survive a structured clone. */
   readonly options?: unknown;
-  /** How many loops serve the mount, from 1 to 16. Default 1. */
+  /**
+   * How many loops serve the mount, from 1 to 16. Default 1. The first has made its filesystem when `mount` resolves; the
+   * others join it then, and what one of them throws ends the mount (`Session.finished`).
+   */
   readonly loops?: number;
   /**
    * Handlers beside the loops, each an async worker of its own with these limits, which loads the module too. What a method
@@ -126,7 +130,7 @@ export async function startLoops(
 
 /** Whoever mounts is told first that the mount is live. */
 async function prepareLater(worker: LoopWorker, start: Parameters<LoopWorker["prepare"]>[0]): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve));
+  await nextTurn();
   await worker.prepare(start);
 }
 

@@ -172,6 +172,7 @@ Deno.test("a server's end closes its connections and leaves another's socket in 
   const folder = await Deno.makeTempDir({ prefix: "control-" });
   const path = `${folder}/1.sock`;
   const first = await ControlServer.listen({ path, commands: { status: () => REPORT } });
+  assertEquals(await askStatus(path), REPORT, "it accepts");
   using connection = await Deno.connect({ transport: "unix", path });
   await using _second = await ControlServer.listen({ path, commands: { status: () => REPORT } });
   await first[Symbol.asyncDispose]();

@@ -140,7 +140,7 @@ Deno.test("a mount that its own process serves has no server to replace", async 
   {
     // As a server leaves it that is killed: of a mount that was there before.
     using _ = Deno.listen({ transport: "unix", path: `${folder.path}/socket` });
-    await Deno.rename(`${folder.path}/socket`, `${folder.path}/sockets/${socketName(1, point)}`);
+    await Deno.rename(`${folder.path}/socket`, `${folder.path}/sockets/${await socketName(1, point)}`);
   }
   const { code, stderr } = await runCli(["restart", mount.mountpoint], invocation);
   assertEquals(code, 5, stderr);

@@ -184,7 +184,7 @@ Deno.test("a server that is still ending, whose mount's number the kernel has gi
   const { mountpoint, sockets, invocation } = place;
   await using _ = await MountProcess.start(mountpoint, [], invocation);
   const { mount: { connection, report } } = await statusOf(mountpoint, invocation);
-  const path = `${sockets}/${socketName(connection, `${mountpoint}-before`)}`;
+  const path = `${sockets}/${await socketName(connection, `${mountpoint}-before`)}`;
   const status = () => ({ ...report!, mountpoint: `${mountpoint}-before` });
   await using _before = await ControlServer.listen({ path, commands: { status } });
   assertEquals((await statusOf(mountpoint, invocation)).mount.report?.pid, report!.pid);
@@ -199,7 +199,7 @@ Deno.test("a socket that a dead server left is not that of the mount that has it
   await using _ = await MountProcess.start(mountpoint, [], invocation);
   const { mount: { connection } } = await statusOf(mountpoint, invocation);
   const [own] = await socketsIn(sockets);
-  const left = `${sockets}/${socketName(connection, `${mountpoint}-before`)}`;
+  const left = `${sockets}/${await socketName(connection, `${mountpoint}-before`)}`;
   Deno.listen({ transport: "unix", path: left }).close();
   await Deno.remove(`${sockets}/${own}`);
   const { mount: { state } } = await statusOf(mountpoint, invocation);
