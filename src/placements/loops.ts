@@ -10,7 +10,7 @@ import { LoopWorker } from "../session/loop_worker.ts";
 import { MAX_FORWARDED_WRITE } from "../transport/forwarding.ts";
 import { LoopBranches } from "./loop_branches.ts";
 import type { HandlersBesideLoops, HandlersOptions } from "./handlers_beside_loops.ts";
-import type { LoopStart } from "../messages.ts";
+import type { EndReason, LoopStart } from "../messages.ts";
 import { type MadeBranch, makeLaterBranch, partOfLater } from "./later_branch.ts";
 import { nextTurn } from "../threads/turns.ts";
 import { checkCount, checkCounts, type Logger, type Servers } from "./placement.ts";
@@ -96,13 +96,7 @@ export async function startLoops(
   ]);
   const { ready } = loops[0]!;
   checkCounts(ready, count, "loops");
-  const servers = loops.map((worker, loop): Server => (settings) => {
-    const sender = notifications.openSender();
-    const ways = beside?.waysOf(loop);
-    const serve = () => worker.serve(settings, sender, ways);
-    const end = atOnce.includes(worker) ? serve() : prepareLater(worker, start).then(serve);
-    return beside === undefined ? end : beside.serveBeside(loop, settings, end);
-  });
+  const servers = makeServers({ loops, atOnce, start, notifications, beside });
   const limits = beside === undefined ? {} : { maxWrite: MAX_FORWARDED_WRITE, handsOn: true };
   const branches = ready.branches !== undefined
     ? underLoops.use(
@@ -128,10 +122,40 @@ export async function startLoops(
   };
 }
 
-/** Whoever mounts is told first that the mount is live. */
-async function prepareLater(worker: LoopWorker, start: Parameters<LoopWorker["prepare"]>[0]): Promise<void> {
+/** What serves with each loop. The first is to be called first. */
+function makeServers({ loops, atOnce, start, notifications, beside }: {
+  readonly loops: readonly LoopWorker[];
+  /** Those that are ready. */
+  readonly atOnce: readonly LoopWorker[];
+  readonly start: Parameters<LoopWorker["prepare"]>[0];
+  readonly notifications: NotifyHandler;
+  readonly beside: HandlersBesideLoops | undefined;
+}): Server[] {
+  const over = Promise.withResolvers<EndReason>();
+  over.promise.catch(() => {});
+  return loops.map((worker, loop): Server => (settings) => {
+    const sender = notifications.openSender();
+    const ways = beside?.waysOf(loop);
+    const serve = () => worker.serve(settings, sender, ways);
+    const prepare = () => worker.prepare(start);
+    const end = atOnce.includes(worker) ? serve() : serveLater(prepare, serve, over.promise);
+    if (loop === 0) over.resolve(end);
+    return beside === undefined ? end : beside.serveBeside(loop, settings, end);
+  });
+}
+
+/**
+ * Has a loop begin when whoever mounts was told that the mount is live, and serve; or not, when the mount is `over` before
+ * it can.
+ */
+async function serveLater(
+  prepare: () => Promise<void>,
+  serve: () => Promise<EndReason>,
+  over: Promise<EndReason>,
+): Promise<EndReason> {
   await nextTurn();
-  await worker.prepare(start);
+  const reason = await Promise.race([prepare(), over]);
+  return reason ?? await serve();
 }
 
 /** Few mounts have handlers beside their loops: only those load them. */
