@@ -8,7 +8,7 @@ import { readMetrics } from "../metrics/metrics.ts";
 import type { Server } from "../session.ts";
 import { LoopWorker } from "../session/loop_worker.ts";
 import { MAX_FORWARDED_WRITE } from "../transport/forwarding.ts";
-import { LoopBranches } from "./loop_branches.ts";
+import type { LoopBranches } from "./loop_branches.ts";
 import type { HandlersBesideLoops, HandlersOptions } from "./handlers_beside_loops.ts";
 import type { EndReason, LoopStart } from "../messages.ts";
 import { type MadeBranch, makeLaterBranch, partOfLater } from "./later_branch.ts";
@@ -98,20 +98,14 @@ export async function startLoops(
   checkCounts(ready, count, "loops");
   const servers = makeServers({ loops, atOnce, start, notifications, beside });
   const limits = beside === undefined ? {} : { maxWrite: MAX_FORWARDED_WRITE, handsOn: true };
-  const branches = ready.branches !== undefined
-    ? underLoops.use(
-      new LoopBranches({
-        loops,
-        beside,
-        notifier: notifications.notifier,
-        log,
-        points: ready.branches,
-        releaseFirst: (path) => releaseBranch?.(shared, path, kept),
-        ...{ kept, later },
-      }),
-    )
-    : { why: "its filesystem is no tree of branches" };
-  if (branches instanceof LoopBranches) await branches.begin();
+  const branches = ready.branches === undefined ? { why: "its filesystem is no tree of branches" } : underLoops.use(
+    await makeBranches({
+      ...{ loops, beside, notifier: notifications.notifier, log, kept, later },
+      points: ready.branches,
+      releaseFirst: (path) => releaseBranch?.(shared, path, kept),
+    }),
+  );
+  if ("begin" in branches) await branches.begin();
   return {
     placement: "loop",
     servers,
@@ -162,6 +156,12 @@ async function serveLater(
 async function startBeside(options: HandlersOptions): Promise<HandlersBesideLoops> {
   const { HandlersBesideLoops } = await import("./handlers_beside_loops.ts");
   return new HandlersBesideLoops(options);
+}
+
+/** Only trees load what changes their branches. */
+async function makeBranches(parts: ConstructorParameters<typeof LoopBranches>[0]): Promise<LoopBranches> {
+  const { LoopBranches } = await import("./loop_branches.ts");
+  return new LoopBranches(parts);
 }
 
 /** The branches that came to the tree under servers before this one. What one throws ends this server. */
