@@ -1,5 +1,4 @@
 /** What doctor finds on a machine. */
-import { libfuseNames, openLibfuse } from "../../ffi/library.ts";
 import { MountError } from "../connection/connection.ts";
 import { type MountEntry, readMountTable } from "../connection/mount_table.ts";
 import { askServer, isStale } from "../connection/mountpoint.ts";
@@ -9,6 +8,13 @@ import { examineKernelPassthrough, type KernelPassthroughFindings } from "./kern
 import { chooseForDirectory, examineSeparateProcess, type SeparateProcessFindings } from "./separate_process.ts";
 import { whyNoUring } from "../transport/uring_support.ts";
 import { type FuseDevice, inspectFuseDevice } from "./fuse_device.ts";
+import {
+  examineFusermount,
+  examineLibfuse,
+  findProblems,
+  type FusermountFindings,
+  type LibfuseFindings,
+} from "./requirements.ts";
 
 /** What `doctor --json` prints. */
 export interface Findings {
@@ -46,21 +52,6 @@ interface UringFindings {
   readonly reason: string | undefined;
 }
 
-interface LibfuseFindings {
-  /** The file that was loaded. */
-  readonly path: string | undefined;
-  readonly version: string | undefined;
-  /** The names tried, in order, up to the one that opened. */
-  readonly tried: readonly string[];
-  readonly problem: string | undefined;
-}
-
-interface FusermountFindings {
-  readonly path: string;
-  readonly version: string;
-  readonly setuid: boolean;
-}
-
 /** A FUSE mount that answers nobody. */
 export interface StaleMount {
   readonly mountpoint: string;
@@ -81,7 +72,7 @@ export async function examine(source?: string): Promise<Findings> {
     canMount: problems.length === 0,
     problems,
     deno: { version: Deno.version.deno },
-    libfuse: await examineLibfuse(),
+    libfuse: await locateLibfuse(),
     fusermount: await examineFusermount(),
     device: await inspectFuseDevice(),
     userAllowOther: await readUserAllowOther(),
@@ -94,23 +85,6 @@ export async function examine(source?: string): Promise<Findings> {
   };
 }
 
-const CHECKS = {
-  libfuse: async () => (await examineLibfuse()).problem,
-  device: async () => (await inspectFuseDevice()).problem,
-  fusermount: async () => {
-    if (Deno.uid() === 0 || (await examineFusermount())?.setuid) return undefined;
-    return "fusermount3, through which ordinary users mount, is not there or not set-user-id: install fuse3";
-  },
-};
-
-/** What keeps this user from mounting here, each with what to do; only what the `checks` named look at. */
-export async function findProblems(
-  checks: readonly (keyof typeof CHECKS)[] = ["libfuse", "device", "fusermount"],
-): Promise<string[]> {
-  const problems = await Promise.all(checks.map((check) => CHECKS[check]()));
-  return problems.filter((problem) => problem !== undefined);
-}
-
 async function examineFuse(problems: string[]): Promise<Awaited<ReturnType<typeof probeKernel>> | undefined> {
   try {
     return await probeKernel();
@@ -121,34 +95,16 @@ async function examineFuse(problems: string[]): Promise<Awaited<ReturnType<typeo
   }
 }
 
-async function examineLibfuse(): Promise<LibfuseFindings> {
-  const names = libfuseNames();
-  try {
-    const { path, version } = openLibfuse();
-    const tried = names.slice(0, names.indexOf(path) + 1);
-    return { path: await loadedFile("libfuse3") ?? path, version, tried, problem: undefined };
-  } catch (error) {
-    const problem = error instanceof Error ? error.message : String(error);
-    return { path: undefined, version: undefined, tried: names, problem };
-  }
+/** With the file that its name has loaded. */
+async function locateLibfuse(): Promise<LibfuseFindings> {
+  const { path, ...findings } = examineLibfuse();
+  return { path: path && (await loadedFile("libfuse3") ?? path), ...findings };
 }
 
 /** The file behind a library that this process has loaded. */
 async function loadedFile(name: string): Promise<string | undefined> {
   const maps = await Deno.readTextFile("/proc/self/maps");
   return maps.split("\n").map((line) => line.slice(line.indexOf("/"))).find((path) => path.includes(`/${name}`));
-}
-
-async function examineFusermount(): Promise<FusermountFindings | undefined> {
-  for (const folder of (Deno.env.get("PATH") ?? "").split(":")) {
-    const path = `${folder}/fusermount3`;
-    const status = await Deno.stat(path).catch(() => undefined);
-    if (!status?.isFile) continue;
-    const { stdout } = await new Deno.Command(path, { args: ["--version"], cwd: "/" }).output();
-    const version = new TextDecoder().decode(stdout).replace("fusermount3 version:", "").trim();
-    return { path, version, setuid: ((status.mode ?? 0) & 0o4000) !== 0 && status.uid === 0 };
-  }
-  return undefined;
 }
 
 /** The module's parameter, which kernels from 6.14 have. */

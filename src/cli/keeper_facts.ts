@@ -10,7 +10,7 @@ import { keepable } from "../kept_mount_options.ts";
 import { chooseTransport } from "../transport/choice.ts";
 import type { KeeperFacts } from "./keeper_choice.ts";
 import type { MountPlan } from "./mount_plan.ts";
-import { locateMountpoint } from "./mount_status.ts";
+import { locateMountpoint } from "./mountpoint.ts";
 
 /** Looks at the plan and the machine; at what costs something only when it is asked for. */
 export async function examineForKeeper(

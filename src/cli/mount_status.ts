@@ -1,5 +1,5 @@
 /** What is known of this user's mounts: what their servers say, checked against the kernel's mount table. */
-import { findMount, type MountEntry, readMountTable, TRELLIS_TYPE } from "../connection/mount_table.ts";
+import { type MountEntry, readMountTable, TRELLIS_TYPE } from "../connection/mount_table.ts";
 import { ask } from "../control/client.ts";
 import { ControlError, readStatusReport, type StatusReport } from "../control/messages.ts";
 import {
@@ -10,7 +10,6 @@ import {
   type SocketFile,
   socketName,
 } from "../control/socket_files.ts";
-import { basename, dirname, join, resolve } from "../deps.ts";
 import { Failure } from "./failure.ts";
 import { isFuse, whyNoFuse } from "./findings.ts";
 
@@ -70,20 +69,6 @@ export async function findControlSocket(mountpoint: string, command: string): Pr
   const reason = whyNoFuse(table.findLast((entry) => entry.mountpoint === mountpoint));
   if (reason !== undefined) throw new Failure("NOT_MOUNTED", `Cannot ${command} ${mountpoint}: ${reason}`);
   throw new Failure("NO_ANSWER", `Cannot ${command} ${mountpoint}: no server of this user has a control socket for it`);
-}
-
-/** Where `path` means: without symbolic links, and without looking at what is mounted there. */
-export async function locateMountpoint(path: string): Promise<string> {
-  let absolute = resolve(path);
-  for (let links = 0; links < 40; links++) {
-    const parent = await Deno.realPath(dirname(absolute)).catch(() => dirname(absolute));
-    absolute = join(parent, basename(absolute));
-    if (await findMount(absolute) !== undefined) return absolute;
-    const target = await Deno.readLink(absolute).catch(() => undefined);
-    if (target === undefined) return absolute;
-    absolute = resolve(parent, target);
-  }
-  return absolute;
 }
 
 function topmost(table: readonly MountEntry[], mountpoint: string): MountEntry | undefined {

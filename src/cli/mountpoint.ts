@@ -3,7 +3,7 @@ import { openLibc } from "../../ffi/library.ts";
 import { cString } from "../../ffi/memory.ts";
 import { findMount, type MountEntry } from "../connection/mount_table.ts";
 import { askServer, deviceDescriptor, isStale } from "../connection/mountpoint.ts";
-import { dirname, resolve } from "../deps.ts";
+import { basename, dirname, join, resolve } from "../deps.ts";
 import { errnoName } from "../fs/errors.ts";
 import { Failure } from "./failure.ts";
 
@@ -137,4 +137,18 @@ function explain(error: unknown, path: string): unknown {
   };
   const reason = (code !== undefined ? reasons[code] : undefined) ?? (error instanceof Error ? error.message : error);
   return new Failure("MOUNTPOINT", `Cannot mount on ${path}: ${reason}`, { cause: error });
+}
+
+/** Where `path` means: without symbolic links, and without looking at what is mounted there. */
+export async function locateMountpoint(path: string): Promise<string> {
+  let absolute = resolve(path);
+  for (let links = 0; links < 40; links++) {
+    const parent = await Deno.realPath(dirname(absolute)).catch(() => dirname(absolute));
+    absolute = join(parent, basename(absolute));
+    if (await findMount(absolute) !== undefined) return absolute;
+    const target = await Deno.readLink(absolute).catch(() => undefined);
+    if (target === undefined) return absolute;
+    absolute = resolve(parent, target);
+  }
+  return absolute;
 }

@@ -8,8 +8,8 @@ import type { Command, Given } from "../command_line/command.ts";
 import { findMountpoint } from "./configurations.ts";
 import type { FailureKind } from "./exit_codes.ts";
 import { Failure } from "./failure.ts";
-import { findControlSocket, locateMountpoint } from "./mount_status.ts";
-import { refuseEmptyPath } from "./mountpoint.ts";
+import { findControlSocket } from "./mount_status.ts";
+import { locateMountpoint, refuseEmptyPath } from "./mountpoint.ts";
 import { CONFIG_OPTION, JSON_OPTION } from "./shared_options.ts";
 
 /** The command. */

@@ -3,8 +3,8 @@ import { ask } from "../control/client.ts";
 import { ControlError, readStatusReport, RESTART_DEADLINE, type ServerReport } from "../control/messages.ts";
 import type { Command } from "../command_line/command.ts";
 import { Failure } from "./failure.ts";
-import { findControlSocket, locateMountpoint } from "./mount_status.ts";
-import { refuseEmptyPath } from "./mountpoint.ts";
+import { findControlSocket } from "./mount_status.ts";
+import { locateMountpoint, refuseEmptyPath } from "./mountpoint.ts";
 
 /** The command. */
 export const COMMAND: Command = {

@@ -10,8 +10,8 @@ import { keepable } from "../kept_mount_options.ts";
 import { type KeptMount, mount, type Session } from "../mount.ts";
 import type { FailureKind } from "./exit_codes.ts";
 import { Failure } from "./failure.ts";
-import { findProblems } from "./findings.ts";
 import type { MountPlan } from "./mount_plan.ts";
+import { findProblems } from "./requirements.ts";
 
 /** @throws {Failure} when this machine cannot mount. */
 export async function checkMachine(mountpoint: string): Promise<void> {

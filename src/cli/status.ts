@@ -1,8 +1,8 @@
 /** `status`: how this user's mounts are, by what their servers and the kernel say. */
 import type { Command } from "../command_line/command.ts";
 import { Failure } from "./failure.ts";
-import { examineMounts, locateMountpoint, type MountStatus } from "./mount_status.ts";
-import { refuseEmptyPath } from "./mountpoint.ts";
+import { examineMounts, type MountStatus } from "./mount_status.ts";
+import { locateMountpoint, refuseEmptyPath } from "./mountpoint.ts";
 import { JSON_OPTION } from "./shared_options.ts";
 import { awaitSignal } from "./signals.ts";
 import { describeMounts } from "./status_table.ts";
