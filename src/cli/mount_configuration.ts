@@ -30,7 +30,7 @@ export async function planConfiguration(
 ): Promise<MountAt<DecidedPlan>> {
   if (file === undefined) await expectConfiguration();
   refuseEmptyPath(mountpoint, "mount on");
-  const point = mountpoint === undefined ? [] : [`mount.point=${asSetting(resolve(mountpoint))}`];
+  const point = mountpoint === undefined ? [] : [`mount.point=${asSetting(resolve(Deno.cwd(), mountpoint))}`];
   const flags = [...set, ...point];
   const config = await loadConfiguration(file ?? CONFIG_NAME, flags);
   if (config.mount.point === undefined) {

@@ -37,9 +37,9 @@ export class Mountpoint implements AsyncDisposable {
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return await Mountpoint.#make(path);
       // A mount whose server is gone. Whether it may be replaced is for `mount` to say.
-      if (isStale(error)) return new Mountpoint(resolve(path), false, false);
+      if (isStale(error)) return new Mountpoint(resolve(Deno.cwd(), path), false, false);
       // Another user's mount cannot even be looked at.
-      const mounted = await findMount(resolve(path));
+      const mounted = await findMount(resolve(Deno.cwd(), path));
       throw mounted === undefined ? explain(error, path) : busy(path, mounted);
     }
   }
@@ -68,7 +68,7 @@ export class Mountpoint implements AsyncDisposable {
       await Deno.mkdir(path);
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw explain(error, path);
-      const parent = dirname(resolve(path));
+      const parent = dirname(resolve(Deno.cwd(), path));
       if (await Deno.stat(parent).then(() => true, () => false)) {
         throw new Failure("MOUNTPOINT", `Cannot mount on ${path}: no folder can be made in ${parent}; choose another`);
       }
@@ -141,7 +141,7 @@ function explain(error: unknown, path: string): unknown {
 
 /** Where `path` means: without symbolic links, and without looking at what is mounted there. */
 export async function locateMountpoint(path: string): Promise<string> {
-  let absolute = resolve(path);
+  let absolute = resolve(Deno.cwd(), path);
   for (let links = 0; links < 40; links++) {
     const parent = await Deno.realPath(dirname(absolute)).catch(() => dirname(absolute));
     absolute = join(parent, basename(absolute));

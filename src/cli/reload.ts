@@ -60,7 +60,7 @@ async function findTree(
   if (point === undefined) {
     throw new Failure("USAGE", `Cannot reload ${file}: it has no mount.point; name the mountpoint instead`);
   }
-  return { mountpoint: await locateMountpoint(point), file: resolve(file) };
+  return { mountpoint: await locateMountpoint(point), file: resolve(Deno.cwd(), file) };
 }
 
 async function askToReload(

@@ -115,7 +115,9 @@ async function planOf(
   mountpoint: string,
   options: ParsedOptions,
 ): Promise<MountAt<DecidedPlan>> {
-  if (kind === "configuration") return await planConfiguration(resolve(source), { mountpoint, set: [], options });
+  if (kind === "configuration") {
+    return await planConfiguration(resolve(Deno.cwd(), source), { mountpoint, set: [], options });
+  }
   const plan = kind === "memory"
     ? planMemory(options)
     : planPassthrough(await prepareSource(source, mountpoint), options);

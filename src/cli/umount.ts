@@ -38,7 +38,7 @@ async function endMount(path: string, lazy: boolean): Promise<void> {
 
 /** The mount at `path`. The folder itself is looked at last: its server may be gone or hang. */
 async function locate(path: string): Promise<MountEntry | undefined> {
-  const absolute = resolve(path);
+  const absolute = resolve(Deno.cwd(), path);
   try {
     const unresolved = join(await Deno.realPath(dirname(absolute)), basename(absolute));
     return await findMount(unresolved) ?? await findMount(await Deno.realPath(absolute));

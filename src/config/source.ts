@@ -95,7 +95,7 @@ async function resolveExisting(path: string): Promise<string> {
   try {
     return await Deno.realPath(path);
   } catch {
-    const absolute = resolve(path);
+    const absolute = resolve(Deno.cwd(), path);
     // What is wrong with the parent is for the mountpoint's own check to say.
     const parent = await Deno.realPath(dirname(absolute)).catch(() => dirname(absolute));
     return join(parent, basename(absolute));
