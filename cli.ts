@@ -1,9 +1,11 @@
 /** The tool: `deno run -A cli.ts --help`. */
-import { beginFirstLoop } from "./src/cli/first_loop.ts";
+import { beginEarly, endEarly } from "./src/cli/early_start.ts";
 
 if (import.meta.main) {
-  beginFirstLoop(Deno.args);
-  // Not before: all of it is loaded while the thread begins.
+  beginEarly(Deno.args);
+  // Not before: all of it is loaded meanwhile.
   const { run } = await import("./src/cli/run.ts");
-  Deno.exit(await run(Deno.args));
+  const status = await run(Deno.args);
+  endEarly();
+  Deno.exit(status);
 }

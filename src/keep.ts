@@ -3,7 +3,7 @@ import { deviceDescriptor, prepareMountpoint } from "./connection/mountpoint.ts"
 import type { LimitOptions } from "./fs/limits.ts";
 import { completeLimits } from "./handler/limits.ts";
 import { ControlError } from "./control/messages.ts";
-import { openControl } from "./control/open_control.ts";
+import { openControl, preloadControl } from "./control/open_control.ts";
 import { unwrapFailure } from "./keeper/failure.ts";
 import { Keeper } from "./keeper/keeper.ts";
 import type { ServedModule } from "./keeper/messages.ts";
@@ -39,12 +39,15 @@ export async function keep(
   }
   const { debug = false, log = logToStandardError, restarts = MOST_RESTARTS } = options;
   const { hangTimeout = HANG_TIMEOUT, spare = false, resend = true } = options;
-  const keeper = await unwrapFailure(Keeper.start({
+  const starting = Keeper.start({
     mountpoint: await prepareMountpoint(mountpoint),
     mountOptions: libfuseOptions(options),
     defaults: replyDefaults(options),
     ...{ served, debug, log, restarts, hangTimeout, spare, resend },
-  }));
+  });
+  // It is mounted: what listens is loaded while the server gets ready.
+  if (options.control === true) preloadControl();
+  const keeper = await unwrapFailure(starting);
   if (options.control === true) await controlKeeper(keeper, served, log, hooks);
   return keeper;
 }

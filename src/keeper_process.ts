@@ -1,6 +1,7 @@
 /** A keeper in a process of its own, as the library sees it: that process may not touch the mount, and this one may. */
 import type { Feature } from "./connection/features.ts";
 import type { BranchStep, ChangedBranches, RemovalOptions } from "./fs/branches.ts";
+import { startProcess } from "./keeper/deno_process.ts";
 import { FramedProcess } from "./keeper/framed_process.ts";
 import { FROM_KEEPER, type FromKeeper, type Kept, type ToKeeper } from "./keeper/keeper_messages.ts";
 import { KeeperError, type KeptMount, type ServerState } from "./keeper/kept_mount.ts";
@@ -12,7 +13,7 @@ import { logToStandardError } from "./mount_options.ts";
 import type { LoopPlacement } from "./placements/loops.ts";
 import type { HandlerPlacement } from "./placements/workers.ts";
 
-const ENTRY = new URL("workers/keeper.ts", import.meta.url);
+const ENTRY = new URL("workers/begin_keeper.ts", import.meta.url);
 
 /** Starts the keeper, and returns when the mount is live. @throws as `mount` does. */
 export async function startKeeper(
@@ -35,10 +36,8 @@ class KeeperProcess implements KeptMount {
   #end: Extract<FromKeeper, { kind: "finished" }> | undefined;
 
   constructor(log: NonNullable<KeptMountOptions["log"]>) {
-    this.#process = new FramedProcess<ToKeeper, FromKeeper>({
+    this.#process = new FramedProcess<ToKeeper, FromKeeper>(startProcess(ENTRY), {
       title: "The keeper",
-      entry: ENTRY,
-      descriptors: [],
       kinds: FROM_KEEPER,
       onMessage: (message) => {
         if (message.kind === "log") log(message.message, message.detail);

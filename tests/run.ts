@@ -46,7 +46,7 @@ const PURE = [
   "tests/session",
   "tests/setup_test.ts",
   "tests/cli/configuration_test.ts",
-  "tests/cli/first_loop_test.ts",
+  "tests/cli/early_start_test.ts",
   "tests/cli/keeper_choice_test.ts",
   "tests/threads",
   "tests/transport",

@@ -56,6 +56,10 @@ export const LIBC = {
   socketpair: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
   /** ssize_t send(int sockfd, const void *buf, size_t len, int flags) */
   send: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
+  /** ssize_t sendmsg(int sockfd, const struct msghdr *msg, int flags) */
+  sendmsg: { parameters: ["i32", "buffer", "i32"], result: "i32" },
+  /** ssize_t recvmsg(int sockfd, struct msghdr *msg, int flags) */
+  recvmsg: { parameters: ["i32", "buffer", "i32"], result: "i32" },
   /** int umount2(const char *target, int flags); nonblocking: it may wait for a server in this very isolate */
   umount2: { parameters: ["buffer", "i32"], result: "i32", nonblocking: true },
   /** int clock_gettime(clockid_t clockid, struct timespec *tp) */

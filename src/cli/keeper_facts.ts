@@ -1,11 +1,12 @@
 /** What decides whether a mount has a keeper, as this machine and what is to be mounted have it. */
-import { isKernelFrom } from "../../ffi/kernel_release.ts";
 import { endsWithServer } from "../config/kept_branches.ts";
 import type { ProcessWish } from "../config/mount_options.ts";
 import { isWithin } from "../fs/branches.ts";
+import { kernelResends } from "../connection/kernel_release.ts";
 import { deviceDescriptor } from "../connection/mountpoint.ts";
 import { join } from "../deps.ts";
 import { closeKeptState, createKeptState } from "../kept/kept_state.ts";
+import { hasBegunStore } from "../keeper/begun_server.ts";
 import { keepable } from "../kept_mount_options.ts";
 import { chooseTransport } from "../transport/choice.ts";
 import type { KeeperFacts } from "./keeper_choice.ts";
@@ -73,13 +74,9 @@ function startedFrom(): string[] {
   return [Deno.execPath(), ...code, Deno.env.get("DENO_DIR") ?? join(caches, "deno")];
 }
 
-/** Whether this kernel can send requests again: Linux 6.9 and newer, always (fuse_send_init). */
-export function kernelResends(): boolean {
-  return isKernelFrom(6, 9);
-}
-
 /** Whether this kernel keeps open files for another server. */
 export function keepsOpenFiles(): boolean {
+  if (hasBegunStore()) return true;
   const kept = createKeptState();
   closeKeptState(kept);
   return kept.descriptors !== undefined;

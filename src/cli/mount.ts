@@ -1,6 +1,7 @@
 /** `mount`: a filesystem in memory, a directory or a configuration, served until it is unmounted or a signal comes. */
 import { CONFIG_NAME } from "../config/template.ts";
 import { type Command, CommandLineError, type Given } from "../command_line/command.ts";
+import { dropServer } from "../keeper/begun_server.ts";
 import { preload } from "../mount.ts";
 import { dropLoopThread } from "../threads/loop_thread.ts";
 import { Background, isInBackground, startInBackground } from "./background.ts";
@@ -84,8 +85,13 @@ export async function serve(
   background: Background | undefined,
 ): Promise<void> {
   const { separate, reason } = plan.keeper;
-  if (separate) dropLoopThread(); // that was begun to serve here
-  else preload(plan.placement);
+  // What was begun to serve it, if it is not to.
+  if (separate) {
+    dropLoopThread();
+  } else {
+    dropServer();
+    preload(plan.placement);
+  }
   if (debug || plan.settings.debug === true) {
     console.error(`keeper: ${separate ? `pid ${Deno.pid}` : "none"} (${reason})`);
   }

@@ -1,4 +1,4 @@
-/** A connection that another process mounted and holds: its descriptors came with this process's birth. */
+/** A connection that another process mounted and holds: it gave this one the descriptors. */
 import { F_DUPFD_CLOEXEC } from "../../ffi/libc.ts";
 import { openLibc } from "../../ffi/library.ts";
 import { errnoName } from "../fs/errors.ts";

@@ -5,7 +5,7 @@
  * killed then ends only when another has answered that request: waiting for its end would be waiting for ever.
  */
 import { NOTIFY_THREAD } from "../messages.ts";
-import type { ServerProcess } from "./server_starter.ts";
+import type { ServerProcess } from "./server_process.ts";
 
 /** How often it is looked at whether something is left of a server, in milliseconds: that wakes an idle keeper. */
 const LOOK_MILLISECONDS = 2000;

@@ -2,9 +2,8 @@
  * A process of ours that is asked and answers in frames (`src/control/frames.ts`), on its standard input and output, and
  * that may die: a server as its keeper sees it, or a keeper as the library does.
  */
-import { F_SETFD, FD_CLOEXEC } from "../../ffi/libc.ts";
-import { openLibc } from "../../ffi/library.ts";
 import { encodeFrame, FrameDecoder } from "../control/frames.ts";
+import { killProcess } from "./deno_process.ts";
 import { type Failed, ProcessFailure } from "./failure.ts";
 import { LONGEST, readMessage } from "./messages.ts";
 
@@ -13,13 +12,10 @@ export class ProcessLost extends Error {
   override readonly name = "ProcessLost";
 }
 
-/** What is started, and who hears of it. */
+/** What it is, and who hears of it. */
 export interface FramedProcessOptions<From> {
   /** What it is, for people, as in "The server". */
   readonly title: string;
-  readonly entry: URL;
-  /** Descriptors that it inherits under their numbers. */
-  readonly descriptors: readonly number[];
   /** The kinds of message that it may send. */
   readonly kinds: readonly string[];
   /** Hears what answers no question. */
@@ -38,9 +34,10 @@ export class FramedProcess<To, From extends { readonly kind: string }> {
   /** Resolves to how it ended, in words, when the process is gone and all that it said was heard. */
   readonly ended: Promise<string>;
 
-  constructor(options: FramedProcessOptions<From>) {
+  /** `child` was started by `startProcess`. */
+  constructor(child: Deno.ChildProcess, options: FramedProcessOptions<From>) {
     this.#options = options;
-    this.#child = inheriting(options.descriptors, () => spawn(options.entry));
+    this.#child = child;
     this.#input = this.#child.stdin.getWriter();
     this.#input.closed.catch(() => {});
     this.ended = this.#end(this.#hear());
@@ -78,12 +75,7 @@ export class FramedProcess<To, From extends { readonly kind: string }> {
   }
 
   kill(signal: Deno.Signal = "SIGKILL"): void {
-    try {
-      this.#child.kill(signal);
-    } catch (error) {
-      // It has ended meanwhile.
-      if (!(error instanceof TypeError || error instanceof Deno.errors.NotFound)) throw error;
-    }
+    killProcess(this.#child, signal);
   }
 
   /** Lets the process that started it end first. */
@@ -132,34 +124,4 @@ export class FramedProcess<To, From extends { readonly kind: string }> {
     for (const { reject } of [...this.#waiting.values()].flat()) reject(error);
     this.#waiting.clear();
   }
-}
-
-function spawn(entry: URL): Deno.ChildProcess {
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-lock", "--quiet", entry.href],
-    // Deno starts no program where the user may not enter the current folder, such as one in root's home.
-    cwd: "/",
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "inherit",
-    // Ctrl-C is for whoever mounted, who ends the others when the mount is gone.
-    detached: true,
-  }).spawn();
-}
-
-/** Runs `start` while `descriptors` pass to new processes. Nothing else of this thread can start one meanwhile. */
-function inheriting<Result>(descriptors: readonly number[], start: () => Result): Result {
-  const { symbols } = openLibc();
-  for (const descriptor of descriptors) symbols.fcntl(descriptor, F_SETFD, 0);
-  try {
-    return start();
-  } finally {
-    keepToProcess(descriptors);
-  }
-}
-
-/** From here on programs that this process starts do not get these descriptors. */
-export function keepToProcess(descriptors: readonly number[]): void {
-  const { symbols } = openLibc();
-  for (const descriptor of descriptors) symbols.fcntl(descriptor, F_SETFD, FD_CLOEXEC);
 }

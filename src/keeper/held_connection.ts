@@ -5,7 +5,8 @@
 import { Connection } from "../connection/connection.ts";
 import { type Feature, wantedFeatures } from "../connection/features.ts";
 import type { Agreement, KernelOffer } from "../connection/handshake.ts";
-import { closeKeptState, createKeptState, keptDescriptorsOf } from "../kept/kept_state.ts";
+import type { KeptDescriptors } from "../fs/module.ts";
+import { closeKeptState, createKeptState, type KeptHandles } from "../kept/kept_state.ts";
 import { KeptOpenNodes } from "./kept_open_nodes.ts";
 
 /** What is mounted where. */
@@ -26,7 +27,7 @@ export class HeldConnection implements Disposable {
   readonly connection: Connection;
   /** One for each reader: requests end with the descriptor that they were read from. */
   readonly devices: readonly number[];
-  readonly kept = createKeptState();
+  readonly kept: KeptHandles;
   readonly offer: KernelOffer;
   /** Whether another server can go on with this connection. */
   readonly canResend: boolean;
@@ -35,27 +36,26 @@ export class HeldConnection implements Disposable {
   #openNodes: KeptOpenNodes | undefined;
   #disposed = false;
 
-  private constructor(connection: Connection, { readers, resend }: HeldMount) {
+  private constructor(connection: Connection, { readers, resend }: HeldMount, kept: KeptHandles) {
     this.connection = connection;
+    this.kept = kept;
     this.offer = connection.readOffer();
     this.canResend = resend && this.offer.features.has(RESEND);
     this.devices = [connection.device, ...Array.from({ length: readers - 1 }, () => connection.clone())];
   }
 
-  /** Mounts. @throws {MountError} */
-  static async mount(mount: HeldMount): Promise<HeldConnection> {
-    const connection = Connection.mount(mount.mountpoint, mount.mountOptions);
+  /** Mounts. The table of open files, `store`, is closed with it, or when it fails. @throws {MountError} */
+  static async mount(mount: HeldMount, store: KeptDescriptors | undefined): Promise<HeldConnection> {
+    const kept = createKeptState(store);
+    let connection: Connection | undefined;
     try {
-      return new HeldConnection(connection, mount);
+      connection = Connection.mount(mount.mountpoint, mount.mountOptions);
+      return new HeldConnection(connection, mount, kept);
     } catch (error) {
-      await connection.unmount().finally(() => connection[Symbol.dispose]());
+      closeKeptState(kept);
+      await connection?.unmount().finally(() => connection![Symbol.dispose]());
       throw error;
     }
-  }
-
-  /** All that a server inherits. */
-  get descriptors(): readonly number[] {
-    return [...this.devices, ...keptDescriptorsOf(this.kept)];
   }
 
   /** What was agreed with the kernel; undefined before the first server. */

@@ -18,12 +18,14 @@ import { spellMountpoint } from "../connection/mount_table.ts";
 import type { Feature } from "../connection/features.ts";
 import type { Agreement } from "../connection/handshake.ts";
 import type { BranchStep, ChangedBranches, RemovalOptions, TreeHistory } from "../fs/branches.ts";
-import type { Agreed } from "../fs/module.ts";
+import type { Agreed, KeptDescriptors } from "../fs/module.ts";
+import { createDescriptorStore } from "../kept/descriptor_store.ts";
 import { createKept } from "../kept/kept_memory.ts";
 import type { JournalSlot } from "../kept/journal.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { ReplyDefaults } from "../protocol/reply.ts";
 import { RestartBudget } from "../threads/restart_budget.ts";
+import { type BegunServer, takeServer } from "./begun_server.ts";
 import { departure } from "./departure.ts";
 import { ProcessLost } from "./framed_process.ts";
 import { clearSlots, readSlots, sendLastAnswers } from "./recovery.ts";
@@ -32,7 +34,8 @@ import { HeldConnection, type HeldMount } from "./held_connection.ts";
 import { KeeperError, type KeptMount, type ServerState } from "./kept_mount.ts";
 import { ProcessFailure, unwrapFailure } from "./failure.ts";
 import { countIsolates, type FromServer, type ServedModule, VERSION } from "./messages.ts";
-import { type ServerProcess, ServerStarter } from "./server_starter.ts";
+import type { ServerProcess } from "./server_process.ts";
+import { ServerStarter } from "./server_starter.ts";
 
 /** How long an unmounted server may take to end, in milliseconds; then it is told to, and after as long again killed. */
 const GRACE_MILLISECONDS = 1_000;
@@ -77,8 +80,8 @@ export class Keeper implements KeptMount {
   readonly #file = createKept("trellis-file");
   /** Outlives this process, and takes the mount away. */
   readonly #guard: KeeperGuard;
-  #held: HeldConnection;
   #starter: ServerStarter;
+  #held: HeldConnection;
   #server: ServerProcess;
   /** Resolves to how it ended, in words, when another may begin. */
   #departure: Promise<string>;
@@ -105,13 +108,14 @@ export class Keeper implements KeptMount {
   /** Set by who wants another server, and not by one that died. */
   #replacing = false;
 
-  private constructor(options: KeeperOptions, guard: KeeperGuard, held: HeldConnection) {
+  private constructor(options: KeeperOptions, guard: KeeperGuard, starter: ServerStarter, held: HeldConnection) {
     this.#options = options;
     this.#guard = guard;
     this.mountpoint = options.mountpoint;
     this.#budget = new RestartBudget(options.restarts);
     this.#held = held;
-    this.#starter = this.#makeStarter();
+    this.#starter = starter;
+    starter.onMessage = (message) => this.#hear(message);
     this.#server = this.#starter.start();
     this.#departure = departure(this.#server);
     this.finished = this.#keep();
@@ -126,11 +130,14 @@ export class Keeper implements KeptMount {
    */
   static async start(options: KeeperOptions): Promise<Keeper> {
     const guard = KeeperGuard.start(options.mountpoint, spellMountpoint(options.mountpoint));
-    const held = await mountWatched(options, guard).catch(async (error) => {
+    const { store, server } = takeServer();
+    const starter = makeStarter(options, guard, store, server);
+    const held = await mountWatched(options, guard, store).catch(async (error) => {
+      await starter.dropSpare();
       await guard[Symbol.asyncDispose]();
       throw error;
     });
-    const keeper = new Keeper(options, guard, held);
+    const keeper = new Keeper(options, guard, starter, held);
     // Without a server `finished` says why.
     await keeper.#whileServing().catch(() => keeper.finished);
     return keeper;
@@ -238,18 +245,6 @@ export class Keeper implements KeptMount {
     this.#serving.reject(new KeeperError(`${this.mountpoint} is not mounted any more`));
   }
 
-  /** Of servers for the connection that is held. */
-  #makeStarter(): ServerStarter {
-    const { descriptors, canResend } = this.#held;
-    const { served, spare } = this.#options;
-    // None can wait for a connection that is not there yet.
-    return new ServerStarter({
-      ...{ served, descriptors: [...descriptors, this.#file], spare: spare && canResend },
-      onMessage: (message) => this.#hear(message),
-      onProcesses: (pids) => this.#guard.watchServers(pids),
-    });
-  }
-
   #hear(message: FromServer): void {
     if (message.kind === "log") this.#options.log(message.message, message.detail);
     if (message.kind === "stopping") this.#stopping = message.reason;
@@ -281,7 +276,7 @@ export class Keeper implements KeptMount {
       this.#isServing = true;
       this.#serving.resolve();
       this.onServer(this.server);
-      this.#starter.prepareSpare();
+      if (this.#options.spare && this.#held.canResend) this.#starter.prepareSpare();
       await this.#watch();
     } catch (error) {
       // A module that fails when the mount begins would fail again.
@@ -333,7 +328,7 @@ export class Keeper implements KeptMount {
     const { served, mountpoint, defaults, debug } = this.#options;
     const { devices, kept, canResend } = this.#held;
     const mountedDevice = this.connection.mountedDevice ?? "";
-    const { methods, features, maxWrite: longest } = await this.#server.ask({
+    const { methods, features, maxWrite: longest } = await this.#server.start({
       ...{ kind: "start", version: VERSION, served, mountpoint, mountedDevice, defaults, debug },
       ...{ devices, kept, resumes: canResend, file: this.#file },
       history: {
@@ -341,7 +336,7 @@ export class Keeper implements KeptMount {
         ...this.#agreed && { agreed: this.#agreed },
         ...this.#tree && { tree: this.#tree },
       },
-    }, "ready");
+    });
     this.#agreed ??= { methods, features };
     const { minor, maxWrite, features: agreed } = this.#agreement = this.#held.agree(methods, features, longest);
     // What was interrupted is settled. A loop that this server leaves at rest would name it again to the next one.
@@ -407,14 +402,16 @@ export class Keeper implements KeptMount {
     if (!await old.connection.isMounted()) return void (this.#ending = true);
     try {
       await Promise.all([old.connection.unmount(), this.#starter.dropSpare()]);
-      this.#held = await mountWatched(this.#options, this.#guard);
+      const store = createDescriptorStore();
+      this.#starter = makeStarter(this.#options, this.#guard, store);
+      this.#starter.onMessage = (message) => this.#hear(message);
+      this.#held = await mountWatched(this.#options, this.#guard, store);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       throw new KeeperError(`${this.mountpoint} could not be mounted anew for another server: ${reason}`);
     } finally {
       old[Symbol.dispose]();
     }
-    this.#starter = this.#makeStarter();
     this.#mountedAnew++;
     this.#interrupted = [];
     this.#options.log(
@@ -425,9 +422,25 @@ export class Keeper implements KeptMount {
   }
 }
 
+/** Of servers for a connection that is to be mounted: one loads its code meanwhile, which is `first` if that has begun. */
+function makeStarter(
+  { served }: KeeperOptions,
+  guard: KeeperGuard,
+  store: KeptDescriptors | undefined,
+  first?: BegunServer,
+): ServerStarter {
+  const starter = new ServerStarter({ served, store, onProcesses: (pids) => guard.watchServers(pids) }, first);
+  starter.prepareSpare();
+  return starter;
+}
+
 /** Mounts, and has `guard` watch over it. @throws {MountError} */
-async function mountWatched(options: KeeperOptions, guard: KeeperGuard): Promise<HeldConnection> {
-  const held = await HeldConnection.mount({ ...options, readers: options.served.readers });
+async function mountWatched(
+  options: KeeperOptions,
+  guard: KeeperGuard,
+  store: KeptDescriptors | undefined,
+): Promise<HeldConnection> {
+  const held = await HeldConnection.mount({ ...options, readers: options.served.readers }, store);
   guard.watchMount(held.connection.mountedDevice ?? "");
   return held;
 }

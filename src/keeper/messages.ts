@@ -13,7 +13,7 @@ import type { Metrics } from "../metrics/metrics.ts";
 import type { ReplyDefaults } from "../protocol/reply.ts";
 
 /** The version of everything here. Keeper and server may be of different releases; they must agree in this. */
-export const VERSION = 4;
+export const VERSION = 5;
 
 /** The longest message in bytes: trees of thousands of branches fit. */
 export const LONGEST = 1 << 24;
@@ -37,7 +37,7 @@ export function countIsolates({ readers, handlers }: ServedModule): number {
   return readers + handlers.length;
 }
 
-/** What is served, and on which descriptors, which the server has from its birth. Answered with "ready". */
+/** What is served, and on which descriptors (`given_descriptors.ts`), which are sent before. Answered with "ready". */
 export interface ServerStart {
   readonly kind: "start";
   readonly version: number;

@@ -1,31 +1,31 @@
 /** Starts servers for a keeper. One may be in reserve, which has begun and loaded the filesystem's code, and waits. */
-import { FramedProcess } from "./framed_process.ts";
-import { FROM_SERVER, type FromServer, type ServedModule, type ToServer } from "./messages.ts";
-
-export type ServerProcess = FramedProcess<ToServer, FromServer>;
+import type { KeptDescriptors } from "../fs/module.ts";
+import { type BegunServer, startServer } from "./begun_server.ts";
+import { type FromServer, type ServedModule } from "./messages.ts";
+import { ServerProcess } from "./server_process.ts";
 
 /** What is started, and who hears of it. */
 export interface ServerStarterOptions {
-  /** Descriptors that servers inherit under their numbers. */
-  readonly descriptors: readonly number[];
-  /** What a server in reserve loads. */
+  /** What servers load before they are told more. */
   readonly served: ServedModule;
-  /** Whether there is to be one in reserve. */
-  readonly spare: boolean;
-  readonly onMessage: (message: FromServer) => void;
+  /** The connection's table of open files, which servers inherit. */
+  readonly store: KeptDescriptors | undefined;
   /** Hears which processes there are whenever one has begun or ended. */
   readonly onProcesses: (pids: Iterable<number>) => void;
 }
-
-const SERVER = new URL("../workers/server.ts", import.meta.url);
 
 export class ServerStarter {
   readonly #options: ServerStarterOptions;
   readonly #pids = new Set<number>();
   #spare: ServerProcess | undefined;
+  /** The first one, if it has begun. */
+  #first: BegunServer | undefined;
+  /** Hears what answers no question. */
+  onMessage: (message: FromServer) => void = () => {};
 
-  constructor(options: ServerStarterOptions) {
+  constructor(options: ServerStarterOptions, first?: BegunServer) {
     this.#options = options;
+    this.#first = first;
   }
 
   /** A server that has begun: the one in reserve, if it lives. */
@@ -35,12 +35,11 @@ export class ServerStarter {
     return spare ?? this.#begin();
   }
 
-  /** From here on there is one in reserve, if there is to be one at all. To be told when nobody waits for a server. */
+  /** From here on there is one in reserve. To be told when nobody waits for a server. */
   prepareSpare(): void {
-    const { spare, served } = this.#options;
-    if (!spare || this.#spare !== undefined) return;
+    if (this.#spare !== undefined) return;
     const server = this.#spare = this.#begin();
-    server.tell({ kind: "load", served }).catch(() => {});
+    server.tell({ kind: "load", served: this.#options.served }).catch(() => {});
     void server.ended.then(() => {
       if (this.#spare === server) this.#spare = undefined;
     });
@@ -55,10 +54,10 @@ export class ServerStarter {
   }
 
   #begin(): ServerProcess {
-    const { descriptors, onMessage, onProcesses } = this.#options;
-    const server: ServerProcess = new FramedProcess({
-      ...{ title: "The server", entry: SERVER, descriptors, kinds: FROM_SERVER, onMessage },
-    });
+    const { store, onProcesses } = this.#options;
+    const begun = this.#first ?? startServer(store);
+    this.#first = undefined;
+    const server = new ServerProcess(begun, (message) => this.onMessage(message));
     onProcesses(this.#pids.add(server.pid));
     void server.ended.then(() => {
       this.#pids.delete(server.pid);

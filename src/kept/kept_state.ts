@@ -1,4 +1,4 @@
-/** All that outlives a server: made and held by the keeper, given to each server by inheritance. */
+/** All that outlives a server: made and held by the keeper, and given to each server. */
 import { openLibc } from "../../ffi/library.ts";
 import type { TreeHistory } from "../fs/branches.ts";
 import type { Agreed, KeptDescriptors, KeptState } from "../fs/module.ts";
@@ -11,7 +11,7 @@ import { createKept, mapKept } from "./kept_memory.ts";
 /** More isolates than can ever serve a mount beside each other. */
 const MOST_ISOLATES = 64;
 
-/** Descriptor numbers, alike in keeper and server; JSON can say them. */
+/** Descriptor numbers of the process that has them; JSON can say them. */
 export interface KeptHandles {
   /** The memfd of the loops' journal. */
   readonly journal: number;
@@ -22,24 +22,36 @@ export interface KeptHandles {
   readonly descriptors?: KeptDescriptors | undefined;
 }
 
-/** Makes all of it, empty. */
-export function createKeptState(): KeptHandles {
+/** Makes all of it, empty, but for the table of open files, which is its own from here on. */
+export function createKeptState(descriptors = createDescriptorStore()): KeptHandles {
   return {
     journal: createKept("trellis-journal"),
     state: createKept("trellis-state"),
     openNodes: createKept("trellis-open-nodes"),
-    descriptors: createDescriptorStore(),
+    descriptors,
   };
 }
 
-/** The descriptors that a server has to inherit, and the keeper to close. */
-export function keptDescriptorsOf({ journal, state, openNodes, descriptors }: KeptHandles): number[] {
-  return [journal, state, openNodes, ...descriptors === undefined ? [] : [descriptors.ring]];
+/** The descriptors that a server is given; the table of open files it has already. */
+export function givenDescriptorsOf({ journal, state, openNodes }: KeptHandles): number[] {
+  return [journal, state, openNodes];
+}
+
+/** The same where those have other numbers. */
+export function renumberKept(
+  { journal, state, openNodes, descriptors }: KeptHandles,
+  renumber: (descriptor: number) => number,
+): KeptHandles {
+  return {
+    ...{ journal: renumber(journal), state: renumber(state), openNodes: renumber(openNodes), descriptors },
+  };
 }
 
 /** Lets go of all of it. */
 export function closeKeptState(handles: KeptHandles): void {
-  for (const descriptor of keptDescriptorsOf(handles)) openLibc().symbols.close(descriptor);
+  const { close } = openLibc().symbols;
+  for (const descriptor of givenDescriptorsOf(handles)) close(descriptor);
+  if (handles.descriptors !== undefined) close(handles.descriptors.ring);
 }
 
 /** What a server is told beside. */

@@ -1,5 +1,5 @@
 /**
- * Entry point of a keeper's process: keeps one mount for the process that started it (`src/keeper_process.ts`), and
+ * A keeper's process (`begin_keeper.ts`): keeps one mount for the process that started it (`src/keeper_process.ts`), and
  * unmounts when that one is gone. It has nothing else to do, so that it never has anything of the mount open.
  */
 import { keep } from "../keep.ts";

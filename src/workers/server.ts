@@ -1,6 +1,6 @@
 /**
- * Entry point of a server's process: serves a mount that its keeper holds (`src/keeper`). Frames come on standard input
- * and go out on what was standard output; when the input ends, the keeper is gone, and the mount is taken away.
+ * A server's process (`begin_server.ts`): serves a mount that its keeper holds (`src/keeper`). Frames come on standard
+ * input and go out on what was standard output; when the input ends, the keeper is gone, and the mount is taken away.
  */
 import { NotifyHandler } from "../channels/notify_handler.ts";
 import { GivenConnection } from "../connection/given_connection.ts";
@@ -18,20 +18,24 @@ import {
   TO_SERVER,
   type ToServer,
 } from "../keeper/messages.ts";
-import { keptDescriptorsOf, type OpenedKeptState, openJournal, openKeptState } from "../kept/kept_state.ts";
+import { type OpenedKeptState, openJournal, openKeptState } from "../kept/kept_state.ts";
 import { describeFailure } from "../keeper/failure.ts";
-import { keepToProcess } from "../keeper/framed_process.ts";
+import { takeDescriptors } from "../keeper/given_descriptors.ts";
 import { openKeptNodes } from "../keeper/kept_open_nodes.ts";
 import { ParentLine } from "../keeper/parent_line.ts";
+import { keepToProcess } from "../keeper/passed_descriptors.ts";
 import { completeLimits } from "../handler/limits.ts";
 import { beginLoops, startLoops } from "../placements/loops.ts";
 import type { Servers } from "../placements/placement.ts";
 import { Session } from "../session.ts";
 import type { LoopWorker } from "../session/loop_worker.ts";
 import { makeInterrupts } from "../session/waiting_requests.ts";
+import { dropLoopThread } from "../threads/loop_thread.ts";
 import { OpenNodes } from "../transport/open_nodes.ts";
 
 const parent = new ParentLine<ToServer, FromServer | ReturnType<typeof describeFailure>>();
+/** Where descriptors come, and what it inherited beside that. */
+const [socket, ...inherited] = Deno.args.map(Number);
 const log = (message: string, detail: string) => parent.say({ kind: "log", message, detail });
 const resources = new AsyncDisposableStack();
 const notifications = resources.use(new NotifyHandler(log));
@@ -41,6 +45,8 @@ let start: ServerStart | undefined;
 let placed: Servers | undefined;
 let session: Session | undefined;
 
+// A program of the module's that outlives the server has no part in them.
+keepToProcess([socket!, ...inherited]);
 try {
   for await (const message of parent.listen(TO_SERVER)) await obey(message);
 } catch (error) {
@@ -73,18 +79,17 @@ async function obey(message: ToServer): Promise<void> {
 /** What does not go well here does not when it is started either, and is said then. */
 function load({ served: { placement, module, readers } }: ServerLoad): void {
   if (placement === "loop") begun = beginLoops(module, readers);
+  else dropLoopThread();
   import(module).catch(() => {});
 }
 
 async function prepare(message: ServerStart): Promise<void> {
   checkVersion(message);
-  start = message;
-  // A program of the module's that outlived the server would keep an aborted connection alive, and who waits in it.
-  keepToProcess([...message.devices, ...keptDescriptorsOf(message.kept), message.file]);
-  const interrupted = message.history.interrupted.map((unique) => unique ?? undefined);
-  const { resumes, file } = message;
-  const kept = openKeptState(message.kept, { ...message.history, interrupted, resumes, file, log });
-  placed = await place(message.served, kept);
+  start = takeDescriptors(socket!, message);
+  const { served, history, resumes, file } = start;
+  const interrupted = history.interrupted.map((unique) => unique ?? undefined);
+  const kept = openKeptState(start.kept, { ...history, interrupted, resumes, file, log });
+  placed = await place(served, kept);
   const { methods, features, maxWrite } = placed;
   parent.say({ kind: "ready", methods, features, ...maxWrite !== undefined && { maxWrite } });
 }
@@ -95,6 +100,7 @@ async function place(served: ServedModule, kept: OpenedKeptState): Promise<Serve
     const loops = { module, options, loops: readers, handlers };
     return await startLoops(loops, notifications, log, resources, { kept, begun });
   }
+  dropLoopThread();
   const { startWorkers } = await import("../placements/workers.ts");
   const workers = { module, options, placement, workers: readers } as const;
   return await startWorkers(workers, notifications, completeLimits(limits), log, resources, kept);

@@ -1,6 +1,7 @@
 /** A process that is asked in frames: what it says wrong is an error, and never a hang. */
 import { FrameError } from "../../src/control/frames.ts";
 import { ProcessFailure } from "../../src/keeper/failure.ts";
+import { startProcess } from "../../src/keeper/deno_process.ts";
 import { FramedProcess, ProcessLost } from "../../src/keeper/framed_process.ts";
 import { LONGEST } from "../../src/keeper/messages.ts";
 import { assertEquals, assertRejects } from "../deps.ts";
@@ -8,8 +9,8 @@ import { assertEquals, assertRejects } from "../deps.ts";
 const ENTRY = new URL("garbled_process.ts", import.meta.url);
 
 function start() {
-  return new FramedProcess<{ kind: string }, { kind: "ready" } | { kind: "done" }>({
-    ...{ title: "The process", entry: ENTRY, descriptors: [], kinds: ["ready", "done"] },
+  return new FramedProcess<{ kind: string }, { kind: "ready" } | { kind: "done" }>(startProcess(ENTRY), {
+    ...{ title: "The process", kinds: ["ready", "done"] },
     onMessage: () => {},
   });
 }

@@ -1,4 +1,5 @@
 /** A mount that outlives its server: the server is killed, hangs or cannot begin, and programs notice a pause. */
+import { MountError } from "../../src/connection/connection.ts";
 import { keep } from "../../src/keep.ts";
 import { findMount } from "../../src/connection/mount_table.ts";
 import { KeeperError } from "../../src/keeper/kept_mount.ts";
@@ -189,6 +190,22 @@ Deno.test("a module that fails when the mount begins fails it with its own words
   await assertRejects(() => mount({ module: NUMBERS, options }, path, { process: "separate" }), Error, "broken by");
   assertEquals(await findMount(path), undefined);
   await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("a mount that fails ends the server that was begun for it", async () => {
+  await using folder = await temporaryFolder();
+  const point = `${folder.path}/mnt`;
+  await Deno.mkdir(point);
+  const descriptors = () => [...Deno.readDirSync("/proc/self/fd")].length;
+  const fail = async () => {
+    const keeping = keep({ module: NUMBERS, options: { folder: folder.path } }, point, { options: ["no_such_option"] });
+    await assertRejects(() => keeping, MountError, "no_such_option");
+    assertEquals(serversOf(Deno.pid), []);
+  };
+  await fail();
+  const before = descriptors();
+  await fail();
+  await waitFor("what was opened to be closed", () => descriptors() <= before);
 });
 
 Deno.test("a module that fails for a later server uses up the restarts", async () => {

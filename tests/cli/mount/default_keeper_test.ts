@@ -1,5 +1,6 @@
 /** Who has a keeper without asking for one, and what is said of who has none. */
-import { keepsOpenFiles, kernelResends } from "../../../src/cli/keeper_facts.ts";
+import { keepsOpenFiles } from "../../../src/cli/keeper_facts.ts";
+import { kernelResends } from "../../../src/connection/kernel_release.ts";
 import { TextLineStream } from "../../deps.ts";
 import { assert, assertEquals } from "../../deps.ts";
 import { askPatiently, MountProcess, runCli, temporaryFolder } from "../../support/cli_process.ts";

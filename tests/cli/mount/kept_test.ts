@@ -1,7 +1,7 @@
 /** `mount -o process=separate`, `restart` and `status` of it, as a user runs them. */
 import { socketName } from "../../../src/control/socket_files.ts";
 import { assert, assertEquals } from "../../deps.ts";
-import { askPatiently, isMounted, MountProcess, runCli, temporaryFolder } from "../../support/cli_process.ts";
+import { askPatiently, isMounted, MountProcess, runCli, startCli, temporaryFolder } from "../../support/cli_process.ts";
 import { waitFor } from "../../support/mounted.ts";
 import { killServer, serversOf } from "../../support/server_killer.ts";
 
@@ -79,6 +79,49 @@ Deno.test("a configuration is kept when -o or its own options say so, and when a
     assertEquals(code, 0, stderr);
     assertEquals(await Deno.readTextFile(`${point}/b/file`), "kept");
   });
+});
+
+Deno.test("a server that was begun for nothing goes: no such source, a refused option, Ctrl-C and SIGKILL as it begins", async (t) => {
+  await using folder = await temporaryFolder();
+  const [source, point] = [`${folder.path}/source`, `${folder.path}/mnt`];
+  await Deno.mkdir(source);
+  const isGone = (pid: number) => Deno.stat(`/proc/${pid}`).then(() => false, () => true);
+  const begin = async (args: string[]) => {
+    const child = startCli(["mount", ...args]);
+    const output = child.output();
+    // One that never had a server has ended, and others may have two for a moment.
+    let servers: number[] = [];
+    let hasEnded = false;
+    void output.then(() => hasEnded = true);
+    await waitFor("a server", () => (servers = serversOf(child.pid)).length > 0 || hasEnded);
+    return { child, output, servers };
+  };
+
+  await t.step("there is no such source", async () => {
+    const { output, servers } = await begin([`${folder.path}/nothing`, point]);
+    assertEquals(servers.length, 1);
+    assertEquals((await output).code, 8);
+    await waitFor("its end", () => isGone(servers[0]!));
+  });
+
+  await t.step("an option of libfuse's that it refuses", async () => {
+    const { output, servers } = await begin([source, point, "-o", "no_such_option"]);
+    assertEquals((await output).success, false);
+    await waitFor("its end", () => isGone(servers[0]!));
+  });
+
+  for (const [signal, waits] of [["SIGINT", [0, 120]], ["SIGKILL", [60, 150]]] as const) {
+    for (const wait of waits) {
+      await t.step(`${signal} after ${wait} ms`, async () => {
+        const { child, output, servers } = await begin([source, point]);
+        await new Promise((resolve) => setTimeout(resolve, wait));
+        child.kill(signal);
+        await output;
+        await waitFor("its end", async () => (await Promise.all(servers.map(isGone))).every((gone) => gone));
+        await waitFor("the mount to go", async () => !await isMounted(point));
+      });
+    }
+  }
 });
 
 Deno.test("with spare another server waits; the keeper of one that says nothing says so", async () => {

@@ -110,7 +110,10 @@ Deno.test({
       for (const source of [at("source"), at("tree.toml")]) {
         await mount("-t", "fuse.trellis", source, m, "-o", "process=separate");
         const commands = await Promise.all((await processes()).map(commandOf));
-        assertEquals(commands.filter((command) => command.includes(at("trellis/src/workers/server.ts"))).length, 1);
+        assertEquals(
+          commands.filter((command) => command.includes(at("trellis/src/workers/begin_server.ts"))).length,
+          1,
+        );
         await umount(m);
       }
     });
