@@ -9,6 +9,9 @@ import { Guard } from "./guard.ts";
 // all are killed, which a stopped process is too. What is mounted there may be another's by now, so that the mount is
 // told by the connection's number (major:minor in proc_pid_mountinfo(5)), which has to be that of the topmost. umount -f
 // ends the connection also where no signal reaches the server, but only for root; fusermount3 is for who is not.
+//
+// A keeper that was killed as it mounted has not come to say the number. Its servers are killed first, for they may hold
+// the connection and not serve it yet; then its mount is the one of FUSE there that nobody holds (ENOTCONN).
 const SCRIPT = `
 mountpoint=$1 spelled=$2 mounted= servers=
 while read -r word value; do
@@ -19,17 +22,23 @@ while read -r word value; do
   esac
 done
 is_mounted() {
-  top=
-  while read -r _ _ device _ point _; do
-    [ "$point" != "$spelled" ] || top=$device
+  top= rest=
+  while read -r _ _ device _ point more; do
+    [ "$point" != "$spelled" ] || { top=$device rest=$more; }
   done </proc/self/mountinfo
-  [ -n "$mounted" ] && [ "$top" = "$mounted" ]
+  [ -z "$mounted" ] || { [ "$top" = "$mounted" ]; return; }
+  case $rest in *" - fuse"*) ! [ -e "$mountpoint" ] ;; *) false ;; esac
 }
+kill_servers() {
+  for server in $servers; do kill -KILL "$server"; done
+  servers=
+}
+[ -n "$mounted" ] || kill_servers
 for _ in 1 2 3 4 5 6 7 8 9 10; do
   is_mounted || break
   sleep 0.1
 done
-for server in $servers; do kill -KILL "$server"; done
+kill_servers
 is_mounted && { umount -f -l -- "$mountpoint" || fusermount3 -u -z -- "$mountpoint"; }
 `;
 

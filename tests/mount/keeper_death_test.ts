@@ -5,7 +5,7 @@
 import { findMount } from "../../src/connection/mount_table.ts";
 import { mount } from "../../src/mount.ts";
 import { assertEquals, assertRejects } from "../deps.ts";
-import { MountProcess } from "../support/cli_process.ts";
+import { MountProcess, temporaryFolder } from "../support/cli_process.ts";
 import { keepNumbers, type KeptNumbers, NUMBERS, type NumbersOptions, read } from "../support/kept_numbers.ts";
 import { waitFor } from "../support/mounted.ts";
 import { NO_ORDINARY_USER, prepareOrdinaryUser } from "../support/ordinary_user.ts";
@@ -64,6 +64,16 @@ for (const { name, options, prepare } of CASES) {
     assertEquals(await read(`${again.mountpoint}/3`), "3\n");
   });
 }
+
+Deno.test("a keeper killed: it has just mounted, and told nobody", async () => {
+  await using folder = await temporaryFolder();
+  const path = `${folder.path}/mount point`;
+  await Deno.mkdir(path);
+  const program = new URL("mounting_keeper_program.ts", import.meta.url).href;
+  const { signal } = await new Deno.Command(Deno.execPath(), { args: ["run", "-A", program, path] }).output();
+  assertEquals(signal, "SIGKILL");
+  await waitFor("the mount to go", async () => await findMount(path) === undefined);
+});
 
 Deno.test({
   name: "a keeper killed: no signal reaches the server" +
