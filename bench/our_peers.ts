@@ -35,7 +35,7 @@ function configured(name: string, about: string, tree: (place: Place, caching: C
       const timeout = caching === "off" ? "0s" : "1s";
       const mount = `[mount]\nentry_timeout = "${timeout}"\nattr_timeout = "${timeout}"\n`;
       await Deno.writeTextFile(file, mount + tree(place, caching));
-      return tool("-o", "process=same", "--config", file, place.mountpoint);
+      return tool("-o", "process=same,transport=device", "--config", file, place.mountpoint);
     },
   };
 }
