@@ -6,6 +6,7 @@ import type { FileSystem } from "../../src/fs/filesystem.ts";
 import type { LoopHost } from "../../src/fs/module.ts";
 import makeTree, { type SharedTree, type TreeOptions } from "../../src/config/tree_module.ts";
 import { openFiles } from "../../ffi/symbols/files.ts";
+import { replaceCall } from "../support/crashing_calls.ts";
 
 export { prepare, release, releaseBranch } from "../../src/config/tree_module.ts";
 
@@ -19,14 +20,14 @@ export default function makeFileSystem(options: TreeOptions, host: LoopHost<Shar
   const tree = makeTree(options, host);
   const files = openFiles() as { pread(...given: [number, Uint8Array<ArrayBuffer>, number, bigint]): number };
   const { pread } = files;
-  files.pread = (descriptor, buffer, size, offset) => {
+  replaceCall(files, "pread", (descriptor, buffer, size, offset) => {
     for (;;) {
       const length = pread(descriptor, buffer, size, offset);
       if (size < PIECE) return length;
       sleep(PIECE_MILLISECONDS);
       if (buffer[0] !== STUCK) return length;
     }
-  };
+  });
   return tree;
 }
 

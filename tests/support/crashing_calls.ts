@@ -9,6 +9,16 @@ class Crash extends Error {
 
 type Calls = Record<string, (...parameters: unknown[]) => unknown>;
 
+/** Puts another function in the place of one of libc's, for this thread. */
+export function replaceCall<Calls extends object, Name extends keyof Calls>(
+  calls: Calls,
+  name: Name,
+  value: Calls[Name],
+): void {
+  // Not by an assignment: as long as a function is rarely called, it is behind a getter (`ffi/open_symbols.ts`).
+  Object.defineProperty(calls, name, { value, writable: true, enumerable: true, configurable: true });
+}
+
 /** Stands before libc's file calls and those that keep files, until it is disposed of. */
 export class CrashingCalls implements Disposable {
   readonly #originals: [calls: Calls, name: string, call: Calls[string]][] = [];
@@ -42,19 +52,19 @@ export class CrashingCalls implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const [calls, name, call] of this.#originals) calls[name] = call;
+    for (const [calls, name, call] of this.#originals) replaceCall(calls, name, call);
   }
 
   #cover(calls: Calls, name: string): void {
     const call = calls[name]!;
     this.#originals.push([calls, name, call]);
-    calls[name] = (...parameters) => {
+    replaceCall(calls, name, (...parameters) => {
       if (this.#left === undefined) return call(...parameters);
       this.#pass(name);
       const result = call(...parameters);
       this.#pass(name);
       return result;
-    };
+    });
   }
 
   #pass(name: string): void {
