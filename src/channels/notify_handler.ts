@@ -33,8 +33,14 @@ export class NotifyHandler implements NotificationDelivery, AsyncDisposable {
   /** Opens that descriptor; undefined while there is no mount. */
   #attach: (() => number) | undefined;
 
-  /** `log` is told of workers that crash. */
-  constructor(log: (message: string, detail: string) => void = () => {}) {
+  readonly #connectionEnds: boolean;
+
+  /**
+   * `log` is told of workers that crash. `connectionEnds`: whether nobody serves the connection after this; where another
+   * does, what is asked meanwhile is left to that one.
+   */
+  constructor(log: (message: string, detail: string) => void = () => {}, connectionEnds = true) {
+    this.#connectionEnds = connectionEnds;
     const openDevice = () => this.#openDevice();
     this.#changes = new NotificationLine({ name: "trellis-notifier", openDevice, log });
     this.#wakeUps = new NotificationLine({ name: "trellis-poll", openDevice, log });
@@ -79,14 +85,15 @@ export class NotifyHandler implements NotificationDelivery, AsyncDisposable {
   /**
    * Ends the workers. One may be in the kernel, waiting for a page that a request has locked. What was read ended with its
    * servers' descriptors; what comes after is refused here, since this connection lives for as long as their descriptors.
+   * Where it outlives them all, the worker's thread waits for the next server.
    */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#attach = undefined;
     this.#senders[Symbol.dispose]();
     const { symbols } = openLibc();
-    const refusing = this.#device < 0
-      ? undefined
-      : setInterval(() => refuseRequests(openLibc(), this.#device), REFUSING_MILLISECONDS);
+    const refusing = this.#connectionEnds && this.#device >= 0
+      ? setInterval(() => refuseRequests(openLibc(), this.#device), REFUSING_MILLISECONDS)
+      : undefined;
     await Promise.all([this.#changes[Symbol.asyncDispose](), this.#wakeUps[Symbol.asyncDispose]()]);
     clearInterval(refusing);
     if (this.#device >= 0) symbols.close(this.#device);

@@ -38,7 +38,8 @@ const parent = new ParentLine<ToServer, FromServer | ReturnType<typeof describeF
 const [socket, ...inherited] = Deno.args.map(Number);
 const log = (message: string, detail: string) => parent.say({ kind: "log", message, detail });
 const resources = new AsyncDisposableStack();
-const notifications = resources.use(new NotifyHandler(log));
+// The keeper holds the connection, and has another server answer what this one leaves.
+const notifications = resources.use(new NotifyHandler(log, false));
 /** What a server in reserve has begun already. */
 let begun: readonly LoopWorker[] | undefined;
 let start: ServerStart | undefined;
