@@ -1,13 +1,15 @@
 /** A module in handler workers that outlives its servers: killed, hung or replaced, and the next one answers. */
+import { NOTIFY_THREAD } from "../../src/messages.ts";
 import { type KeptMount, mount } from "../../src/mount.ts";
 import { assert, assertEquals, assertRejects } from "../deps.ts";
-import { NUMBERS } from "../support/kept_numbers.ts";
+import { NUMBERS, read } from "../support/kept_numbers.ts";
 import { waitFor } from "../support/mounted.ts";
 import { describePauses, killDuring, replaceServer } from "../support/server_killer.ts";
 import { prepareWorks } from "../support/storm_works.ts";
 import type { KeptHandlerOptions } from "./kept_handler_module.ts";
 
 const MODULE = new URL("kept_handler_module.ts", import.meta.url);
+const NOTIFYING = new URL("kept_notifying_module.ts", import.meta.url);
 const KILLS = Number(Deno.env.get("TRELLIS_KILLS") ?? 20);
 
 interface KeptHandler extends AsyncDisposable {
@@ -205,4 +207,29 @@ Deno.test("what cannot be served by a process of its own is refused before there
     const senseless = { ...separate, deadlines: { data: -1 } };
     await assertRejects(() => mount(handler, "/tmp", senseless), RangeError, "deadlines.data");
   });
+});
+
+/** Whether a thread of the process waits in the kernel to tell it something. */
+async function isNotifying(pid: number): Promise<boolean> {
+  const threads = await Array.fromAsync(Deno.readDir(`/proc/${pid}/task`));
+  const states = threads.map(({ name }) => Deno.readTextFile(`/proc/${pid}/task/${name}/stat`).catch(() => ""));
+  return (await Promise.all(states)).some((stat) => stat.includes(`(${NOTIFY_THREAD.slice(0, 15)}) D`));
+}
+
+Deno.test("what is asked while a server goes, which the kernel lets wait with a notification, is left to the next one", async () => {
+  await using mounted = await keepHandler({ module: NOTIFYING });
+  const { path, folder, kept } = mounted;
+  const reader = read(`${path}/file`);
+  await waitFor("the read to come", () => Deno.stat(`${folder}/asked`).then(() => true, () => false));
+  await waitFor("the notification to wait", () => isNotifying(kept.server.pid));
+  let goesOn = true;
+  const asking = (async () => {
+    const answers = new Set<string>();
+    for (let count = 0; goesOn; count++) answers.add(await lookUp(mounted, `none-${count}`));
+    return [...answers];
+  })();
+  await kept.restart();
+  goesOn = false;
+  assertEquals(await asking, ["NotFound"]);
+  assertEquals(await reader, "read by the next server\n");
 });
