@@ -57,7 +57,6 @@ export class Joint<Message, Answer = void> {
     this.port = port2;
     this.#events = events;
     port1.onmessage = ({ data }: MessageEvent<FromReceiver<Answer>>) => this.#receive(data);
-    port1.addEventListener("close", () => this.#leave());
   }
 
   /** How many more messages it may be given. */
@@ -77,9 +76,13 @@ export class Joint<Message, Answer = void> {
     return this.#left.promise;
   }
 
-  /** The receiver's isolate has ended: counts what it still said, and takes back the rest. */
+  /**
+   * The receiver's isolate has ended: counts what it still said, and takes back the rest. Somebody must say so: Deno tells
+   * a port that its other end is closed only where modules of Node are loaded.
+   */
   lost(): void {
-    // Loaded now: few mounts ever lose a receiver, and Node's modules take long to load.
+    if (this.#given.size === 0) return this.#leave();
+    // Loaded now: few mounts ever lose a receiver that is at something, and Node's modules take 30 ms.
     const { receiveMessageOnPort } = process.getBuiltinModule("node:worker_threads");
     for (;;) {
       // Deno's node:worker_threads takes the web's ports, which its types keep apart.
@@ -100,6 +103,8 @@ export class Joint<Message, Answer = void> {
   #leave(): void {
     if (!this.#open) return;
     this.#open = false;
+    // A receiver that lives hears that it waits in vain.
+    this.#own.postMessage("cut" satisfies ToReceiver<Message>);
     this.#own.close();
     this.#left.resolve();
     this.#events.left(this, [...this.#given.values()]);

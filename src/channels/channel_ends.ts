@@ -1,6 +1,9 @@
 /** The far ends of a channel, which may be in other isolates: those who send, and those who receive. */
 import type { FromReceiver, ToReceiver } from "./channel.ts";
 
+/** From a sender: a message, or that there are no more. */
+type FromSender<Message> = { readonly message: Message } | "left";
+
 /** The near ends of any number of senders, whose messages all go to one callback. Disposing closes them. */
 export class SenderPorts<Message> implements Disposable {
   readonly #receive: (message: Message) => void;
@@ -13,10 +16,18 @@ export class SenderPorts<Message> implements Disposable {
   /** The port of one more sender: transfer it and send with {@linkcode Sender}. */
   open(): MessagePort {
     const { port1, port2 } = new MessageChannel();
-    port1.onmessage = ({ data }: MessageEvent<Message>) => this.#receive(data);
-    port1.addEventListener("close", () => this.#ports.delete(port1));
+    port1.onmessage = ({ data }: MessageEvent<FromSender<Message>>) => {
+      if (data !== "left") return this.#receive(data.message);
+      this.#ports.delete(port1);
+      port1.close();
+    };
     this.#ports.add(port1);
     return port2;
+  }
+
+  /** How many have not left. */
+  get size(): number {
+    return this.#ports.size;
   }
 
   [Symbol.dispose](): void {
@@ -33,10 +44,11 @@ export class Sender<Message> implements Disposable {
   }
 
   send(message: Message): void {
-    this.#port.postMessage(message);
+    this.#port.postMessage({ message } satisfies FromSender<Message>);
   }
 
   [Symbol.dispose](): void {
+    this.#port.postMessage("left" satisfies FromSender<Message>);
     this.#port.close();
   }
 }
@@ -57,7 +69,6 @@ export class Receiver<Message, Answer = void> implements Disposable, AsyncIterab
   constructor(port: MessagePort) {
     this.#port = port;
     port.onmessage = ({ data }: MessageEvent<ToReceiver<Message>>) => this.#receive(data);
-    port.addEventListener("close", () => this.#leave());
   }
 
   /** Takes each message as it comes; what it returns is the channel's to know. One that throws has not taken it. */

@@ -101,7 +101,7 @@ export class NotificationLine implements AsyncDisposable {
       return this.#fail(new FsError("EIO", `Cannot notify the kernel: the worker crashes each time: ${reason}`));
     }
     joint.lost();
-    // When its port had closed before, nobody has said so.
+    // When its receiver had left before, nobody has said so.
     if (this.#channel.waiting > 0) this.#start();
   }
 

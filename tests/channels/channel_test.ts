@@ -1,7 +1,7 @@
 /** Channels: each message is taken once, whatever happens to those at the ends. */
 import { assert, assertEquals } from "../deps.ts";
 import { Channel } from "../../src/channels/channel.ts";
-import { Receiver, Sender } from "../../src/channels/channel_ends.ts";
+import { Receiver, Sender, SenderPorts } from "../../src/channels/channel_ends.ts";
 import { PATIENCE } from "../support/patience.ts";
 
 /** Resolves when `condition` holds, after as many turns of the event loop as that takes. */
@@ -68,7 +68,7 @@ Deno.test("a receiver that is replaced again and again under 10,000 events loses
   assert(replaced > 10, `replaced ${replaced} times`);
 });
 
-Deno.test("a port that its receiver closes in flight gives back what was not taken, in order", async () => {
+Deno.test("receivers that leave in the middle, or are lost before they took anything, give back all else, in order", async () => {
   using channel = new Channel<number>();
   for (const number of count(100)) channel.send(number);
   const taken: number[] = [];
@@ -79,12 +79,37 @@ Deno.test("a port that its receiver closes in flight gives back what was not tak
   const first = channel.join();
   // Wrapped by nobody: all that was given in advance is in the port.
   first.port.close();
+  first.lost();
   using receiver = new Receiver<number>(channel.join().port);
   receiver.onMessage = (message) => void taken.push(message);
   await until(() => taken.length >= 100);
   // Two receivers at once may interleave; none is lost.
   assertEquals(taken.toSorted((a, b) => a - b), count(100));
   assertEquals(taken.slice(0, 41), count(41));
+});
+
+Deno.test("receivers of a channel that ends do not wait for ever", { timeout: PATIENCE * 1000 }, async () => {
+  const channel = new Channel<number>();
+  const receiver = new Receiver<number>(channel.join().port);
+  channel.send(1);
+  const taken: number[] = [];
+  for await (const number of receiver) {
+    taken.push(number);
+    channel[Symbol.dispose]();
+  }
+  assertEquals(taken, [1]);
+});
+
+Deno.test("a sender that is disposed leaves nothing behind", async () => {
+  const arrived: number[] = [];
+  using ports = new SenderPorts<number>((number) => void arrived.push(number));
+  {
+    using sender = new Sender<number>(ports.open());
+    sender.send(1);
+    assertEquals(ports.size, 1);
+  }
+  await until(() => ports.size === 0);
+  assertEquals(arrived, [1]);
 });
 
 Deno.test("a worker that is ended in the middle: what it said it took is counted, the rest goes to the next", async () => {
