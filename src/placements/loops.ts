@@ -40,33 +40,16 @@ export interface LoopPlacement {
   readonly handlersLater?: boolean;
 }
 
-/** What a server's process has besides: what outlives it, and loops that it began before it was told what to serve. */
-export interface ServerParts {
-  readonly kept?: OpenedKeptState | undefined;
-  readonly begun?: readonly LoopWorker[] | undefined;
-}
-
-/** Begins loops that load the module: what takes the longest. */
-export function beginLoops(module: string, count: number): LoopWorker[] {
-  const loops = makeLoops(module, count);
-  for (const worker of loops) worker.begin();
-  return loops;
-}
-
-function makeLoops(module: string, count: number): LoopWorker[] {
-  return Array.from({ length: count }, (_, loop) => new LoopWorker(loop, module));
-}
-
 /**
  * Starts the first loop, and waits until it has made its filesystem: one is enough to serve. The others come when the mount
- * is live, for to start a thread stops this one for 20 ms. Under a keeper all are there from the start.
+ * is live, for to start a thread stops this one for 20 ms. `kept` is what outlives a server that has a keeper.
  */
 export async function startLoops(
   { module, options, loops: count = 1, handlers = [], handlersLater = handlers.length > 0 }: LoopPlacement,
   notifications: NotifyHandler,
   log: Logger,
   resources: AsyncDisposableStack,
-  { kept, begun }: ServerParts = {},
+  kept?: OpenedKeptState,
 ): Promise<Servers> {
   checkCount(count, "loops");
   if (handlers.length > 0) checkCount(handlers.length, "handlers");
@@ -74,9 +57,9 @@ export async function startLoops(
   const underLoops = resources.use(new AsyncDisposableStack());
   const href = String(module);
   // Starting a thread takes longer than all else here, so that comes first.
-  const loops = begun ?? makeLoops(href, count);
-  const atOnce = kept === undefined ? loops.slice(0, 1) : loops;
-  for (const worker of atOnce) worker.begin();
+  const loops = Array.from({ length: count }, (_, loop) => new LoopWorker(loop, href));
+  const [first] = loops as [LoopWorker];
+  first.begin();
   for (const loop of loops) resources.use(loop).onLog = ({ message, detail }) => log(message, detail);
   // Where a keeper holds the mount none come later.
   const earlier = handlers.length > 0 ? kept?.countWorkers() : undefined;
@@ -91,12 +74,12 @@ export async function startLoops(
   kept?.settle();
   const start = { options, shared, loops: all, ...kept && sinceFirst(kept, later) };
   await Promise.all([
-    ...atOnce.map((worker) => worker.prepare(start)),
+    first.prepare(start),
     beside?.prepare(shared, kept?.agreed),
   ]);
-  const { ready } = loops[0]!;
+  const { ready } = first;
   checkCounts(ready, count, "loops");
-  const servers = makeServers({ loops, atOnce, start, notifications, beside });
+  const servers = makeServers({ loops, start, notifications, beside });
   const limits = beside === undefined ? {} : { maxWrite: MAX_FORWARDED_WRITE, handsOn: true };
   const branches = ready.branches === undefined ? { why: "its filesystem is no tree of branches" } : underLoops.use(
     await makeBranches({
@@ -116,11 +99,9 @@ export async function startLoops(
   };
 }
 
-/** What serves with each loop. The first is to be called first. */
-function makeServers({ loops, atOnce, start, notifications, beside }: {
+/** What serves with each loop. The first, which is ready, is to be called first. */
+function makeServers({ loops, start, notifications, beside }: {
   readonly loops: readonly LoopWorker[];
-  /** Those that are ready. */
-  readonly atOnce: readonly LoopWorker[];
   readonly start: Parameters<LoopWorker["prepare"]>[0];
   readonly notifications: NotifyHandler;
   readonly beside: HandlersBesideLoops | undefined;
@@ -132,8 +113,9 @@ function makeServers({ loops, atOnce, start, notifications, beside }: {
     const ways = beside?.waysOf(loop);
     const serve = () => worker.serve(settings, sender, ways);
     const prepare = () => worker.prepare(start);
-    const end = atOnce.includes(worker) ? serve() : serveLater(prepare, serve, over.promise);
-    if (loop === 0) over.resolve(end);
+    const isFirst = loop === 0;
+    const end = isFirst ? serve() : serveLater(prepare, serve, over.promise);
+    if (isFirst) over.resolve(end);
     return beside === undefined ? end : beside.serveBeside(loop, settings, end);
   });
 }

@@ -25,12 +25,11 @@ import { openKeptNodes } from "../keeper/kept_open_nodes.ts";
 import { ParentLine } from "../keeper/parent_line.ts";
 import { keepToProcess } from "../keeper/passed_descriptors.ts";
 import { completeLimits } from "../handler/limits.ts";
-import { beginLoops, startLoops } from "../placements/loops.ts";
+import { startLoops } from "../placements/loops.ts";
 import type { Servers } from "../placements/placement.ts";
 import { Session } from "../session.ts";
-import type { LoopWorker } from "../session/loop_worker.ts";
 import { makeInterrupts } from "../session/waiting_requests.ts";
-import { dropLoopThread } from "../threads/loop_thread.ts";
+import { dropLoopThread, loadInLoopThread } from "../threads/loop_thread.ts";
 import { OpenNodes } from "../transport/open_nodes.ts";
 
 const parent = new ParentLine<ToServer, FromServer | ReturnType<typeof describeFailure>>();
@@ -40,8 +39,6 @@ const log = (message: string, detail: string) => parent.say({ kind: "log", messa
 const resources = new AsyncDisposableStack();
 // The keeper holds the connection, and has another server answer what this one leaves.
 const notifications = resources.use(new NotifyHandler(log, false));
-/** What a server in reserve has begun already. */
-let begun: readonly LoopWorker[] | undefined;
 let start: ServerStart | undefined;
 let placed: Servers | undefined;
 let session: Session | undefined;
@@ -78,8 +75,8 @@ async function obey(message: ToServer): Promise<void> {
 }
 
 /** What does not go well here does not when it is started either, and is said then. */
-function load({ served: { placement, module, readers } }: ServerLoad): void {
-  if (placement === "loop") begun = beginLoops(module, readers);
+function load({ served: { placement, module } }: ServerLoad): void {
+  if (placement === "loop") loadInLoopThread(module);
   else dropLoopThread();
   import(module).catch(() => {});
 }
@@ -99,7 +96,7 @@ async function place(served: ServedModule, kept: OpenedKeptState): Promise<Serve
   const { placement, module, options, readers, handlers, limits } = served;
   if (placement === "loop") {
     const loops = { module, options, loops: readers, handlers };
-    return await startLoops(loops, notifications, log, resources, { kept, begun });
+    return await startLoops(loops, notifications, log, resources, kept);
   }
   dropLoopThread();
   const { startWorkers } = await import("../placements/workers.ts");

@@ -216,6 +216,13 @@ Deno.test("a module that fails for a later server uses up the restarts", async (
   assert(kept.log.some((line) => line.includes("broken by intent")), kept.log.join("\n"));
 });
 
+Deno.test("loops that come when the mount is live and fail use up the restarts as well", async () => {
+  await using kept = await keepNumbers({ loops: 2, restarts: 1, laterBreak: true });
+  await assertRejects(() => kept.keeper.finished, KeeperError, "within a minute");
+  assert(kept.log.some((line) => line.includes("broken by intent")), kept.log.join("\n"));
+  assertEquals(await findMount(kept.path), undefined);
+});
+
 Deno.test("a kept mount that somebody else unmounts finishes by itself", async () => {
   await using kept = await keepNumbers();
   const { success } = await new Deno.Command("fusermount3", { args: ["-u", kept.path] }).output();

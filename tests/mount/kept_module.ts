@@ -10,6 +10,8 @@ export interface KeptOptions {
   readonly folder: string;
   /** A server whose folder has the file `broken` fails; one whose folder has `hang` never begins, and calls that `hung`. */
   readonly mayBreak?: boolean;
+  /** All loops but the first fail. */
+  readonly laterBreak?: boolean;
   /** The first server is killed before it serves. */
   readonly dies?: boolean;
   /** The first server has all its loops serve, each later one the first of them alone, until the file `wake` is there. */
@@ -34,10 +36,10 @@ export function prepare({ folder }: KeptOptions, _loops: number, kept?: KeptStat
 }
 
 export default function makeFileSystem(
-  { folder, mayBreak = false, dies = false, rests = false, elsewhere }: KeptOptions,
+  { folder, mayBreak = false, laterBreak = false, dies = false, rests = false, elsewhere }: KeptOptions,
   { loop, restarts = 0 }: LoopHost,
 ): FileSystem {
-  if (mayBreak && exists(`${folder}/broken`)) throw new Error("broken by intent");
+  if ((mayBreak && exists(`${folder}/broken`)) || (laterBreak && loop > 0)) throw new Error("broken by intent");
   if (dies && !exists(`${folder}/died`)) {
     Deno.writeTextFileSync(`${folder}/died`, "");
     Deno.kill(Deno.pid, "SIGKILL");
