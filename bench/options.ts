@@ -13,7 +13,7 @@ export const USAGE = `Usage: deno task bench [options]
 
 Measures Trellis against the host and other FUSE servers. Without options a short run, of a minute or two.
 
-  --long              longer rounds, more files, all peers, and fio: an hour or so
+  --long              longer rounds, more files, all peers, and fio: forty minutes or so
   --peers=A,B         whom to measure: names of --list, "usual" or "all"
   --work=A,B          what: metadata, data, fio, programs, or names of --list
   --clients=1,2       how many clients at once, one number after another (1 and the number of cores)
