@@ -18,7 +18,7 @@ export interface Server extends AsyncDisposable {
 
 /**
  * Starts a peer on a source, mountpoint and scratch directory of its own in `programs`, after `fill` made the files that
- * it shows: in the source, or through the mount where there is no source.
+ * it shows: in the source, or through the mount where there is no source. Resolves when all of it has begun.
  * @throws {Error} when nothing gets mounted.
  */
 export async function startServer(
@@ -48,6 +48,7 @@ export async function startServer(
   const { pid, ready } = await startProcess(peer, caching, { programs, source, mountpoint, scratch }, resources);
   const path = peer.folder === undefined ? mountpoint : `${mountpoint}/${peer.folder}`;
   if (peer.sourceless) await fill(path);
+  await settle(pid);
   const { dev } = await Deno.stat(mountpoint);
   const held = resources.move();
   return {
@@ -83,6 +84,21 @@ async function startProcess(
   });
   await Deno.stat(place.mountpoint);
   return { pid: server.pid, ready: performance.now() - begin };
+}
+
+/** How long memory that stands still has to. */
+const STILL_MILLISECONDS = 200;
+
+/**
+ * Resolves when the memory of a server stands still, to a MiB: what it begins when its mount is ready already, as Trellis
+ * its further loops, is there then.
+ */
+async function settle(pid: number): Promise<void> {
+  const memory = () => memoryOf(processesOf(pid)) ?? 0;
+  for (let before = 0, now = memory(); now - before >= 1;) {
+    await new Promise((resolve) => setTimeout(resolve, STILL_MILLISECONDS));
+    [before, now] = [now, memory()];
+  }
 }
 
 /** The process and those that it has started, as a keeper its server. */
