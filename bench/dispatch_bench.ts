@@ -1,6 +1,10 @@
-/** What one request costs between its bytes and its answer's bytes, without a kernel: nanoseconds per request. */
+/**
+ * What one request costs between its bytes and its answer's bytes, without a kernel: nanoseconds per request. And what a
+ * system call costs as the passthrough layer makes it, from a call site that has seen all calls since the first.
+ */
 import { OPCODE } from "../ffi/kernel.ts";
 import { STRUCT } from "../ffi/structs.ts";
+import { openFiles } from "../ffi/symbols/files.ts";
 import { MemoryFileSystem } from "../src/layers/memory/mod.ts";
 import { HeaderContext } from "../src/protocol/context.ts";
 import { Dispatcher } from "../src/protocol/dispatch.ts";
@@ -57,3 +61,13 @@ bench("LOOKUP", OPCODE.LOOKUP, 1, 0, "file-42");
 bench("LOOKUP of a name that is not there", OPCODE.LOOKUP, 1, 0, "no-such-file");
 bench("OPEN", OPCODE.OPEN, 2, STRUCT.fuse_open_in.SIZE);
 bench("READ of 4 KiB", OPCODE.READ, 2, STRUCT.fuse_read_in.SIZE);
+
+const files = openFiles();
+const name = new TextEncoder().encode("no-such-file\0");
+const status = new Uint8Array(256);
+const lookAtNothing = () => files.statx(-1, name, 0, 0, status);
+Deno.bench("statx that fails at once", (b) => {
+  b.start();
+  for (let round = 0; round < 1000; round++) lookAtNothing();
+  b.end();
+});
