@@ -20,6 +20,9 @@ export const IORING_OFF_SQES = 0x1000_0000n;
 
 export const IORING_ENTER_GETEVENTS = 1 << 0;
 export const IORING_ENTER_EXT_ARG = 1 << 3;
+/** Linux 6.15, where `features` says IORING_FEAT_NO_IOWAIT. */
+export const IORING_ENTER_NO_IOWAIT = 1 << 7;
+export const IORING_FEAT_NO_IOWAIT = 1 << 17;
 
 export const IORING_OP_POLL_ADD = 6;
 export const IORING_OP_TIMEOUT = 11;

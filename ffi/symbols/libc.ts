@@ -63,7 +63,7 @@ export const LIBC = {
   /** int umount2(const char *target, int flags); nonblocking: it may wait for a server in this very isolate */
   umount2: { parameters: ["buffer", "i32"], result: "i32", nonblocking: true },
   /** int clock_gettime(clockid_t clockid, struct timespec *tp) */
-  clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
+  clock_gettime: { parameters: ["i32", "pointer"], result: "i32" },
   /** int *__errno_location(void): the calling thread's errno */
   __errno_location: { parameters: [], result: "pointer" },
 } as const satisfies Deno.ForeignLibraryInterface;

@@ -9,7 +9,7 @@ export const URING = {
    */
   io_uring_enter: {
     name: "syscall",
-    parameters: ["i32", "i32", "u32", "u32", "u32", "buffer", "usize"],
+    parameters: ["i32", "i32", "u32", "u32", "u32", "pointer", "usize"],
     result: "i32",
   },
   /** int io_uring_register(unsigned int fd, unsigned int opcode, void *arg, unsigned int nr_args) */

@@ -175,8 +175,7 @@ export class DescriptorReader implements Disposable {
     Atomics.store(words, this.#at(PARAMS.sq_off + SQ.tail), (tail + 1) | 0);
     const { symbols, errno } = this.#uring;
     const { SYS_io_uring_enter, IORING_ENTER_GETEVENTS } = IO_URING;
-    const nothing = new Uint8Array(8);
-    if (symbols.io_uring_enter(SYS_io_uring_enter, this.#ring, 1, 1, IORING_ENTER_GETEVENTS, nothing, 0n) < 0) {
+    if (symbols.io_uring_enter(SYS_io_uring_enter, this.#ring, 1, 1, IORING_ENTER_GETEVENTS, null, 0n) < 0) {
       throw new Error(`Cannot take an open file back: ${errnoName(errno[0]!)}`);
     }
     return this.#takeCompletion();

@@ -6,7 +6,7 @@
  */
 import * as IO_URING from "../../ffi/io_uring.ts";
 import type { Libc, LibcUring } from "../../ffi/library.ts";
-import { addressOf, isMapFailed, memoryAt } from "../../ffi/memory.ts";
+import { addressOf, isMapFailed, memoryAt, pointerTo } from "../../ffi/memory.ts";
 import { ERRNO, errnoName } from "../fs/errors.ts";
 
 const {
@@ -57,10 +57,14 @@ export class Uring implements Disposable {
   readonly #completionTail: number;
   readonly #completionMask: number;
   readonly #completions: number;
-  /** `io_uring_getevents_arg`, and behind it the `__kernel_timespec` that it points to when there is a limit. */
+  /** `io_uring_getevents_arg`, and behind it the `__kernel_timespec` that it points to: how long a wait may take. */
   readonly #argument = new Uint32Array((ARGUMENT.SIZE + 16) / 4);
-  readonly #argumentBytes = new Uint8Array(this.#argument.buffer);
-  readonly #timeout: readonly [lower: number, upper: number];
+  readonly #argumentPointer: Deno.PointerObject;
+  /**
+   * Of a wait. A loop that has nothing to do is no thread that waits for a disk, for which the kernel takes whoever waits
+   * for an io_uring: each core would count as waiting for I/O as long as the mount is idle (`iowait` of proc_stat(5)).
+   */
+  readonly #waitFlags: number;
   #tail: number;
   #pending = 0;
 
@@ -98,8 +102,13 @@ export class Uring implements Disposable {
     const array = word(PARAMS.sq_off + SQ.array) >> 2;
     for (let entry = 0; entry < count; entry++) ring[array + entry] = entry;
     this.#tail = ring[this.#submissionTail]!;
-    const timespec = addressOf(this.#argumentBytes) + BigInt(ARGUMENT.SIZE);
-    this.#timeout = [Number(timespec & 0xffff_ffffn), Number(timespec >> 32n)];
+    this.#waitFlags = IO_URING.IORING_ENTER_GETEVENTS |
+      (word(PARAMS.features) & IO_URING.IORING_FEAT_NO_IOWAIT ? IO_URING.IORING_ENTER_NO_IOWAIT : 0);
+    const argumentBytes = new Uint8Array(this.#argument.buffer);
+    this.#argumentPointer = pointerTo(argumentBytes);
+    const timespec = addressOf(argumentBytes) + BigInt(ARGUMENT.SIZE);
+    this.#argument[ARGUMENT.ts >> 2] = Number(timespec & 0xffff_ffffn);
+    this.#argument[(ARGUMENT.ts >> 2) + 1] = Number(timespec >> 32n);
   }
 
   /** Makes room for one more submission and returns where its words begin, all of them 0 but `user_data`. */
@@ -124,15 +133,10 @@ export class Uring implements Disposable {
    * Hands over what was submitted and waits until something has completed, at most for `milliseconds` (-1: for ever).
    */
   submitAndWait(milliseconds: number): void {
-    const argument = this.#argument;
-    const limited = milliseconds >= 0;
-    argument[ARGUMENT.ts >> 2] = limited ? this.#timeout[0] : 0;
-    argument[(ARGUMENT.ts >> 2) + 1] = limited ? this.#timeout[1] : 0;
-    if (limited) {
-      argument[ARGUMENT.SIZE >> 2] = Math.floor(milliseconds / 1000);
-      argument[(ARGUMENT.SIZE >> 2) + 2] = (milliseconds % 1000) * 1_000_000;
-    }
-    this.#enter(1, IO_URING.IORING_ENTER_GETEVENTS | IO_URING.IORING_ENTER_EXT_ARG);
+    if (milliseconds < 0) return this.#enter(1, this.#waitFlags);
+    this.#argument[ARGUMENT.SIZE >> 2] = Math.floor(milliseconds / 1000);
+    this.#argument[(ARGUMENT.SIZE >> 2) + 2] = (milliseconds % 1000) * 1_000_000;
+    this.#enter(1, this.#waitFlags | IO_URING.IORING_ENTER_EXT_ARG, this.#argumentPointer, ARGUMENT_SIZE);
   }
 
   /** Takes the next completion, if there is one. */
@@ -154,10 +158,9 @@ export class Uring implements Disposable {
     this.#libc.symbols.close(this.#descriptor);
   }
 
-  #enter(atLeast: number, flags: number): void {
+  #enter(atLeast: number, flags: number, argument: Deno.PointerValue = null, argumentSize = 0n): void {
     this.#ring[this.#submissionTail] = this.#tail;
     const { symbols, errno } = this.#uring;
-    const argument = this.#argumentBytes;
     const taken = symbols.io_uring_enter(
       IO_URING.SYS_io_uring_enter,
       this.#descriptor,
@@ -165,7 +168,7 @@ export class Uring implements Disposable {
       atLeast,
       flags,
       argument,
-      ARGUMENT_SIZE,
+      argumentSize,
     );
     if (taken >= 0) this.#pending -= taken;
     else if (errno[0] !== EINTR && errno[0] !== ETIME) {

@@ -5,6 +5,9 @@ import { runC } from "../support/run_c.ts";
 
 const { URING_STRUCT, ...NUMBERS } = IO_URING;
 
+/** What came after Linux 6.1, and may not be in the installed header: then its value is taken on trust. */
+const LATER = new Set(["IORING_ENTER_NO_IOWAIT", "IORING_FEAT_NO_IOWAIT"]);
+
 /** C expressions and what they must be. */
 function* rows(): Iterable<[c: string, expected: bigint]> {
   for (const [name, value] of Object.entries(NUMBERS)) {
@@ -19,7 +22,10 @@ function* rows(): Iterable<[c: string, expected: bigint]> {
 
 Deno.test("io_uring's numbers and structs are those of linux/io_uring.h", async () => {
   const expected = [...rows()];
-  const lines = expected.map(([c]) => `printf("%llu\\n", (unsigned long long)(${c}));`);
+  const lines = expected.map(([c, value]) => {
+    const print = `printf("%llu\\n", (unsigned long long)(${c}));`;
+    return LATER.has(c) ? `\n#ifdef ${c}\n${print}\n#else\nprintf("${value}\\n");\n#endif\n` : print;
+  });
   const output = await runC(
     `#include <stddef.h>\n#include <stdio.h>\n#include <asm/unistd.h>\n#include <linux/io_uring.h>\nint main(void) { ${
       lines.join("\n")

@@ -1,5 +1,6 @@
 /** Mounts over io_uring: sessions, what waits, how they end, and the suites. */
 import { assert, assertEquals, assertRejects } from "../deps.ts";
+import { isKernelFrom } from "../../ffi/kernel_release.ts";
 import { mount, MountError, type MountOptions } from "../../mod.ts";
 import { findMount } from "../../src/connection/mount_table.ts";
 import { MountProcess, run, temporaryFolder } from "../support/cli_process.ts";
@@ -10,9 +11,9 @@ import { NO_URING, switchUring, withUring } from "../support/uring.ts";
 import { runSuites } from "./suites.ts";
 import { GATE, OVER } from "./uring_module.ts";
 
-/** A test that mounts over io_uring. */
-function overUring(name: string, fn: (t: Deno.TestContext) => Promise<void>): void {
-  const reason = NO_URING ?? NO_CONTROL;
+/** A test that mounts over io_uring; `lacking` is what else this machine has not got for it. */
+function overUring(name: string, fn: (t: Deno.TestContext) => Promise<void>, lacking?: string): void {
+  const reason = NO_URING ?? NO_CONTROL ?? lacking;
   const skipped = reason === undefined ? "" : ` (skipped: ${reason})`;
   Deno.test({ name: `io_uring: ${name}${skipped}`, ignore: reason !== undefined, fn });
 }
@@ -62,6 +63,13 @@ overUring("`debug` shows operations by name, and metrics count them", async () =
   await waitFor("the line of the lookup", () => log.some((line) => /LOOKUP node 1 .* -> ENOENT/.test(line)));
   assert((mounted.session.metrics()["LOOKUP"]?.errors["ENOENT"] ?? 0) >= 1);
 });
+
+overUring("a mount that has nothing to do does not count as waiting for a disk", async () => {
+  await using mounted = await mountModule({}, 2);
+  assert((await Deno.stat(`${mounted.path}/file`)).isFile);
+  const blocked = async () => Number(/^procs_blocked (\d+)$/m.exec(await Deno.readTextFile("/proc/stat"))![1]);
+  await waitFor("no thread in proc_stat(5)'s procs_blocked", async () => await blocked() === 0);
+}, isKernelFrom(6, 15) ? undefined : "before Linux 6.15 all who wait for an io_uring count as waiting for a disk");
 
 Deno.test("io_uring that cannot be had is an error that says why, and nothing is left mounted", async () => {
   const path = await Deno.makeTempDir();
