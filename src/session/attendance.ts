@@ -2,10 +2,12 @@
  * How many loops of a session attend to the device: all of them, or one while the others rest.
  *
  * A request wakes a loop that sleeps on the device even where another is about to read it: that is a switch of threads
- * for nothing, on the core that the client needs. A single client, and a few, are therefore served by one loop. It
- * calls the others when requests come faster than it answers them. A request may also hold it up (a slow disk, a lock
- * of the filesystem underneath): then a timer wakes one that rests, and all attend. After a number of requests that all
- * have attended to, one of them tries again whether it is enough. `docs/performance.md` has the figures.
+ * for nothing, on the core that the client needs. A single client is therefore served by one loop. Several are better
+ * off with all loops, which sleep between requests: each can then share a core with one of the clients, and a switch
+ * between two threads of a core is ten times cheaper than waking one on another core. So one loop calls the others when
+ * callers take turns, and when requests come faster than it answers them. A request may also hold it up (a slow disk, a
+ * lock of the filesystem underneath): then a timer wakes one that rests, and all attend. After a number of requests that
+ * all have attended to, one of them tries again whether it is enough. `docs/performance.md` has the figures.
  *
  * **Invariant.** While the device may have a request, a loop sleeps on it, will read it, or is watched by the timer: who
  * attends alone sleeps on nothing else, and who goes to rest sets the timer unless the other sleeps, who sets it then when
@@ -29,7 +31,9 @@ const BEGUN_BEFORE = 2;
 const ASLEEP = 3;
 /** Whether the timer is set. */
 const TIMED = 4;
-const WORDS = 5;
+/** Whose the last request was (`pid` of `fuse_in_header`, a thread's). */
+const CALLER = 5;
+const WORDS = 6;
 
 const ALL = 0;
 
@@ -38,6 +42,16 @@ const CROWD = 8;
 
 /** In how many looks in a row others must wait. One client has two on their way now and then: RELEASE does not wait. */
 const LOOKS = 3;
+
+/** Of so many requests whose caller is known it is looked at how many were not of the one before: turns. */
+const CALLS = 32;
+
+/**
+ * Callers take turns when more than one request in so many is a turn, and still do when more than one in `TURN_STILL` is:
+ * while all attend, callers that share their cores with loops each ask many times in a row.
+ */
+const TURN = 4;
+const TURN_STILL = 64;
 
 /** Requests that a loop serves beside others before it tries alone. */
 const TRIAL = 128;
@@ -97,6 +111,9 @@ export class Attendant {
   #sleepsAfterNext = 1;
   #withoutBreak = 0;
   #besideOthers = 0;
+  /** Requests whose caller is known, and how many of them were of another than the session's one before. */
+  #calls = 0;
+  #turns = 0;
 
   /** `shared` is undefined for the only loop of a session. */
   constructor(libc: Libc, device: DevicePoll, shared: LoopAttendance | undefined) {
@@ -106,18 +123,23 @@ export class Attendant {
     this.#rest = shared && new DevicePoll(libc, shared.rest);
   }
 
-  /** Before a request is served. */
-  begin(): void {
+  /** Before a request of `caller` is served: its `pid`, 0 where the kernel says none (FORGET, RELEASE). */
+  begin(caller: number): void {
     if (this.#spun > 0) {
       this.#spun = 0;
       this.#sleepsAfterNext = 1;
     }
     if (this.#shared === undefined) return;
     const { words, number } = this.#shared;
+    if (caller !== 0) {
+      this.#calls++;
+      if (Atomics.exchange(words, CALLER, caller) !== caller) this.#turns++;
+    }
     if (Atomics.load(words, ATTENDANT) !== number) return this.#beginBesideOthers();
     Atomics.add(words, BEGUN, 1);
-    if (++this.#withoutBreak > CROWD && this.#isCrowd()) this.callAll();
-    else if (Atomics.load(words, TIMED) === 0) this.#setTimer();
+    if ((this.#calls >= CALLS && this.#takeTurns(TURN)) || (++this.#withoutBreak > CROWD && this.#isCrowd())) {
+      this.callAll();
+    } else if (Atomics.load(words, TIMED) === 0) this.#setTimer();
   }
 
   /**
@@ -152,6 +174,13 @@ export class Attendant {
     return this.#withoutBreak >= CROWD + LOOKS;
   }
 
+  /** Whether several callers took turns since this was last asked. */
+  #takeTurns(turn: number): boolean {
+    const several = this.#turns * turn > this.#calls;
+    this.#calls = this.#turns = 0;
+    return several;
+  }
+
   /** Whether the device is to be read again at once. */
   #spin(): boolean {
     if (this.#sleepsToCome > 0) {
@@ -169,6 +198,7 @@ export class Attendant {
     const { words, number, rally } = this.#shared!;
     if (++this.#besideOthers < TRIAL || Atomics.load(words, ATTENDANT) !== ALL) return;
     this.#besideOthers = 0;
+    if (this.#takeTurns(TURN_STILL)) return;
     // While all attend nobody calls: what is read here is an old call.
     this.#read(rally);
     Atomics.store(words, ASLEEP, 0);

@@ -50,7 +50,7 @@ function runLoop({ call, reader, attendant, server }: LoopParts): EndReason | "c
     if (waiting.size > 0) waiting.serveDue((request) => server.serveAgain(request));
     const found = reader.read();
     if (found === "request") {
-      attendant.begin();
+      attendant.begin(reader.request.pid);
       server.serve(reader.request);
     } else if (found !== "empty") {
       // Others that rest do not see the end by themselves.

@@ -6,12 +6,21 @@ import type { LoopAttendance } from "../../src/messages.ts";
 import { DevicePoll, openDevicePoll } from "../../src/transport/device_poll.ts";
 import { openEventfd, signalEventfd } from "../../src/transport/eventfd.ts";
 
+/** The word of who attends alone. */
+const ATTENDANT = 0;
+
 /** As many requests without a break as call all when others wait, and as many as a loop serves beside others. */
 const CROWD = 11;
 const TRIAL = 128;
 
+/** Of as many requests it is looked at whose they are. */
+const CALLS = 32;
+
 /** How often who attends alone reads an empty device again. */
 const SPINS = 150;
+
+/** Whose requests are, where it does not matter. */
+const CALLER = 7;
 
 /** Milliseconds within which a timer has run out. */
 const SOON = 1_000;
@@ -61,21 +70,48 @@ Deno.test("requests without a break call all loops when others wait behind them,
   using loops = startLoops();
   loops.setRequest(true);
   repeat(3, () => {
-    repeat(CROWD - 1, () => loops.first.begin());
+    repeat(CROWD - 1, () => loops.first.begin(CALLER));
     loops.first.wait(0);
   });
   assertEquals(loops.called(), false, "there were breaks");
   loops.setRequest(false);
-  repeat(10 * CROWD, () => loops.first.begin());
+  repeat(10 * CROWD, () => loops.first.begin(CALLER));
   assertEquals(loops.called(), false, "nobody waited");
   loops.setRequest(true);
-  repeat(CROWD, () => loops.first.begin());
+  repeat(CROWD, () => loops.first.begin(CALLER));
   assertEquals(loops.called(), true);
+});
+
+/** So many requests of callers in turn, each of which asks `each` times. */
+function takeTurns(loop: Attendant, requests: number, callers: readonly number[], each = 1): void {
+  for (let done = 0; done < requests; done++) loop.begin(callers[Math.floor(done / each) % callers.length]!);
+}
+
+Deno.test("callers that take turns call all loops, and those that follow each other do not", () => {
+  using loops = startLoops();
+  const [one, other] = [CALLER, CALLER + 1];
+  takeTurns(loops.first, 10 * CALLS, [one]);
+  assertEquals(loops.called(), false, "one caller");
+  takeTurns(loops.first, 10 * CALLS, [one, other], CALLS);
+  assertEquals(loops.called(), false, "one after the other");
+  takeTurns(loops.first, 10 * CALLS, [one, 0]);
+  assertEquals(loops.called(), false, "and the kernel's own requests");
+  takeTurns(loops.first, CALLS, [one, other]);
+  assertEquals(loops.called(), true);
+});
+
+Deno.test("all attend as long as there is more than one caller, also when each asks many times in a row", () => {
+  using loops = startLoops();
+  loops.first.callAll();
+  takeTurns(loops.second, 10 * TRIAL, [CALLER, CALLER + 1], TRIAL / 4);
+  assertEquals(loops.shared.words[ATTENDANT], 0);
+  takeTurns(loops.second, 2 * TRIAL, [CALLER]);
+  assertEquals(loops.shared.words[ATTENDANT], 2);
 });
 
 Deno.test("one that rests calls all when the timer finds the first at the same request", () => {
   using loops = startLoops();
-  loops.first.begin();
+  loops.first.begin(CALLER);
   // The timer wakes it: a test that hangs here has lost it.
   loops.second.wait(-1);
   assertEquals(loops.called(), true);
@@ -90,10 +126,10 @@ Deno.test("one that goes to rest sets the timer, unless the first sleeps and wil
 
 Deno.test("the timer does not call for a loop that goes on, and is set again for it", () => {
   using loops = startLoops();
-  loops.first.begin();
+  loops.first.begin(CALLER);
   repeat(5, () => {
     loops.first.wait(0);
-    loops.first.begin();
+    loops.first.begin(CALLER);
     loops.second.wait(-1);
     assertEquals(loops.called(), false);
   });
@@ -115,23 +151,23 @@ Deno.test("after a number of requests beside others a loop attends alone again",
   using loops = startLoops();
   loops.first.callAll();
   assertEquals(loops.called(), true);
-  repeat(TRIAL - 1, () => loops.second.begin());
+  repeat(TRIAL - 1, () => loops.second.begin(CALLER));
   loops.second.callAll();
   assertEquals(loops.called(), false, "it did not attend alone yet");
   // As a loop leaves them that was called while it slept.
   loops.shared.words[3] = 1;
   signalEventfd(loops.libc, loops.shared.rally);
-  loops.second.begin();
+  loops.second.begin(CALLER);
   assertEquals(loops.called(), false, "the old call is taken back");
   // It is the second now: it does not sleep, and the timer is set for it.
   loops.first.wait(SOON);
   assertEquals(loops.called(), true);
-  repeat(TRIAL, () => loops.second.begin());
+  repeat(TRIAL, () => loops.second.begin(CALLER));
   // Only its crowds call.
   loops.setRequest(true);
-  repeat(CROWD, () => loops.first.begin());
+  repeat(CROWD, () => loops.first.begin(CALLER));
   assertEquals(loops.called(), false);
-  repeat(CROWD, () => loops.second.begin());
+  repeat(CROWD, () => loops.second.begin(CALLER));
   assertEquals(loops.called(), true);
 });
 
@@ -170,10 +206,10 @@ Deno.test("a loop reads an empty device again before it sleeps; in vain, it does
         assertEquals(readsBeforeSleeps(attendant, 1 + sleeps), inVain(sleeps));
       }
       // A request that came while it slept says nothing of reading.
-      attendant.begin();
+      attendant.begin(CALLER);
       assertEquals(readsBeforeSleeps(attendant, 17), inVain(16));
       attendant.wait(-1);
-      attendant.begin();
+      attendant.begin(CALLER);
       for (const sleeps of [1, 2]) assertEquals(readsBeforeSleeps(attendant, 1 + sleeps), inVain(sleeps));
     });
   }
@@ -200,14 +236,14 @@ Deno.test("a call that came too late wakes one that rests once, and nobody for e
 
 Deno.test("one that rests calls nobody while the first sleeps", () => {
   using loops = startLoops();
-  loops.first.begin();
+  loops.first.begin(CALLER);
   // As it would be while the first is in the kernel: `wait` says so and takes it back.
   loops.shared.words[3] = 1;
   loops.second.wait(-1);
   assertEquals(loops.called(), false);
   loops.shared.words[3] = 0;
   // With its next request it sets the timer again.
-  loops.first.begin();
+  loops.first.begin(CALLER);
   loops.second.wait(-1);
   assertEquals(loops.called(), true);
 });
