@@ -19,9 +19,10 @@ import { ReplyBody } from "../protocol/reply.ts";
 import { RequestView } from "../protocol/request.ts";
 import { traceAnswers } from "../protocol/trace.ts";
 import { BackingFiles } from "../transport/backing_files.ts";
-import { DeviceReader, SPINS } from "../transport/device_reader.ts";
+import { DeviceReader } from "../transport/device_reader.ts";
 import { DeviceReply } from "../transport/device_reply.ts";
 import { ForwardedReader, type ForwardedSource } from "../transport/forwarding.ts";
+import { Spin } from "../transport/spin.ts";
 import { EarlyInterrupts } from "./early_interrupts.ts";
 import { Flight } from "./flight.ts";
 import { Heartbeat } from "./heartbeat.ts";
@@ -159,16 +160,16 @@ export class Handler {
   }
 
   async #serve(): Promise<EndReason> {
-    for (let empty = 0, served = 0;;) {
+    const spin = new Spin();
+    for (let served = 0;;) {
       const found = this.#reader.read();
       if (found === "request") {
-        empty = 0;
+        spin.end();
         this.#receive(this.#reader.request);
         if (++served % REQUESTS_PER_TURN === 0) await nextTurn();
       } else if (found !== "empty") {
         return found;
-      } else if (++empty > SPINS) {
-        empty = 0;
+      } else if (!spin.goesOn()) {
         if (await this.#watcher.wait()) return "stopped";
       }
       // Async methods that wait for nothing but promises of their own go on here, and are answered while we spin.

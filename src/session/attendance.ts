@@ -18,6 +18,7 @@ import type { Libc } from "../../ffi/library.ts";
 import { errnoName } from "../fs/errors.ts";
 import type { LoopAttendance } from "../messages.ts";
 import { DevicePoll, openRestPoll } from "../transport/device_poll.ts";
+import { Spin } from "../transport/spin.ts";
 import { openEventfd, signalEventfd } from "../transport/eventfd.ts";
 
 // Words of the memory that all loops of a session share.
@@ -51,23 +52,13 @@ const CALLS = 32;
  * while all attend, callers that share their cores with loops each ask many times in a row.
  */
 const TURN = 4;
-const TURN_STILL = 64;
+const TURN_STILL = 512;
 
-/** Requests that a loop serves beside others before it tries alone. */
-const TRIAL = 128;
+/** Requests that a loop serves beside others before it tries alone: more than a caller makes while another's core is its. */
+const TRIAL = 1024;
 
 /** Milliseconds that a request may hold up all others. */
 const PATIENCE = 4;
-
-/**
- * How often who attends alone reads an empty device again before it sleeps: for about as long as a client takes to wake
- * up on another core and to ask the next thing, 40 to 100 µs here. With a third of it nearly every request met a loop
- * that had just gone to sleep (`docs/performance.md`).
- */
-const SPINS = 150;
-
-/** Spins in vain, as where the client's core is taken, are followed by twice as many sleeps without, at most these. */
-const MOST_SLEEPS = 16;
 
 /** What the loops of a session share, on the side that mounts. */
 export class Attendance implements Disposable {
@@ -105,10 +96,7 @@ export class Attendant {
   readonly #shared: LoopAttendance | undefined;
   readonly #rest: DevicePoll | undefined;
   readonly #counter = new Uint8Array(8);
-  /** Reads in vain since the last request, while spinning. */
-  #spun = 0;
-  #sleepsToCome = 0;
-  #sleepsAfterNext = 1;
+  readonly #spin: Spin;
   #withoutBreak = 0;
   #besideOthers = 0;
   /** Requests whose caller is known, and how many of them were of another than the session's one before. */
@@ -116,8 +104,9 @@ export class Attendant {
   #turns = 0;
 
   /** `shared` is undefined for the only loop of a session. */
-  constructor(libc: Libc, device: DevicePoll, shared: LoopAttendance | undefined) {
+  constructor(libc: Libc, device: DevicePoll, shared: LoopAttendance | undefined, spin: Spin = new Spin()) {
     this.#libc = libc;
+    this.#spin = spin;
     this.#device = device;
     this.#shared = shared;
     this.#rest = shared && new DevicePoll(libc, shared.rest);
@@ -125,10 +114,7 @@ export class Attendant {
 
   /** Before a request of `caller` is served: its `pid`, 0 where the kernel says none (FORGET, RELEASE). */
   begin(caller: number): void {
-    if (this.#spun > 0) {
-      this.#spun = 0;
-      this.#sleepsAfterNext = 1;
-    }
+    this.#spin.end();
     if (this.#shared === undefined) return;
     const { words, number } = this.#shared;
     if (caller !== 0) {
@@ -148,12 +134,12 @@ export class Attendant {
    */
   wait(milliseconds: number): boolean {
     this.#withoutBreak = 0;
-    if (this.#shared === undefined) return this.#spin() ? false : this.#device.wait(milliseconds);
+    if (this.#shared === undefined) return this.#spin.goesOn() ? false : this.#device.wait(milliseconds);
     const { words, number } = this.#shared;
     const attendant = Atomics.load(words, ATTENDANT);
     if (attendant === ALL) return this.#device.wait(milliseconds);
     if (attendant !== number) return this.#restAndHeed(milliseconds);
-    if (this.#spin()) return false;
+    if (this.#spin.goesOn()) return false;
     Atomics.store(words, ASLEEP, 1);
     const stop = this.#device.wait(milliseconds);
     Atomics.store(words, ASLEEP, 0);
@@ -179,19 +165,6 @@ export class Attendant {
     const several = this.#turns * turn > this.#calls;
     this.#calls = this.#turns = 0;
     return several;
-  }
-
-  /** Whether the device is to be read again at once. */
-  #spin(): boolean {
-    if (this.#sleepsToCome > 0) {
-      this.#sleepsToCome--;
-      return false;
-    }
-    if (++this.#spun <= SPINS) return true;
-    this.#spun = 0;
-    this.#sleepsToCome = this.#sleepsAfterNext;
-    this.#sleepsAfterNext = Math.min(2 * this.#sleepsAfterNext, MOST_SLEEPS);
-    return false;
   }
 
   #beginBesideOthers(): void {

@@ -7,13 +7,6 @@ import { ERRNO, errnoName } from "../fs/errors.ts";
 import type { EndReason } from "../messages.ts";
 import { RequestView } from "../protocol/request.ts";
 
-/**
- * How often an empty device is read again before the reader sleeps. A client that makes one call after another sends its
- * next request within microseconds, and waking a sleeping thread costs more than these reads (`docs/performance.md`). An
- * idle mount sleeps and takes no processor time.
- */
-export const SPINS = 50;
-
 const { ENOENT, EINTR, EAGAIN, ENODEV, ECONNABORTED } = ERRNO;
 
 /** What a reader reads. */

@@ -4,6 +4,7 @@ import { type Libc, openLibc } from "../../ffi/library.ts";
 import { Attendance, Attendant } from "../../src/session/attendance.ts";
 import type { LoopAttendance } from "../../src/messages.ts";
 import { DevicePoll, openDevicePoll } from "../../src/transport/device_poll.ts";
+import { Spin, SPIN_MILLISECONDS } from "../../src/transport/spin.ts";
 import { openEventfd, signalEventfd } from "../../src/transport/eventfd.ts";
 
 /** The word of who attends alone. */
@@ -11,13 +12,13 @@ const ATTENDANT = 0;
 
 /** As many requests without a break as call all when others wait, and as many as a loop serves beside others. */
 const CROWD = 11;
-const TRIAL = 128;
+const TRIAL = 1024;
 
 /** Of as many requests it is looked at whose they are. */
 const CALLS = 32;
 
-/** How often who attends alone reads an empty device again. */
-const SPINS = 150;
+/** How often who attends alone reads an empty device again, by the clock of {@linkcode startSpin}. */
+const READS = 4;
 
 /** Whose requests are, where it does not matter. */
 const CALLER = 7;
@@ -193,24 +194,22 @@ function readsBeforeSleeps(attendant: Attendant, sleeps: number): number[] {
   });
 }
 
-/** After as many reads in vain a loop sleeps so often without. */
-const inVain = (sleeps: number) => [SPINS, ...new Array(sleeps).fill(0)];
+/** A spin whose clock goes on by so much with each look that it is over after `READS` reads. */
+function startSpin(): Spin {
+  let now = 1;
+  return new Spin(() => now += SPIN_MILLISECONDS / (READS - 0.5));
+}
 
-Deno.test("a loop reads an empty device again before it sleeps; in vain, it does so ever more seldom", async (t) => {
+Deno.test("a loop reads an empty device again before it sleeps, and again after a request", async (t) => {
   using loops = startLoops();
   for (const shared of [undefined, loops.shared]) {
     await t.step(shared === undefined ? "the only one" : "who attends alone", () => {
-      const device = new EmptyDevice();
-      const attendant = new Attendant(loops.libc, device as unknown as DevicePoll, shared);
-      for (const sleeps of [1, 2, 4, 8, 16, 16]) {
-        assertEquals(readsBeforeSleeps(attendant, 1 + sleeps), inVain(sleeps));
-      }
-      // A request that came while it slept says nothing of reading.
-      attendant.begin(CALLER);
-      assertEquals(readsBeforeSleeps(attendant, 17), inVain(16));
+      const attendant = new Attendant(loops.libc, new EmptyDevice() as unknown as DevicePoll, shared, startSpin());
+      assertEquals(readsBeforeSleeps(attendant, 3), [READS, 0, READS]);
+      readsBeforeSleeps(attendant, 2);
       attendant.wait(-1);
       attendant.begin(CALLER);
-      for (const sleeps of [1, 2]) assertEquals(readsBeforeSleeps(attendant, 1 + sleeps), inVain(sleeps));
+      assertEquals(readsBeforeSleeps(attendant, 3), [READS, 0, READS]);
     });
   }
 });
