@@ -2,16 +2,23 @@
  * Whether a device that was found empty is read again at once, or its reader sleeps. A client that makes one call after
  * another asks the next thing within the time it takes to wake up on another core, and a thread that slept meanwhile would
  * have to be woken there, too. An idle mount sleeps and takes no processor time.
+ *
+ * How long that takes depends on the machine, so the time is found as KVM finds how long to poll for a halted processor
+ * (Documentation/virt/kvm/halt-polling.rst): it grows where sleeps turn out to have been short. And it is no longer than
+ * that, since a thread that sleeps may share a core with its client, which is faster than any reading
+ * (`docs/performance.md`).
  */
 import { processTime } from "../threads/process_clock.ts";
 
 /**
- * For how many milliseconds an empty device is read again: for about as long as a client takes to wake up and to ask the
- * next thing, 25 to 100 µs on virtual machines. By the clock and not by number: 50 reads, enough on one machine, took
- * half of that time on a faster one, where each request then met a thread that had just gone to sleep, and took 2.3
- * times as long (`docs/performance.md`).
+ * Milliseconds for which an empty device is read again, at first and at most. A client on another core took 26 to 100 µs
+ * on virtual machines, where a core that has nothing to do is halted.
  */
-export const SPIN_MILLISECONDS = 0.08;
+export const SHORTEST_SPIN = 0.04;
+export const LONGEST_SPIN = 0.16;
+
+/** So many requests in a row must come just after the reader fell asleep for the spin to last twice as long. */
+const MISSES = 8;
 
 /** Spins in vain, as where the client's core is taken, are followed by twice as many sleeps without, at most these. */
 const MOST_SLEEPS = 16;
@@ -19,8 +26,11 @@ const MOST_SLEEPS = 16;
 /** Of one reader. */
 export class Spin {
   readonly #now: () => number;
+  #length = SHORTEST_SPIN;
   /** When the device was found empty first; 0 while it is not known to be empty. */
   #since = 0;
+  #asleep = false;
+  #misses = 0;
   #sleepsToCome = 0;
   #sleepsAfterNext = 1;
 
@@ -32,22 +42,43 @@ export class Spin {
   /** The device had a request. */
   end(): void {
     if (this.#since === 0) return;
+    if (this.#asleep) {
+      this.#learn(this.#now() - this.#since);
+    } else {
+      this.#misses = 0;
+      this.#sleepsAfterNext = 1;
+    }
     this.#since = 0;
-    this.#sleepsAfterNext = 1;
+    this.#asleep = false;
   }
 
   /** The device was empty: whether it is to be read again at once. When not, its reader sleeps until there is something. */
   goesOn(): boolean {
-    if (this.#sleepsToCome > 0) {
-      this.#sleepsToCome--;
-      return false;
-    }
     const now = this.#now();
-    if (this.#since === 0) this.#since = now;
-    if (now - this.#since < SPIN_MILLISECONDS) return true;
-    this.#since = 0;
+    if (this.#since === 0 || this.#asleep) {
+      this.#since = now;
+      this.#asleep = false;
+      if (this.#sleepsToCome > 0) {
+        this.#sleepsToCome--;
+        return !(this.#asleep = true);
+      }
+    }
+    if (now - this.#since < this.#length) return true;
     this.#sleepsToCome = this.#sleepsAfterNext;
     this.#sleepsAfterNext = Math.min(2 * this.#sleepsAfterNext, MOST_SLEEPS);
-    return false;
+    return !(this.#asleep = true);
+  }
+
+  /** A request came while the reader slept, so long after the device was found empty. */
+  #learn(milliseconds: number): void {
+    if (milliseconds >= LONGEST_SPIN) {
+      this.#misses = 0;
+      this.#length = Math.max(this.#length / 2, SHORTEST_SPIN);
+    } else if (milliseconds >= this.#length && ++this.#misses === MISSES) {
+      this.#misses = 0;
+      this.#length = Math.min(2 * this.#length, LONGEST_SPIN);
+      this.#sleepsToCome = 0;
+      this.#sleepsAfterNext = 1;
+    }
   }
 }

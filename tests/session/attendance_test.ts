@@ -4,7 +4,7 @@ import { type Libc, openLibc } from "../../ffi/library.ts";
 import { Attendance, Attendant } from "../../src/session/attendance.ts";
 import type { LoopAttendance } from "../../src/messages.ts";
 import { DevicePoll, openDevicePoll } from "../../src/transport/device_poll.ts";
-import { Spin, SPIN_MILLISECONDS } from "../../src/transport/spin.ts";
+import { SHORTEST_SPIN, Spin } from "../../src/transport/spin.ts";
 import { openEventfd, signalEventfd } from "../../src/transport/eventfd.ts";
 
 /** The word of who attends alone. */
@@ -197,7 +197,7 @@ function readsBeforeSleeps(attendant: Attendant, sleeps: number): number[] {
 /** A spin whose clock goes on by so much with each look that it is over after `READS` reads. */
 function startSpin(): Spin {
   let now = 1;
-  return new Spin(() => now += SPIN_MILLISECONDS / (READS - 0.5));
+  return new Spin(() => now += SHORTEST_SPIN / (READS - 0.6));
 }
 
 Deno.test("a loop reads an empty device again before it sleeps, and again after a request", async (t) => {
