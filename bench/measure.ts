@@ -6,7 +6,7 @@ import { withLoops } from "./our_peers.ts";
 import type { Caching, Peer } from "./peer.ts";
 import { copyRepository, makeRepository, missingProgram, runShell, WORK, type Work } from "./programs.ts";
 import { compile } from "./run_program.ts";
-import { type Server, startServer } from "./server.ts";
+import { measureStart, type Server, startServer } from "./server.ts";
 
 /** What is to be measured. */
 export interface Plan {
@@ -30,6 +30,8 @@ const ATTRIBUTES_GROW_OLD = 1100;
 const GONE = "its mount is gone";
 const IDLE_MILLISECONDS = 1000;
 const MORE_LOOPS = 5;
+/** How often each peer is started to see how soon it is there, after once that is not counted: it may compile then. */
+const STARTS = 5;
 
 /** What a run begins with. */
 export function noFigures(plan: Plan): Figures {
@@ -47,6 +49,7 @@ export async function measure(
   await compile(`${programs}/client`, new URL("client.c", import.meta.url));
   const peers = await availablePeers(plan.peers, programs, figures);
   figures.peers.push(...peers.map(({ name, kind, about }) => ({ name, kind, about })));
+  await measureStarts(peers, plan.cachings[0]!, programs, figures, say);
   const operations = await wantedOperations(plan, programs, figures);
   if (operations.length > 0) {
     for (const caching of plan.cachings) {
@@ -125,6 +128,26 @@ async function availablePeers(peers: readonly Peer[], programs: string, figures:
   return available;
 }
 
+/** How soon each peer is there, one at a time; who cannot start is written down as missing. */
+async function measureStarts(
+  peers: readonly Peer[],
+  caching: Caching,
+  programs: string,
+  figures: Figures,
+  say: (what: string) => void,
+): Promise<void> {
+  say("starts");
+  for (const peer of peers.filter(({ command }) => command !== undefined)) {
+    try {
+      await measureStart(peer, caching, programs);
+      const { ready } = costOf(figures, peer.name);
+      while (ready.length < STARTS) ready.push(await measureStart(peer, caching, programs));
+    } catch (error) {
+      figures.missing[peer.name] = `caches ${caching}: ${(error as Error).message}`;
+    }
+  }
+}
+
 /** Starts all peers; who cannot start is written down as missing. */
 async function startAll(
   peers: readonly Peer[],
@@ -139,7 +162,6 @@ async function startAll(
     try {
       const server = resources.use(await startServer(peer, caching, programs, fill));
       servers.push(server);
-      if (server.ready !== undefined) costOf(figures, peer.name).ready.push(server.ready);
       noteMemory(figures, server, "start");
     } catch (error) {
       figures.missing[peer.name] = `caches ${caching}: ${(error as Error).message}`;

@@ -1,4 +1,4 @@
-/** A peer that runs: its mount, how soon it was ready, and what its processes take. */
+/** A peer that runs: its mount, and what its processes take; and how soon it is there. */
 import type { Caching, Peer, Place } from "./peer.ts";
 import { unmount, waitForMount } from "./run_program.ts";
 
@@ -6,8 +6,6 @@ export interface Server extends AsyncDisposable {
   readonly peer: Peer;
   /** Where its files are. */
   readonly path: string;
-  /** From the command to the mount that answers, in milliseconds. Missing without a server. */
-  readonly ready?: number;
   /** Whether it is still there; what a client does after that is done to an empty folder of the host. */
   isMounted(): Promise<boolean>;
   /** Resident memory of its processes in MiB. Missing without a server, or when it has ended. */
@@ -27,10 +25,9 @@ export async function startServer(
   programs: string,
   fill: (path: string) => Promise<unknown> = () => Promise.resolve(),
 ): Promise<Server> {
-  const make = (kind: string) => Deno.makeTempDir({ dir: programs, prefix: `${peer.name}-${kind}-` });
   await using resources = new AsyncDisposableStack();
-  const remove = (path: string) => Deno.remove(path, { recursive: true });
-  const source = resources.adopt(await make("source"), remove);
+  const place = await makePlace(peer, programs, resources);
+  const { source, mountpoint } = place;
   if (!peer.sourceless) await fill(source);
   if (peer.command === undefined) {
     const held = resources.move();
@@ -43,9 +40,7 @@ export async function startServer(
       [Symbol.asyncDispose]: () => held.disposeAsync(),
     };
   }
-  const mountpoint = resources.adopt(await make("mount"), remove);
-  const scratch = resources.adopt(await make("scratch"), remove);
-  const { pid, ready } = await startProcess(peer, caching, { programs, source, mountpoint, scratch }, resources);
+  const { pid } = await startProcess(peer, caching, place, resources);
   const path = peer.folder === undefined ? mountpoint : `${mountpoint}/${peer.folder}`;
   if (peer.sourceless) await fill(path);
   await settle(pid);
@@ -54,12 +49,31 @@ export async function startServer(
   return {
     peer,
     path,
-    ready,
     isMounted: () => Deno.stat(mountpoint).then((found) => found.dev === dev, () => false),
     memory: () => memoryOf(processesOf(pid)),
     processorTimes: () => new Map(processesOf(pid).flatMap((process) => [...processorTimesOf(process)])),
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
+}
+
+/**
+ * How long a peer that has a server takes from its command to the mount that answers, in milliseconds; it is ended then.
+ * @throws {Error} when nothing gets mounted.
+ */
+export async function measureStart(peer: Peer, caching: Caching, programs: string): Promise<number> {
+  await using resources = new AsyncDisposableStack();
+  const { ready } = await startProcess(peer, caching, await makePlace(peer, programs, resources), resources);
+  return ready;
+}
+
+/** Empty directories for a peer, which go with `resources`. */
+async function makePlace(peer: Peer, programs: string, resources: AsyncDisposableStack): Promise<Place> {
+  const make = async (kind: string) =>
+    resources.adopt(
+      await Deno.makeTempDir({ dir: programs, prefix: `${peer.name}-${kind}-` }),
+      (path) => Deno.remove(path, { recursive: true }),
+    );
+  return { programs, source: await make("source"), mountpoint: await make("mount"), scratch: await make("scratch") };
 }
 
 async function startProcess(

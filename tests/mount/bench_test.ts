@@ -1,5 +1,5 @@
 /** The benchmark itself: it measures, and its limit answers all that its clients ask. */
-import type { Figures } from "../../bench/figures.ts";
+import type { Figures, ServerCost } from "../../bench/figures.ts";
 import { measure, noFigures } from "../../bench/measure.ts";
 import { OPERATIONS } from "../../bench/operations.ts";
 import { readOptions } from "../../bench/options.ts";
@@ -39,8 +39,10 @@ Deno.test({
   },
 });
 
-Deno.test("what a further loop takes is measured when the loops are there", async () => {
-  const { perLoop } = await measureAll("--peers=loops-1", "--work=stat", "--caching=off", "--clients=1");
+Deno.test("starts are measured by themselves, and what a further loop takes when the loops are there", async () => {
+  const { perLoop, servers } = await measureAll("--peers=loops-1", "--work=stat", "--caching=off", "--clients=1");
+  const [{ peer, ready }] = servers as [ServerCost];
+  assertEquals([peer, ready.length, ready.every((milliseconds) => milliseconds > 1)], ["loops-1", 5, true]);
   // An isolate of V8's takes several MiB, whatever it runs.
   assert(perLoop! > 3, `${perLoop} MiB`);
 });
