@@ -1,6 +1,7 @@
 /**
  * Running the tool as an ordinary user while the tests run as root: `nobody`, which every system has, with copies of
- * what it could not read where it is (the repository or Deno in root's home, the cache of dependencies).
+ * what it could not read where it is (the repository or Deno in root's home, the cache of dependencies). The lock file is
+ * among them: without it Deno asks the registry what the dependencies depend on.
  */
 import { fileURLToPath } from "node:url";
 import type { Invocation } from "./cli_process.ts";
@@ -26,7 +27,9 @@ export async function prepareOrdinaryUser(): Promise<OrdinaryUser> {
   await Deno.mkdir(folder);
   await Deno.mkdir(`${root}/cache`);
   await Deno.mkdir(`${root}/trellis`);
-  for (const name of ["cli.ts", "deno.json", "ffi", "src"]) await copy(`${repository}/${name}`, `${root}/trellis/`);
+  for (const name of ["cli.ts", "deno.json", "deno.lock", "ffi", "src"]) {
+    await copy(`${repository}/${name}`, `${root}/trellis/`);
+  }
   await copy(`${await cacheFolder()}/npm`, `${root}/cache/`);
   await output("chown", "-R", `${NOBODY}:${NOBODY}`, root);
   await output("chmod", "-R", "u+rwX", root);
