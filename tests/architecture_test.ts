@@ -2,7 +2,7 @@
  * The plan of the house holds: who may import whom, where C is called, how files are named and how long they are, and
  * that all that is public says what it is.
  */
-import { assertEquals } from "./deps.ts";
+import { assert, assertEquals } from "./deps.ts";
 
 interface SourceFile {
   /** From the repository's root, as in `"src/fs/names.ts"`. */
@@ -358,4 +358,13 @@ Deno.test("everything public has a doc comment", async () => {
   const problems = new TextDecoder().decode(stderr).split("\n\n");
   // It also wants types of the inside to be public, such as those of protected members.
   assertEquals(problems.filter((problem) => problem.includes("missing-jsdoc")), []);
+});
+
+Deno.test("what is imported asks for no permission before it is used", async () => {
+  const layers = ["branch", "memory", "union", "wrappers"].map((layer) => `src/layers/${layer}/mod.ts`);
+  for (const entry of ["mod.ts", "src/telemetry/mod.ts", ...layers]) {
+    const options = { args: ["run", "--no-prompt", "--quiet", entry], cwd: ROOT, env: { NO_COLOR: "1" } };
+    const { success, stderr } = await new Deno.Command(Deno.execPath(), options).output();
+    assert(success, `${entry}: ${new TextDecoder().decode(stderr)}`);
+  }
 });

@@ -57,16 +57,15 @@ export class Spin {
     const now = this.#now();
     if (this.#since === 0 || this.#asleep) {
       this.#since = now;
-      this.#asleep = false;
-      if (this.#sleepsToCome > 0) {
-        this.#sleepsToCome--;
-        return !(this.#asleep = true);
-      }
+      this.#asleep = this.#sleepsToCome > 0;
+      if (this.#asleep) this.#sleepsToCome--;
     }
-    if (now - this.#since < this.#length) return true;
-    this.#sleepsToCome = this.#sleepsAfterNext;
-    this.#sleepsAfterNext = Math.min(2 * this.#sleepsAfterNext, MOST_SLEEPS);
-    return !(this.#asleep = true);
+    if (!this.#asleep && now - this.#since >= this.#length) {
+      this.#asleep = true;
+      this.#sleepsToCome = this.#sleepsAfterNext;
+      this.#sleepsAfterNext = Math.min(2 * this.#sleepsAfterNext, MOST_SLEEPS);
+    }
+    return !this.#asleep;
   }
 
   /** A request came while the reader slept, so long after the device was found empty. */
