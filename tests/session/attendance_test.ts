@@ -174,12 +174,10 @@ Deno.test("after a number of requests beside others a loop attends alone again",
 
 /** A device without a request. Its waits tell a loop to stop, so that they can be told from reading once more. */
 class EmptyDevice {
-  waits = 0;
   /** Called in each wait. */
   look = () => {};
 
   wait(): boolean {
-    this.waits++;
     this.look();
     return true;
   }
