@@ -16,6 +16,8 @@ import {
   S_IFLNK,
   S_IFMT,
   S_IFREG,
+  XATTR_CREATE,
+  XATTR_REPLACE,
 } from "../../src/fs/flags.ts";
 import { KeptFileParts } from "../../src/kept/kept_extents.ts";
 import { KeptFile } from "../../src/kept/kept_file.ts";
@@ -301,6 +303,33 @@ function dieEverywhere({ before, act, inPieces }: Scenario, leastLog?: number): 
     mount.start();
     assertEquals(withoutPlaces(describe(mount)), withoutPlaces(last), `after write ${point}, and a restart`);
   }
+}
+
+/** What fails when a file with the attribute "user.a", a directory with a file in it and nothing else are there. */
+const FAILURES: Readonly<Record<string, Scenario["act"]>> = {
+  ENODATA: (mount, context) => mount.filesystem.removeExtendedAttribute(mount.find("file"), "user.b", context),
+  "ENODATA, for want of what is to be replaced": (mount, context) =>
+    mount.filesystem.setExtendedAttribute(mount.find("file"), "user.b", new Uint8Array(1), XATTR_REPLACE, context),
+  EEXIST: (mount, context) =>
+    mount.filesystem.setExtendedAttribute(mount.find("file"), "user.a", new Uint8Array(1), XATTR_CREATE, context),
+  EOPNOTSUPP: (mount, context) => mount.filesystem.removeExtendedAttribute(mount.find("file"), "other.a", context),
+  "EEXIST, for a name": ({ filesystem }, context) => filesystem.makeDirectory(1, "file", 0o755, context),
+  ENOENT: ({ filesystem }, context) => filesystem.unlink(1, "other", context),
+  ENOTEMPTY: ({ filesystem }, context) => filesystem.removeDirectory(1, "directory", context),
+  ENOTDIR: ({ filesystem }, context) => filesystem.rename(1, "directory", 1, "file", 0, context),
+};
+
+for (const [name, act] of Object.entries(FAILURES)) {
+  Deno.test(`what fails with ${name} fails again when it comes again`, () => {
+    using mount = new Mount();
+    mount.filesystem.setExtendedAttribute(mount.make("file"), "user.a", new Uint8Array(5), 0, requestContext());
+    mount.filesystem.makeDirectory(1, "directory", 0o755, requestContext());
+    mount.make("inner", "", mount.find("directory"));
+    const code = name.split(",")[0];
+    assertEquals(assertThrows(() => act(mount, requestContext({ unique: UNIQUE })), FsError).code, code);
+    mount.start();
+    assertEquals(assertThrows(() => act(mount, requestContext({ unique: UNIQUE, resent: true })), FsError).code, code);
+  });
 }
 
 function dies(serve: () => void): boolean {

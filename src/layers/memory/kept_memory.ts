@@ -189,13 +189,11 @@ export class KeptMemoryFileSystem extends MemoryFileSystem {
     flags: number,
     context?: RequestContext,
   ): void {
-    if (this.#takeDone(context) !== undefined) return;
-    this.#update(id, () => super.setExtendedAttribute(id, name, value, flags, context), context?.unique);
+    this.#changeOnce(id, context, () => super.setExtendedAttribute(id, name, value, flags, context));
   }
 
   override removeExtendedAttribute(id: NodeId, name: string, context?: RequestContext): void {
-    if (this.#takeDone(context) !== undefined) return;
-    this.#update(id, () => super.removeExtendedAttribute(id, name, context), context?.unique);
+    this.#changeOnce(id, context, () => super.removeExtendedAttribute(id, name, context));
   }
 
   protected override makeFile(permissions: number, birth: Birth): FileNode {
@@ -222,13 +220,20 @@ export class KeptMemoryFileSystem extends MemoryFileSystem {
     this.#commit(context?.unique ?? 0, new Set([...before, ...nodes()].filter((node) => node !== undefined)), places);
   }
 
+  /** Changes a node wholly or not at all, once. A request that failed is none that was done: it fails again. */
+  #changeOnce(id: NodeId, context: RequestContext | undefined, change: () => void): void {
+    if (this.#takeDone(context) !== undefined) return;
+    change();
+    this.#commit(context?.unique ?? 0, [this.find(id)!], []);
+  }
+
   /** Changes a node by what may be done twice. When it fails halfway, what it did until then counts. */
-  #update<Result>(id: NodeId, change: () => Result, request = 0): Result {
+  #update<Result>(id: NodeId, change: () => Result): Result {
     try {
       return change();
     } finally {
       const node = this.find(id);
-      if (node !== undefined) this.#commit(request, [node], []);
+      if (node !== undefined) this.#commit(0, [node], []);
     }
   }
 
