@@ -18,6 +18,9 @@ import { MOST_RESTARTS } from "./threads/restart_budget.ts";
 /** How long a server may take to say what it counted, in milliseconds: less than who asks waits (`ask` of `src/control`). */
 const SERVER_DEADLINE = 1_000;
 
+/** What was in its rings would be lost with a server (docs/decisions.md). */
+const NO_URING = "a keeper has no io_uring";
+
 /**
  * Mounts, and returns when a server serves. This process must have nothing of the mount open, then or later: no file,
  * and no program started there (see `Keeper`). `mount` starts a process for this that has nothing else to do.
@@ -95,9 +98,9 @@ async function controlKeeper(
 ): Promise<void> {
   const { mountpoint, mountedDevice } = keeper.connection;
   const { placement, readers: servers } = served;
-  const facts = { placement, transport: "device", servers, minor: keeper.minor } as const;
-  const features = [...keeper.features];
-  const describe = async () => ({ ...facts, features, server: keeper.server, operations: await askServer(keeper) });
+  const transport = { transport: "device", transportReason: NO_URING } as const;
+  const facts = { placement, ...transport, servers, minor: keeper.minor, features: [...keeper.features] };
+  const describe = async () => ({ ...facts, server: keeper.server, operations: await askServer(keeper) });
   const resources = new AsyncDisposableStack();
   const restart = async () => {
     await keeper.restart();

@@ -27,7 +27,13 @@ import { makeInterrupts } from "./session/waiting_requests.ts";
 import type { KeptMount } from "./keeper/kept_mount.ts";
 import { checkKept, keepable, type KeptMountOptions } from "./kept_mount_options.ts";
 import { loadInLoopThread } from "./threads/loop_thread.ts";
-import { chooseTransport, type Transport, type TransportWish, URING_FEATURE } from "./transport/choice.ts";
+import {
+  chooseTransport,
+  type Transport,
+  type TransportChoice,
+  type TransportWish,
+  URING_FEATURE,
+} from "./transport/choice.ts";
 import { makeOpenNodes } from "./transport/open_nodes.ts";
 
 /** A filesystem that is a module, and where it is served. */
@@ -100,14 +106,14 @@ async function serve(
   const notifications = resources.use(new NotifyHandler(log));
   const placed = await place(filesystem, limits, notifications, log, resources);
   const { servers, readMetrics, branches } = placed;
-  const { connection, offer, agreement, transport } = connect(path, placed, options, resources);
+  const { connection, offer, agreement, transport, transportReason } = connect(path, placed, options, resources);
   const openNodes = agreement.features.has("passthrough") ? makeOpenNodes() : undefined;
   const shared = { interrupts: makeInterrupts(), openNodes };
   const settings = { ...agreement, ...shared, defaults: replyDefaults(options), debug };
   notifications.open(() => connection.attach());
   placed.open?.(() => connection.attach());
   if (control !== false) {
-    const facts = { ...describeServers(placed, agreement), transport };
+    const facts = { ...describeServers(placed, agreement), transport, transportReason };
     const { mountpoint, mountedDevice } = connection;
     const describe = () => ({ ...facts, operations: readMetrics() });
     const mount = { mountpoint, mountedDevice, describe, ...control !== true && control };
@@ -123,13 +129,15 @@ async function serve(
 function connect(path: string, placed: Servers, options: MountOptions, resources: AsyncDisposableStack) {
   const { placement, servers, methods, features, maxWrite, handsOn = false } = placed;
   const wanted = wantedFeatures(new Set(methods), features);
-  askForTransport(wanted, path, { asked: options.transport ?? "auto", placement, servers: servers.length, handsOn });
+  const { transport: asked = "auto" } = options;
+  const wish = askForTransport(wanted, path, { asked, placement, servers: servers.length, handsOn });
   const connection = resources.use(Connection.mount(path, libfuseOptions(options)));
   resources.defer(() => connection.unmount());
   const { offer, agreement } = connection.handshake(wanted, maxWrite);
-  const transport: Transport = agreement.features.has(URING_FEATURE) ? "uring" : "device";
-  if (options.transport === "uring" && transport !== "uring") throw noUring(path, "the kernel does not offer it");
-  return { connection, offer: offer.features, agreement, transport };
+  const isOffered = wish.transport === "device" || agreement.features.has(URING_FEATURE);
+  const choice: TransportChoice = isOffered ? wish : { transport: "device", reason: "the kernel offers no io_uring" };
+  if (asked === "uring") checkUring(choice, path);
+  return { connection, offer: offer.features, agreement, transport: choice.transport, transportReason: choice.reason };
 }
 
 /** What `cli.ts status` shows of them. */
@@ -158,15 +166,16 @@ async function place(
 }
 
 /** Puts io_uring's flag among the wanted features, or takes it away: no filesystem can ask for it by itself. */
-function askForTransport(wanted: Set<Feature>, mountpoint: string, wish: TransportWish): void {
-  const { transport, reason } = chooseTransport(wish);
-  if (reason !== undefined) throw noUring(mountpoint, reason);
-  if (transport === "uring") wanted.add(URING_FEATURE);
+function askForTransport(wanted: Set<Feature>, mountpoint: string, wish: TransportWish): TransportChoice {
+  const choice = chooseTransport(wish);
+  if (wish.asked === "uring") checkUring(choice, mountpoint);
+  if (choice.transport === "uring") wanted.add(URING_FEATURE);
   else wanted.delete(URING_FEATURE);
+  return choice;
 }
 
-function noUring(mountpoint: string, reason: string): MountError {
-  return new MountError(`Cannot serve "${mountpoint}" over io_uring: ${reason}`);
+function checkUring({ transport, reason }: TransportChoice, mountpoint: string): void {
+  if (transport !== "uring") throw new MountError(`Cannot serve "${mountpoint}" over io_uring: ${reason}`);
 }
 
 export type {

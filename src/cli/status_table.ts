@@ -20,16 +20,16 @@ function describeMount({ mountpoint, state, waiting, report, problem }: MountSta
   return [
     `${printable(mountpoint)}: ${facts.join(", ")}`,
     ...problem === undefined ? [] : [`  ${printable(problem)}`],
-    ...report ? [...describeKeeper(report), ...describeReport(report)] : [],
+    ...report ? [...describeKeeper(report), describeTransport(report), ...describeReport(report)] : [],
   ].join("\n");
 }
 
-function describeServer({ placement, transport, servers, pid, server, uptimeSeconds, minor }: StatusReport): string[] {
+function describeServer({ placement, servers, pid, server, uptimeSeconds, minor }: StatusReport): string[] {
   return [
     `${servers} ${placement}${servers === 1 ? "" : "s"}`,
     ...server === undefined ? [`pid ${pid}`] : [`keeper ${pid}`, `server ${server.pid}`, ...describeRestarts(server)],
     `up ${describeDuration(uptimeSeconds)}`,
-    `FUSE 7.${minor}${transport === "uring" ? " over io_uring" : ""}`,
+    `FUSE 7.${minor}`,
   ];
 }
 
@@ -37,6 +37,10 @@ function describeServer({ placement, transport, servers, pid, server, uptimeSeco
 function describeKeeper({ server, noKeeper }: StatusReport): string[] {
   if (server !== undefined) return [];
   return [noKeeper === undefined ? "  keeper: none" : `  keeper: none (${printable(noKeeper)})`];
+}
+
+function describeTransport({ transport, transportReason }: StatusReport): string {
+  return `  transport: ${transport === "uring" ? "io_uring" : "/dev/fuse"} (${printable(transportReason)})`;
 }
 
 function describeRestarts({ restarts, mountedAnew }: ServerReport): string[] {

@@ -37,6 +37,8 @@ export interface StatusReport {
   readonly placement: "loop" | "handler";
   /** How requests come: over /dev/fuse or over io_uring. */
   readonly transport: "device" | "uring";
+  /** Why so, for people. */
+  readonly transportReason: string;
   /** How many loops, or isolates of a handler, serve it. */
   readonly servers: number;
   readonly pid: number;
@@ -181,7 +183,7 @@ function readVersioned(value: unknown): Record<string, unknown> {
 export function readStatusReport(value: unknown): StatusReport {
   const report = value as StatusReport | null;
   const numbers = [report?.servers, report?.pid, report?.uptimeSeconds, report?.minor];
-  const texts = [report?.mountpoint, report?.placement, report?.transport];
+  const texts = [report?.mountpoint, report?.placement, report?.transport, report?.transportReason];
   if (
     numbers.some((field) => typeof field !== "number") || texts.some((field) => typeof field !== "string") ||
     !Array.isArray(report?.features) || typeof report?.operations !== "object" || report.operations === null ||

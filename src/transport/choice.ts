@@ -19,22 +19,39 @@ export interface TransportWish {
   readonly handsOn?: boolean;
 }
 
+/** What came of it. */
+export interface TransportChoice {
+  readonly transport: Transport;
+  /** Why, for people. */
+  readonly reason: string;
+}
+
 /**
- * Which transport to ask the kernel for, and with "uring" asked for, why it cannot be had.
+ * Which transport to ask the kernel for. Where "uring" is asked for and cannot be had it is "device", and the reason says
+ * why.
  *
  * "auto" takes io_uring where every core has a loop of its own. A loop that serves several cores is far slower over
  * io_uring than on the device: it always wakes on another core than its caller's (docs/performance.md).
  */
-export function chooseTransport(
-  { asked, placement, servers, handsOn = false }: TransportWish,
-): { transport: Transport; reason?: string } {
-  if (asked === "device" || (asked === "auto" && (handsOn || placement === "handler"))) return { transport: "device" };
-  const reason = placement === "handler"
-    ? 'its threads sleep in the kernel, so it is for modules with placement "loop" only'
-    : handsOn
-    ? "what was read from a ring can be answered there only, and handlers beside the loops answer on the device"
-    : whyNoUring();
-  if (asked === "uring") return { transport: "uring", ...reason !== undefined && { reason } };
-  const suits = reason === undefined && servers >= allowedCores(openLibcUring()).length;
-  return { transport: suits ? "uring" : "device" };
+export function chooseTransport({ asked, placement, servers, handsOn = false }: TransportWish): TransportChoice {
+  if (asked === "device") return { transport: "device", reason: "transport=device" };
+  if (placement === "handler") {
+    return onDevice('io_uring makes its threads sleep in the kernel, so it is for modules with placement "loop" only');
+  }
+  if (handsOn) {
+    return onDevice(
+      "what was read from a ring can be answered there only, and handlers beside the loops answer on the device",
+    );
+  }
+  const missing = whyNoUring();
+  if (missing !== undefined) return onDevice(missing);
+  if (asked === "uring") return { transport: "uring", reason: "transport=uring" };
+  const cores = allowedCores(openLibcUring()).length;
+  return servers >= cores
+    ? { transport: "uring", reason: "every core has a loop of its own" }
+    : onDevice(`${servers} loop${servers === 1 ? "" : "s"} for ${cores} cores would be slower over io_uring`);
+}
+
+function onDevice(reason: string): TransportChoice {
+  return { transport: "device", reason };
 }

@@ -10,8 +10,10 @@ const PARAMETER = "/sys/module/fuse/parameters/enable_uring";
  */
 export function whyNoUring(): string | undefined {
   const parameter = readParameter();
-  if (parameter === undefined) return "this kernel's FUSE does not know it (Linux 6.14 or newer, CONFIG_FUSE_IO_URING)";
-  if (!parameter.startsWith("Y")) return `it is switched off (as root: echo Y >${PARAMETER})`;
+  if (parameter === undefined) {
+    return "this kernel's FUSE does not know io_uring (Linux 6.14 or newer, CONFIG_FUSE_IO_URING)";
+  }
+  if (!parameter.startsWith("Y")) return `io_uring is switched off (as root: echo Y >${PARAMETER})`;
   try {
     using _ring = new Uring(openLibc(), openLibcUring(), 1);
     return undefined;

@@ -15,6 +15,7 @@ const HEALTHY: MountStatus = {
     mountpoint: "/mnt/x",
     placement: "loop",
     transport: "device",
+    transportReason: "transport=device",
     servers: 2,
     pid: 7,
     noKeeper: "process=same",
@@ -42,6 +43,7 @@ Deno.test("a mount is a line of facts and a table of operations", () => {
     describeMounts([HEALTHY], new Map()),
     `/mnt/x: 2 loops, pid 7, up 1 h 2 min, FUSE 7.45, 3 waiting in the kernel
   keeper: none (process=same)
+  transport: /dev/fuse (transport=device)
   big-writes max-pages
   operation  count  in flight  queued  dropped  p50 <   p99 <  errors
   LOOKUP      1000          1       0        0  16 µs  8.2 ms  ENOENT 12, EIO 1
@@ -56,8 +58,16 @@ Deno.test("who keeps a mount and who serves it stand among the facts; without a 
   assertEquals(lines()[1], "  keeper: none");
   assertEquals(lines({ pid: 8, restarts: 1, mountedAnew: 0 }).slice(0, 2), [
     "/mnt/x: 2 loops, keeper 7, server 8, 1 restart, up 1 h 2 min, FUSE 7.45, 3 waiting in the kernel",
-    "  big-writes max-pages",
+    "  transport: /dev/fuse (transport=device)",
   ]);
+});
+
+Deno.test("which transport runs is said, and why", () => {
+  const report = { ...HEALTHY.report!, transport: "uring" as const, transportReason: "every core has a loop\x1b[31m" };
+  assertEquals(
+    describeMounts([{ ...HEALTHY, report }], new Map()).split("\n")[2],
+    "  transport: io_uring (every core has a loop\\u{1b}[31m)",
+  );
 });
 
 Deno.test("what is wrong stands first, and a server that fell silent has the time of its last answer", () => {

@@ -36,6 +36,7 @@ Deno.test("a report is taken whole or not at all", () => {
     mountpoint: "/mnt",
     placement: "loop",
     transport: "uring",
+    transportReason: "transport=uring",
     servers: 1,
     pid: 7,
     uptimeSeconds: 1.5,

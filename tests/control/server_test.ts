@@ -11,6 +11,7 @@ const REPORT: StatusReport = {
   mountpoint: "/mnt/x",
   placement: "loop",
   transport: "device",
+  transportReason: "transport=device",
   servers: 2,
   pid: 1,
   uptimeSeconds: 2,

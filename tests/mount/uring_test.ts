@@ -3,7 +3,7 @@ import { assert, assertEquals, assertRejects } from "../deps.ts";
 import { isKernelFrom } from "../../ffi/kernel_release.ts";
 import { mount, MountError, type MountOptions } from "../../mod.ts";
 import { findMount } from "../../src/connection/mount_table.ts";
-import { MountProcess, run, temporaryFolder } from "../support/cli_process.ts";
+import { MountProcess, run, runCli, temporaryFolder } from "../support/cli_process.ts";
 import { NO_CONTROL, openConnectionControl } from "../support/connection_control.ts";
 import { type Mounted, mountTemporarily, waitFor } from "../support/mounted.ts";
 import { PosixClient } from "../support/posix_client.ts";
@@ -95,6 +95,40 @@ overUring("it is chosen by itself where every core has a loop, and not for an ob
   assertEquals(await chosen({ module: LATER, loops: Math.min(cores, 16) }), cores <= 16 ? "uring" : "device");
   assertEquals(await chosen({ module: LATER, loops: 1 }), cores === 1 ? "uring" : "device");
   assertEquals(await chosen({}), "device");
+});
+
+overUring("status says which transport runs, and why", async (t) => {
+  const cores = navigator.hardwareConcurrency;
+  const cases: readonly (readonly [switched: "Y" | "N", options: string, transport: string])[] = [
+    ["Y", "transport=uring", "io_uring (transport=uring)"],
+    ["Y", "transport=device,process=same", "/dev/fuse (transport=device)"],
+    ["Y", "process=separate", "/dev/fuse (a keeper has no io_uring)"],
+    ["Y", `loops=${cores}`, "io_uring (every core has a loop of its own)"],
+    ["Y", "loops=1,process=same", `/dev/fuse (1 loop for ${cores} cores would be slower over io_uring)`],
+    ["N", "process=same", "/dev/fuse (io_uring is switched off (as root: echo Y >"],
+  ];
+  for (const [switched, options, transport] of cases) {
+    const lacking = switched === "N" && Deno.uid() !== 0
+      ? "only root can switch io_uring off"
+      : options.startsWith("loops=") && (cores === 1 || cores > 16)
+      ? `${cores} cores`
+      : undefined;
+    const name = `${options}, enable_uring=${switched}${lacking === undefined ? "" : ` (skipped: ${lacking})`}`;
+    await t.step({
+      name,
+      ignore: lacking !== undefined,
+      async fn() {
+        await using folder = await temporaryFolder();
+        const [source, mountpoint] = [`${folder.path}/source`, `${folder.path}/mnt`];
+        await Deno.mkdir(source);
+        const start = () => MountProcess.start([source, mountpoint], ["-o", options]);
+        using _off = switched === "N" ? switchUring("N") : undefined;
+        await using _mount = await (switched === "N" ? start() : withUring(start));
+        const { stdout, stderr } = await runCli(["status", mountpoint]);
+        assert(stdout.includes(`\n  transport: ${transport}`), stdout + stderr);
+      },
+    });
+  }
 });
 
 for (const loops of [1, 2]) {

@@ -12,6 +12,7 @@ Deno.test("a kept mount: its server is named, replaced on request, and may die t
   const [first] = serversOf(mount.pid);
   const status = await askPatiently(["status", point]);
   assert(status.stdout.includes(`keeper ${mount.pid}, server ${first}, 0 restarts`), status.stdout);
+  assert(status.stdout.includes("\n  transport: /dev/fuse (a keeper has no io_uring)\n"), status.stdout);
 
   const restart = await runCli(["restart", point]);
   assertEquals(restart.code, 0, restart.stderr);

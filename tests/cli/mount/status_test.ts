@@ -56,6 +56,8 @@ Deno.test("a healthy mount says what was asked of it, to people and to programs"
     assertEquals([report!.operations.CREATE!.count, report!.operations.CREATE!.inFlight], [1, 0]);
     assert(report!.operations.LOOKUP!.errors.ENOENT! >= 1);
     assert(report!.features.includes("big-writes"));
+    assertEquals(report!.transport, "device");
+    assert(report!.transportReason.includes("io_uring"), report!.transportReason);
     assert(waiting === null as never || waiting === 0, `${waiting} are waiting`);
   });
   await t.step("a table", async () => {
