@@ -101,7 +101,7 @@ const passthrough = table({
   ...ANY_BRANCH,
   source: hostPath().describe("The directory to show."),
   cache: word(Object.keys(CACHE_TIMEOUTS) as [CacheMode, ...CacheMode[]]).default("auto").describe(
-    "What the kernel may trust of what it has seen: nothing, all for a second, or all.",
+    "What the kernel may trust of what it has seen: nothing, all for a second, or all (only the mount changes the source).",
   ),
   writeback: flag().default(false).describe(
     "Gather writes in the cache and send them later; for all branches or none, and not with `never`.",

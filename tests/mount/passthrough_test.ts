@@ -28,6 +28,16 @@ const AS_ROOT: Record<string, Combination> = {
     options: "loops=2,process=separate",
     only: ["conformance"],
   },
+  "over tmpfs, two loops, everything cached": {
+    parent: "/dev/shm",
+    options: "loops=2,cache=always",
+    only: ["conformance", "model"],
+  },
+  "over tmpfs, two loops, everything cached, without the kernel's passthrough": {
+    parent: "/dev/shm",
+    options: "loops=2,cache=always,no_kernel_passthrough",
+    only: ["conformance", "model", "torture"],
+  },
   "over tmpfs, four loops, writeback": {
     parent: "/dev/shm",
     options: "loops=4,writeback",

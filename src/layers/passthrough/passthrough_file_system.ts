@@ -40,7 +40,8 @@ export function makePassthroughFileSystem(options: CheckedOptions, source: Sourc
       // Without it files that bypass the cache could not be mapped shared.
       ...(options.cache === "never" ? ["direct-io-allow-mmap"] : []),
       ...(source.kernelPassthrough ? ["passthrough"] : []),
-      ...(options.cache === "always" ? ["cache-symlinks"] : []),
+      // Only the mount changes the source, so that a new mtime is no reason to drop pages: the mount's own write set it.
+      ...(options.cache === "always" ? ["cache-symlinks", "explicit-inval-data"] : []),
     ] as readonly string[],
 
     initialize({ features, notifier }: ConnectionInfo): void {
