@@ -34,7 +34,11 @@ const ASLEEP = 3;
 const TIMED = 4;
 /** Whose the last request was (`pid` of `fuse_in_header`, a thread's). */
 const CALLER = 5;
-const WORDS = 6;
+/** Whose the last one was that was not the `CALLER`'s. */
+const CALLER_BEFORE = 6;
+/** How many requests a loop serves beside others before it tries alone. */
+const TRIAL = 7;
+const WORDS = 8;
 
 const ALL = 0;
 
@@ -48,14 +52,18 @@ const LOOKS = 3;
 const CALLS = 32;
 
 /**
- * Callers take turns when more than one request in so many is a turn, and still do when more than one in `TURN_STILL` is:
- * while all attend, callers that share their cores with loops each ask many times in a row.
+ * Callers take turns when more than one request in so many is a turn. They still do when in more than one of so many the
+ * caller before is back, as it is not where programs run one after the other: while all loops attend, callers that share
+ * their cores with loops each ask many times in a row.
  */
 const TURN = 4;
-const TURN_STILL = 512;
+const BACK = 1024;
 
-/** Requests that a loop serves beside others before it tries alone: more than a caller makes while another's core is its. */
-const TRIAL = 1024;
+/** `TRIAL` after turns, and after a long request: more than a caller makes while another's core is its. */
+const LONG_TRIAL = 1024;
+
+/** `TRIAL` after a crowd: it may be one program's, for which the kernel reads ahead. */
+const SHORT_TRIAL = 64;
 
 /** Milliseconds that a request may hold up all others. */
 const PATIENCE = 4;
@@ -99,9 +107,13 @@ export class Attendant {
   readonly #spin: Spin;
   #withoutBreak = 0;
   #besideOthers = 0;
-  /** Requests whose caller is known, and how many of them were of another than the session's one before. */
+  /**
+   * Requests whose caller is known; how many of them were of another than the session's one before; and of these, how many
+   * of the one before that.
+   */
   #calls = 0;
   #turns = 0;
+  #backs = 0;
 
   /** `shared` is undefined for the only loop of a session. */
   constructor(libc: Libc, device: DevicePoll, shared: LoopAttendance | undefined, spin: Spin = new Spin()) {
@@ -117,14 +129,13 @@ export class Attendant {
     this.#spin.end();
     if (this.#shared === undefined) return;
     const { words, number } = this.#shared;
-    if (caller !== 0) {
-      this.#calls++;
-      if (Atomics.exchange(words, CALLER, caller) !== caller) this.#turns++;
-    }
+    if (caller !== 0) this.#count(caller);
     if (Atomics.load(words, ATTENDANT) !== number) return this.#beginBesideOthers();
     Atomics.add(words, BEGUN, 1);
-    if ((this.#calls >= CALLS && this.#takeTurns(TURN)) || (++this.#withoutBreak > CROWD && this.#isCrowd())) {
+    if (this.#calls >= CALLS && this.#takeTurns()) {
       this.callAll();
+    } else if (++this.#withoutBreak > CROWD && this.#isCrowd()) {
+      this.callAll(SHORT_TRIAL);
     } else if (Atomics.load(words, TIMED) === 0) this.#setTimer();
   }
 
@@ -146,9 +157,9 @@ export class Attendant {
     return stop;
   }
 
-  /** If this loop attends alone, all do from now on. It may leave then. */
-  callAll(): void {
-    if (this.#shared !== undefined) this.#callAllInsteadOf(this.#shared.number);
+  /** If this loop attends alone, all do from now on, for at least `trial` requests of each. It may leave then. */
+  callAll(trial: number = LONG_TRIAL): void {
+    if (this.#shared !== undefined) this.#callAllInsteadOf(this.#shared.number, trial);
   }
 
   /**
@@ -160,18 +171,33 @@ export class Attendant {
     return this.#withoutBreak >= CROWD + LOOKS;
   }
 
-  /** Whether several callers took turns since this was last asked. */
-  #takeTurns(turn: number): boolean {
-    const several = this.#turns * turn > this.#calls;
-    this.#calls = this.#turns = 0;
+  #count(caller: number): void {
+    const { words } = this.#shared!;
+    this.#calls++;
+    const before = Atomics.exchange(words, CALLER, caller);
+    if (before === caller) return;
+    this.#turns++;
+    if (Atomics.exchange(words, CALLER_BEFORE, before) === caller) this.#backs++;
+  }
+
+  /** Whether several callers took turns since this, or `#stillTakeTurns`, was last asked. */
+  #takeTurns(): boolean {
+    const several = this.#turns * TURN > this.#calls;
+    this.#calls = this.#turns = this.#backs = 0;
+    return several;
+  }
+
+  #stillTakeTurns(): boolean {
+    const several = this.#backs * BACK > this.#calls;
+    this.#calls = this.#turns = this.#backs = 0;
     return several;
   }
 
   #beginBesideOthers(): void {
     const { words, number, rally } = this.#shared!;
-    if (++this.#besideOthers < TRIAL || Atomics.load(words, ATTENDANT) !== ALL) return;
+    if (++this.#besideOthers < words[TRIAL]! || Atomics.load(words, ATTENDANT) !== ALL) return;
     this.#besideOthers = 0;
-    if (this.#takeTurns(TURN_STILL)) return;
+    if (this.#stillTakeTurns()) return;
     // While all attend nobody calls: what is read here is an old call.
     this.#read(rally);
     Atomics.store(words, ASLEEP, 0);
@@ -200,7 +226,7 @@ export class Attendant {
       if (!isAsleep()) this.#setTimer();
     } else if (Atomics.load(words, BEGUN) === Atomics.load(words, BEGUN_BEFORE)) {
       Atomics.store(words, TIMED, 0);
-      this.#callAllInsteadOf(attendant);
+      this.#callAllInsteadOf(attendant, LONG_TRIAL);
     } else {
       this.#startTimer();
     }
@@ -216,8 +242,9 @@ export class Attendant {
     this.#libc.symbols.timerfd_settime(timer, 0, ONCE, null);
   }
 
-  #callAllInsteadOf(attendant: number): void {
+  #callAllInsteadOf(attendant: number, trial: number): void {
     if (attendant === ALL) return;
+    this.#shared!.words[TRIAL] = trial;
     if (Atomics.compareExchange(this.#shared!.words, ATTENDANT, attendant, ALL) === attendant) this.#call();
   }
 

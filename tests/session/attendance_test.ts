@@ -10,8 +10,12 @@ import { openEventfd, signalEventfd } from "../../src/transport/eventfd.ts";
 /** The word of who attends alone. */
 const ATTENDANT = 0;
 
-/** As many requests without a break as call all when others wait, and as many as a loop serves beside others. */
+/**
+ * As many requests without a break as call all when others wait, and as many as a loop serves beside others before it
+ * tries alone: after such a crowd, and otherwise.
+ */
 const CROWD = 11;
+const SHORT_TRIAL = 64;
 const TRIAL = 1024;
 
 /** Of as many requests it is looked at whose they are. */
@@ -107,6 +111,24 @@ Deno.test("all attend as long as there is more than one caller, also when each a
   takeTurns(loops.second, 10 * TRIAL, [CALLER, CALLER + 1], TRIAL / 4);
   assertEquals(loops.shared.words[ATTENDANT], 0);
   takeTurns(loops.second, 2 * TRIAL, [CALLER]);
+  assertEquals(loops.shared.words[ATTENDANT], 2);
+});
+
+Deno.test("programs that run one after the other are served by one loop again", () => {
+  using loops = startLoops();
+  loops.first.callAll();
+  takeTurns(loops.second, TRIAL, Array.from({ length: 40 }, (_, index) => CALLER + index), TRIAL / 40);
+  assertEquals(loops.shared.words[ATTENDANT], 2);
+});
+
+Deno.test("after a crowd, which may have been one caller's, a loop soon tries alone", () => {
+  using loops = startLoops();
+  loops.setRequest(true);
+  repeat(CROWD, () => loops.first.begin(CALLER));
+  assertEquals(loops.shared.words[ATTENDANT], 0);
+  repeat(SHORT_TRIAL - 1, () => loops.second.begin(CALLER));
+  assertEquals(loops.shared.words[ATTENDANT], 0);
+  loops.second.begin(CALLER);
   assertEquals(loops.shared.words[ATTENDANT], 2);
 });
 
