@@ -1,14 +1,15 @@
 /**
- * A peer: `handler_server.ts SOURCE MOUNTPOINT off|on [WORKERS]` shows a directory in placement "handler": by an
- * object, or by so many workers.
+ * A peer: `handler_server.ts SOURCE MOUNTPOINT CACHE SECONDS WORKERS` shows a directory in placement "handler", with that
+ * cache and those timeouts: by so many workers, or with 0 by an object.
  */
 import { mount } from "../mod.ts";
+import type { CacheMode } from "../src/layers/passthrough/options.ts";
 import makePassthrough, { prepare, release } from "../src/layers/passthrough/module.ts";
 
-const [source, mountpoint, caching, workers = "0"] = Deno.args as [string, string, string, string?];
-const options = { source, cache: caching === "off" ? "never" : "auto", remotePosixLock: false } as const;
-const seconds = caching === "off" ? 0 : 1;
-const mountOptions = { defaultPermissions: true, entryTimeout: seconds, attributesTimeout: seconds };
+const [source, mountpoint, cache, seconds, workers] = Deno.args as [string, string, CacheMode, string, string];
+const options = { source, cache, remotePosixLock: false } as const;
+const timeouts = { entryTimeout: Number(seconds), attributesTimeout: Number(seconds) };
+const mountOptions = { defaultPermissions: true, ...timeouts };
 
 if (workers === "0") {
   const shared = prepare(options, 1);

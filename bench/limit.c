@@ -2,7 +2,7 @@
  * The limit on the device: a read and a write for each request (limit_answers.h says what it answers). One thread, as no
  * peer with one client is faster with more.
  *
- *     limit MOUNTPOINT off|on
+ *     limit MOUNTPOINT off|default|best
  */
 #include "limit_answers.h"
 

@@ -242,8 +242,8 @@ static int serve_device(void)
 static void mount_as_told(int argc, char **argv)
 {
 	char options[128];
-	if (argc != 3) fprintf(stderr, "usage: %s MOUNTPOINT off|on\n", argv[0]), exit(2);
-	cached = !strcmp(argv[2], "on");
+	if (argc != 3) fprintf(stderr, "usage: %s MOUNTPOINT off|default|best\n", argv[0]), exit(2);
+	cached = strcmp(argv[2], "off");
 	uid = getuid();
 	gid = getgid();
 	device = open("/dev/fuse", O_RDWR | O_CLOEXEC);

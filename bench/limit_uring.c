@@ -3,7 +3,7 @@
  * (limit_answers.h says what it answers). A thread for each core serves that core's queue and runs there alone.
  * The kernel's Documentation/filesystems/fuse/fuse-io-uring.rst; io_uring(7), without liburing.
  *
- *     limit_uring MOUNTPOINT off|on
+ *     limit_uring MOUNTPOINT off|default|best
  */
 #include "limit_answers.h"
 

@@ -11,7 +11,7 @@ const FILES = Number(Deno.args[0] ?? 1_000_000);
 const programs = await Deno.makeTempDir({ prefix: "trellis-bench-", dir: "/dev/shm" });
 try {
   await compile(`${programs}/client`, new URL("client.c", import.meta.url));
-  await using server = await startServer(PEERS.find(({ name }) => name === "memory")!, "on", programs);
+  await using server = await startServer(PEERS.find(({ name }) => name === "memory")!, "default", programs);
   const say = (files: number) => console.log(`${files.toLocaleString()} files: ${server.memory()?.toFixed(0)} MiB`);
   say(0);
   await prepareFiles(`${programs}/client`, server.path, 1, FILES);

@@ -246,7 +246,14 @@ async function measurePrograms(
   for (const { name } of peers.filter(({ fileless }) => fileless)) {
     figures.missing[`${name}, programs`] = "it keeps no files";
   }
-  const servers = await startAll(peers.filter(({ fileless }) => !fileless), "on", programs, fill, figures, resources);
+  const servers = await startAll(
+    peers.filter(({ fileless }) => !fileless),
+    "default",
+    programs,
+    fill,
+    figures,
+    resources,
+  );
   for (const { path } of servers) await runShell(programs, path, "git -C repository status --short").catch(() => {});
   const ended = new Map<Server, number>();
   for (let round = 0; round < plan.programRounds; round++) {
@@ -264,7 +271,7 @@ async function measurePrograms(
 }
 
 async function measureProgram(programs: string, server: Server, work: Work, figures: Figures): Promise<void> {
-  const key = { group: "programs", caching: "on", clients: 1, work: work.name, peer: server.peer.name } as const;
+  const key = { group: "programs", caching: "default", clients: 1, work: work.name, peer: server.peer.name } as const;
   const begin = performance.now();
   const found = await runShell(programs, server.path, work.command).then(
     () => performance.now() - begin,

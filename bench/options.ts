@@ -4,7 +4,7 @@ import { GROUPS } from "./figures.ts";
 import { FIO_WORK } from "./fio.ts";
 import type { Plan } from "./measure.ts";
 import { OPERATIONS } from "./operations.ts";
-import type { Caching } from "./peer.ts";
+import { type Caching, CACHINGS } from "./peer.ts";
 import { PEERS, USUAL_PEERS } from "./peers.ts";
 import { WORK } from "./programs.ts";
 import { type By, RATIOS } from "./statistics.ts";
@@ -17,7 +17,8 @@ Measures Trellis against the host and other FUSE servers. Without options a shor
   --peers=A,B         whom to measure: names of --list, "usual" or "all"
   --work=A,B          what: metadata, data, fio, programs, or names of --list
   --clients=1,2       how many clients at once, one number after another (1 and the number of cores)
-  --caching=off,on    with the kernel's caches off, or on, or one after the other (both); programs run with them on
+  --caching=off,best  with the kernel's caches off, as each server has them by default, or at their best, one after
+                      another (off and best); programs run with the defaults
   --rounds=N          how often everything is repeated
   --milliseconds=N    how long each operation is repeated in a round
   --by=WHAT           compare by the "median" or the "fastest" round (for a machine that does other things, too)
@@ -80,7 +81,7 @@ export function readOptions(args: readonly string[]): Options {
   return {
     plan: {
       peers: choosePeers(values.peers ?? size.peers),
-      cachings: listOf("--caching", values.caching ?? "off,on", ["off", "on"]) as Caching[],
+      cachings: listOf("--caching", values.caching ?? "off,best", CACHINGS) as Caching[],
       clients: values.clients === undefined
         ? [...new Set([1, navigator.hardwareConcurrency])]
         : values.clients.split(",").map((text) => count("--clients", text, 64)),

@@ -8,8 +8,26 @@ const FUSE_NATIVE = "@cocalc/fuse-native@2.4.3";
 const here = (name: string) => new URL(name, import.meta.url).pathname;
 const passthroughHp = Deno.env.get("TRELLIS_PASSTHROUGH_HP");
 
-/** For servers over libfuse's high-level interface, whose options these are. */
-const timeouts = (caching: Caching) => (caching === "off" ? "entry_timeout=0,attr_timeout=0" : "auto_cache");
+/** For servers over libfuse's high-level interface, whose options these are (fuse(8)). */
+const HIGH_LEVEL: Readonly<Record<Caching, string>> = {
+  off: "entry_timeout=0,attr_timeout=0,direct_io",
+  default: "entry_timeout=1,attr_timeout=1",
+  best: "entry_timeout=1,attr_timeout=1,kernel_cache",
+};
+
+/** For `passthrough_ll`. */
+const LOW_LEVEL: Readonly<Record<Caching, string>> = {
+  off: "cache=never,timeout=0",
+  default: "cache=auto,timeout=1",
+  best: "cache=always,timeout=1",
+};
+
+/** For mergerfs. */
+const MERGED: Readonly<Record<Caching, string>> = {
+  off: "cache.files=off,cache.entry=0,cache.attr=0",
+  default: "cache.files=auto-full,cache.readdir=true,cache.symlinks=true",
+  best: "cache.files=full,cache.readdir=true,cache.symlinks=true",
+};
 
 async function needs(program: string, how: string): Promise<string | undefined> {
   return await isInstalled(program) ? undefined : `${program} is not installed (${how})`;
@@ -26,17 +44,14 @@ function passthroughLl(name: string, about: string, ...more: string[]): Peer {
         () => undefined,
         (error: Error) => `${error.message} (apt-get install gcc pkg-config libfuse3-dev)`,
       ),
-    command: ({ programs, source, mountpoint }, caching) => {
-      const cache = caching === "off" ? "cache=never,timeout=0" : "cache=auto,timeout=1";
-      return [
-        `${programs}/passthrough_ll`,
-        "-f",
-        ...more,
-        "-o",
-        `source=${source},${cache},default_permissions`,
-        mountpoint,
-      ];
-    },
+    command: ({ programs, source, mountpoint }, caching) => [
+      `${programs}/passthrough_ll`,
+      "-f",
+      ...more,
+      "-o",
+      `source=${source},${LOW_LEVEL[caching]},default_permissions`,
+      mountpoint,
+    ],
   };
 }
 
@@ -105,7 +120,7 @@ export const OTHER_PEERS: readonly Peer[] = [
       "-f",
       "--multithreaded",
       "-o",
-      caching === "off" ? "entry_timeout=0,attr_timeout=0,direct_io" : "entry_timeout=1,attr_timeout=1",
+      HIGH_LEVEL[caching],
       source,
       mountpoint,
     ],
@@ -119,10 +134,7 @@ export const OTHER_PEERS: readonly Peer[] = [
       "mergerfs",
       "-f",
       "-o",
-      "minfreespace=0,category.create=ff," +
-      (caching === "off"
-        ? "cache.files=off,cache.entry=0,cache.attr=0"
-        : "cache.files=auto-full,cache.readdir=true,cache.symlinks=true"),
+      `minfreespace=0,category.create=ff,${MERGED[caching]}`,
       `${source}:${scratch}`,
       mountpoint,
     ],
@@ -136,7 +148,7 @@ export const OTHER_PEERS: readonly Peer[] = [
       "unionfs",
       "-f",
       "-o",
-      `cow,${caching === "off" ? "direct_io," : ""}${timeouts(caching)}`,
+      `cow,${HIGH_LEVEL[caching]}`,
       `${source}=RW:${scratch}=RO`,
       mountpoint,
     ],

@@ -1,4 +1,5 @@
 /** Trellis as a peer: its layers, placements and transports. */
+import type { CacheMode } from "../src/layers/passthrough/options.ts";
 import { type Caching, noUring, type Peer, type Place } from "./peer.ts";
 
 const CORES = navigator.hardwareConcurrency;
@@ -14,13 +15,22 @@ function tool(...args: string[]): string[] {
 /** Who keeps record locks: the kernel, as for all peers in C, none of which hands them to its source. */
 const LOCKS = "no_remote_posix_lock";
 
+/** How a directory is shown. */
+const CACHE: Readonly<Record<Caching, CacheMode>> = { off: "never", default: "auto", best: "always" };
+
+/** For how long names and attributes are believed, in seconds. */
+const timeoutOf = (caching: Caching) => (caching === "off" ? 0 : 1);
+
 function passthrough(name: string, about: string, options: string, process = "same"): Peer {
   return {
     name,
     kind: "trellis",
     about,
-    command: ({ source, mountpoint }, caching) =>
-      tool("-o", `process=${process},cache=${caching === "off" ? "never" : "auto"},${options}`, source, mountpoint),
+    command({ source, mountpoint }, caching) {
+      const seconds = timeoutOf(caching);
+      const cache = `cache=${CACHE[caching]},entry_timeout=${seconds},attr_timeout=${seconds}`;
+      return tool("-o", `process=${process},${cache},${options}`, source, mountpoint);
+    },
   };
 }
 
@@ -32,15 +42,13 @@ function configured(name: string, about: string, tree: (place: Place, caching: C
     about,
     async command(place, caching) {
       const file = `${place.programs}/${name}-${crypto.randomUUID()}.toml`;
-      const timeout = caching === "off" ? "0s" : "1s";
-      const mount = `[mount]\nentry_timeout = "${timeout}"\nattr_timeout = "${timeout}"\n`;
+      const seconds = timeoutOf(caching);
+      const mount = `[mount]\nentry_timeout = "${seconds}s"\nattr_timeout = "${seconds}s"\n`;
       await Deno.writeTextFile(file, mount + tree(place, caching));
       return tool("-o", "process=same,transport=device", "--config", file, place.mountpoint);
     },
   };
 }
-
-const cacheKey = (caching: Caching) => `cache = "${caching === "off" ? "never" : "auto"}"`;
 
 function handler(name: string, about: string, workers: number): Peer {
   const server = [Deno.execPath(), "run", "--allow-all", here("handler_server.ts")];
@@ -48,7 +56,10 @@ function handler(name: string, about: string, workers: number): Peer {
     name,
     kind: "trellis",
     about,
-    command: ({ source, mountpoint }, caching) => [...server, source, mountpoint, caching, String(workers)],
+    command: ({ source, mountpoint }, caching) => [
+      ...[...server, source, mountpoint],
+      ...[CACHE[caching], timeoutOf(caching), workers].map(String),
+    ],
   };
 }
 
@@ -89,9 +100,9 @@ export const OUR_PEERS: readonly Peer[] = [
   {
     ...configured("branch", `layers/passthrough as one of ${BRANCHES} branches`, ({ source, scratch }, caching) => {
       const branch = (path: string, directory: string) =>
-        `[[branch]]\npath = "${path}"\ntype = "passthrough"\nsource = "${directory}"\n${
-          cacheKey(caching)
-        }\nremote_posix_lock = false\n`;
+        `[[branch]]\npath = "${path}"\ntype = "passthrough"\nsource = "${directory}"\ncache = "${
+          CACHE[caching]
+        }"\nremote_posix_lock = false\n`;
       const others = Array.from({ length: BRANCHES - 1 }, (_, nth) => branch(`/other/${nth}`, scratch));
       return [branch("/src", source), ...others].join("");
     }),
@@ -108,7 +119,7 @@ export const OUR_PEERS: readonly Peer[] = [
     about: "layers/memory",
     sourceless: true,
     command: ({ mountpoint }, caching) => {
-      const seconds = caching === "off" ? 0 : 1;
+      const seconds = timeoutOf(caching);
       return tool("-o", `process=same,transport=device,entry_timeout=${seconds},attr_timeout=${seconds}`, mountpoint);
     },
   },

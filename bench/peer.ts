@@ -1,10 +1,14 @@
 /** What a peer of the benchmark is: a server, or the host, and how it is started. */
 
+/** How far the kernel may cache. */
+export type Caching = typeof CACHINGS[number];
+
 /**
- * How far the kernel may cache: `off` is nothing, so that every call is a request; `on` is what each server does at its
- * best when names and attributes may be a second old.
+ * `off` is nothing, so that every call is a request. With the others names and attributes may be a second old, and what
+ * was read of files is kept as each server does it by itself (`default`), or always, as far as it can: only the mount
+ * changes them (`best`).
  */
-export type Caching = "off" | "on";
+export const CACHINGS = ["off", "default", "best"] as const;
 
 /** What a peer is, for the targets: C and C++ servers are who Trellis is to be as fast as, and no server beats the limit. */
 export type Kind = "host" | "limit" | "C" | "other" | "trellis";

@@ -30,7 +30,7 @@ Deno.test({
     // Two clients, since each works in a folder of its own.
     const { rows } = await measureAll("--peers=host,limit", "--work=metadata,data", "--clients=2");
     for (const peer of ["host", "limit"]) {
-      for (const caching of ["off", "on"]) {
+      for (const caching of ["off", "best"]) {
         const done = rows.filter((row) => row.peer === peer && row.caching === caching);
         assertEquals(done.map(({ work }) => work), Object.values(OPERATIONS).flat(), `${peer}, caches ${caching}`);
         assert(done.every(({ values }) => values.length === 1 && values[0]! > 0), JSON.stringify(done));
