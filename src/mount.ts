@@ -106,7 +106,8 @@ async function serve(
   const notifications = resources.use(new NotifyHandler(log));
   const placed = await place(filesystem, limits, notifications, log, resources);
   const { servers, readMetrics, branches } = placed;
-  const { connection, offer, agreement, transport, transportReason } = connect(path, placed, options, resources);
+  const { connection, offer, agreement, choice } = connect(path, placed, options, resources);
+  const { transport, reason: transportReason } = choice;
   const openNodes = agreement.features.has("passthrough") ? makeOpenNodes() : undefined;
   const shared = { interrupts: makeInterrupts(), openNodes };
   const settings = { ...agreement, ...shared, defaults: replyDefaults(options), debug };
@@ -130,14 +131,14 @@ function connect(path: string, placed: Servers, options: MountOptions, resources
   const { placement, servers, methods, features, maxWrite, handsOn = false } = placed;
   const wanted = wantedFeatures(new Set(methods), features);
   const { transport: asked = "auto" } = options;
-  const wish = askForTransport(wanted, path, { asked, placement, servers: servers.length, handsOn });
+  const chosen = askForTransport(wanted, path, { asked, placement, servers: servers.length, handsOn });
   const connection = resources.use(Connection.mount(path, libfuseOptions(options)));
   resources.defer(() => connection.unmount());
   const { offer, agreement } = connection.handshake(wanted, maxWrite);
-  const isOffered = wish.transport === "device" || agreement.features.has(URING_FEATURE);
-  const choice: TransportChoice = isOffered ? wish : { transport: "device", reason: "the kernel offers no io_uring" };
+  const isOffered = chosen.transport === "device" || agreement.features.has(URING_FEATURE);
+  const choice: TransportChoice = isOffered ? chosen : { transport: "device", reason: "the kernel offers no io_uring" };
   if (asked === "uring") checkUring(choice, path);
-  return { connection, offer: offer.features, agreement, transport: choice.transport, transportReason: choice.reason };
+  return { connection, offer: offer.features, agreement, choice };
 }
 
 /** What `cli.ts status` shows of them. */
