@@ -132,7 +132,7 @@ export class Attendant {
     if (caller !== 0) this.#count(caller);
     if (Atomics.load(words, ATTENDANT) !== number) return this.#beginBesideOthers();
     Atomics.add(words, BEGUN, 1);
-    if (this.#calls >= CALLS && this.#takeTurns()) {
+    if (this.#calls >= CALLS && this.#endCount(this.#turns, TURN)) {
       this.callAll();
     } else if (++this.#withoutBreak > CROWD && this.#isCrowd()) {
       this.callAll(SHORT_TRIAL);
@@ -157,7 +157,7 @@ export class Attendant {
     return stop;
   }
 
-  /** If this loop attends alone, all do from now on, for at least `trial` requests of each. It may leave then. */
+  /** If this loop attends alone, all do until one has served `trial` requests beside others. It may leave then. */
   callAll(trial: number = LONG_TRIAL): void {
     if (this.#shared !== undefined) this.#callAllInsteadOf(this.#shared.number, trial);
   }
@@ -180,24 +180,18 @@ export class Attendant {
     if (Atomics.exchange(words, CALLER_BEFORE, before) === caller) this.#backs++;
   }
 
-  /** Whether several callers took turns since this, or `#stillTakeTurns`, was last asked. */
-  #takeTurns(): boolean {
-    const several = this.#turns * TURN > this.#calls;
+  /** Whether so many were more than one of `among` of the calls since this was last asked. All are counted anew. */
+  #endCount(count: number, among: number): boolean {
+    const exceeds = count * among > this.#calls;
     this.#calls = this.#turns = this.#backs = 0;
-    return several;
-  }
-
-  #stillTakeTurns(): boolean {
-    const several = this.#backs * BACK > this.#calls;
-    this.#calls = this.#turns = this.#backs = 0;
-    return several;
+    return exceeds;
   }
 
   #beginBesideOthers(): void {
     const { words, number, rally } = this.#shared!;
     if (++this.#besideOthers < words[TRIAL]! || Atomics.load(words, ATTENDANT) !== ALL) return;
     this.#besideOthers = 0;
-    if (this.#stillTakeTurns()) return;
+    if (this.#endCount(this.#backs, BACK)) return;
     // While all attend nobody calls: what is read here is an old call.
     this.#read(rally);
     Atomics.store(words, ASLEEP, 0);
