@@ -1,5 +1,6 @@
 /** What a run of the benchmark found, as it is written to JSON. */
 import type { Caching, Kind } from "./peer.ts";
+import type { WakeUp } from "./wake_up.ts";
 
 export const GROUPS = ["metadata", "data", "fio", "programs"] as const;
 /** What is alike enough to have one mean. */
@@ -13,6 +14,8 @@ export interface Conditions {
   readonly cores: number;
   /** Load averages of a minute, at the start and at the end: much more than the clients' number says what to doubt. */
   readonly load: [before: number, after: number];
+  /** Figures from before this was measured have none. */
+  readonly wakeUp?: WakeUp;
   /** Of operations. */
   readonly rounds: number;
   readonly programRounds: number;

@@ -7,6 +7,7 @@ import type { Caching, Peer } from "./peer.ts";
 import { copyRepository, makeRepository, missingProgram, runShell, WORK, type Work } from "./programs.ts";
 import { compile } from "./run_program.ts";
 import { measureStart, type Server, startServer } from "./server.ts";
+import { measureWakeUp } from "./wake_up.ts";
 
 /** What is to be measured. */
 export interface Plan {
@@ -46,6 +47,8 @@ export async function measure(
   figures: Figures,
   say: (what: string) => void,
 ): Promise<void> {
+  const wakeUp = await measureWakeUp(programs);
+  figures.conditions = { ...figures.conditions, wakeUp };
   await compile(`${programs}/client`, new URL("client.c", import.meta.url));
   const peers = await availablePeers(plan.peers, programs, figures);
   figures.peers.push(...peers.map(({ name, kind, about }) => ({ name, kind, about })));
@@ -59,7 +62,7 @@ export async function measure(
   const work = await wantedPrograms(plan, figures);
   if (work.length > 0) await measurePrograms(plan, peers, work, programs, figures, say);
   if (peers.some(({ name }) => name === "loops-1")) figures.perLoop = await measureLoops(programs);
-  figures.conditions = conditionsOf(plan, figures.conditions.load[0]);
+  figures.conditions = { ...conditionsOf(plan, figures.conditions.load[0]), wakeUp };
 }
 
 /** Operations that one run of a client does on one peer. */

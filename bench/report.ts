@@ -13,6 +13,7 @@ import {
 } from "./comparison.ts";
 import type { Conditions, Figures, ServerCost } from "./figures.ts";
 import { type By, median, RATIOS, spread } from "./statistics.ts";
+import type { WakeUp } from "./wake_up.ts";
 
 /** Characters of a line, at most, and between two columns. */
 const WIDEST = 160;
@@ -33,8 +34,16 @@ export function reportText(figures: Figures, by: By = "median"): string {
 function conditionsText(conditions: Conditions): string {
   const { date, kernel, deno, cores, load, rounds, programRounds, milliseconds, listed, files } = conditions;
   return `${date}, Linux ${kernel}, Deno ${deno}, ${cores} cores, load ${load.map((one) => one.toFixed(1)).join(" to ")}
-${rounds} rounds in alternating order, ${milliseconds} ms for each operation, of which readdir lists ${listed} entries
+${
+    wakeUpText(conditions.wakeUp)
+  }${rounds} rounds in alternating order, ${milliseconds} ms for each operation, of which readdir lists ${listed} entries
 ${programRounds} rounds of programs, on ${files} files`;
+}
+
+function wakeUpText(wakeUp: WakeUp | undefined): string {
+  if (wakeUp === undefined) return "";
+  const other = wakeUp.otherCore === undefined ? "" : `, ${wakeUp.otherCore} on another`;
+  return `a byte to a process that sleeps, and back: ${wakeUp.sameCore} µs on the same core${other}\n`;
 }
 
 /** Whom the table of ratios is about: C's own example, or else the first there is. */

@@ -39,9 +39,16 @@ Deno.test({
   },
 });
 
-Deno.test("starts are measured by themselves, and what a further loop takes when the loops are there", async () => {
-  const { perLoop, servers } = await measureAll("--peers=loops-1", "--work=stat", "--caching=off", "--clients=1");
+Deno.test("starts and wake-ups are measured by themselves, and what a further loop takes when the loops are there", async () => {
+  const { conditions, perLoop, servers } = await measureAll(
+    "--peers=loops-1",
+    "--work=stat",
+    "--caching=off",
+    "--clients=1",
+  );
   const [{ peer, ready }] = servers as [ServerCost];
+  const { sameCore, otherCore = 1 } = conditions.wakeUp!;
+  assert(sameCore > 0 && otherCore > 0, JSON.stringify(conditions));
   assertEquals([peer, ready.length, ready.every((milliseconds) => milliseconds > 1)], ["loops-1", 5, true]);
   // An isolate of V8's takes several MiB, whatever it runs.
   assert(perLoop! > 3, `${perLoop} MiB`);
