@@ -42,8 +42,8 @@ ${programRounds} rounds of programs, on ${files} files`;
 
 function wakeUpText(wakeUp: WakeUp | undefined): string {
   if (wakeUp === undefined) return "";
-  const other = wakeUp.otherCore === undefined ? "" : `, ${wakeUp.otherCore} on another`;
-  return `a byte to a process that sleeps, and back: ${wakeUp.sameCore} µs on the same core${other}\n`;
+  const other = wakeUp.otherCore === undefined ? "" : `, ${wakeUp.otherCore.toFixed(1)} on another`;
+  return `a byte to a process that sleeps, and back: ${wakeUp.sameCore.toFixed(1)} µs on the same core${other}\n`;
 }
 
 /** Whom the table of ratios is about: C's own example, or else the first there is. */

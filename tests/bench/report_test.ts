@@ -145,11 +145,11 @@ Deno.test("what a wake-up takes is said, where it was measured", () => {
   const figures = filledFigures();
   const lines = () => reportText(figures).split("\n").filter((line) => line.startsWith("a byte to a process"));
   assertEquals(lines(), []);
-  const sameCore = 2.1;
+  const sameCore = 2;
   figures.conditions = { ...figures.conditions, wakeUp: { sameCore, otherCore: 68.7 } };
-  assertEquals(lines(), ["a byte to a process that sleeps, and back: 2.1 µs on the same core, 68.7 on another"]);
+  assertEquals(lines(), ["a byte to a process that sleeps, and back: 2.0 µs on the same core, 68.7 on another"]);
   figures.conditions = { ...figures.conditions, wakeUp: { sameCore } };
-  assertEquals(lines(), ["a byte to a process that sleeps, and back: 2.1 µs on the same core"]);
+  assertEquals(lines(), ["a byte to a process that sleeps, and back: 2.0 µs on the same core"]);
 });
 
 Deno.test("a table that is too wide for a line goes on below with the same rows", () => {
