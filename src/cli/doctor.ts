@@ -61,11 +61,18 @@ function describeRows({ deno, libfuse, fusermount, device, kernel, ...rest }: Fi
         ? "yes: taken where each core has a loop (-o transport=auto), or asked for (transport=uring)"
         : `no: ${rest.uring.reason}`,
     ],
+    ["idle cores", describeIdleCores(rest.idleCores)],
     ["kernel passthrough", describePassthrough(rest.kernelPassthrough)],
     ["process=separate", describeSeparateProcess(rest.separateProcess)],
     ["process=auto", describeDefault(rest.keeperByDefault)],
     ["stale mounts", mounts.length === 0 ? "none" : mounts.join("\n")],
   ];
+}
+
+function describeIdleCores({ governor, waits, advice }: Findings["idleCores"]): string {
+  if (advice !== undefined) return `halted at once, so that each request takes several times as long\n(${advice})`;
+  if (waits !== undefined) return `wait up to ${waits} µs for work before they are halted`;
+  return governor === undefined ? "halted as the machine has it" : `halted as the governor "${governor}" has it`;
 }
 
 function describePassthrough({ usable, reason, source }: Findings["kernelPassthrough"]): string {

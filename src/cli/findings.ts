@@ -3,6 +3,7 @@ import { MountError } from "../connection/connection.ts";
 import { type MountEntry, readMountTable } from "../connection/mount_table.ts";
 import { askServer, isStale } from "../connection/mountpoint.ts";
 import { type KernelFacts, probeKernel } from "../connection/probe.ts";
+import { examineIdleCores, type IdleCores } from "./idle_cores.ts";
 import type { KeeperChoice } from "./keeper_choice.ts";
 import { examineKernelPassthrough, type KernelPassthroughFindings } from "./kernel_passthrough.ts";
 import { chooseForDirectory, examineSeparateProcess, type SeparateProcessFindings } from "./separate_process.ts";
@@ -32,6 +33,7 @@ export interface Findings {
   readonly kernel: KernelFindings;
   readonly kernelPassthrough: KernelPassthroughFindings;
   readonly uring: UringFindings;
+  readonly idleCores: IdleCores;
   readonly separateProcess: SeparateProcessFindings;
   /** Whether a mount of a directory has a keeper when nobody says. */
   readonly keeperByDefault: KeeperChoice;
@@ -79,6 +81,7 @@ export async function examine(source?: string): Promise<Findings> {
     kernel: { release: Deno.osRelease(), fuse: probe?.facts, uring: await readUring() },
     kernelPassthrough: await examineKernelPassthrough(probe?.backing, source),
     uring: { usable: noUring === undefined, reason: noUring },
+    idleCores: await examineIdleCores(),
     separateProcess: examineSeparateProcess(probe?.facts),
     keeperByDefault: chooseForDirectory(probe?.facts),
     staleMounts: await findStaleMounts(),

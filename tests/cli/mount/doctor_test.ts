@@ -18,6 +18,7 @@ Deno.test("doctor says what is there, in a table and as JSON, and ends with 0 wh
       "kernel",
       "FUSE",
       "io_uring",
+      "idle cores",
       "kernel passthrough",
       "stale mounts",
     ]
