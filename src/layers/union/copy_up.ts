@@ -2,13 +2,13 @@
 import type { Attributes } from "../../fs/attributes.ts";
 import { EPOCH } from "../../fs/attributes.ts";
 import { FsError } from "../../fs/errors.ts";
-import type { NodeId, RequestContext } from "../../fs/filesystem.ts";
+import type { Handle, NodeId, RequestContext } from "../../fs/filesystem.ts";
 import { O_RDONLY, O_RDWR, S_IFLNK, S_IFMT, S_IFREG } from "../../fs/flags.ts";
 import { copyAttributes } from "../support/copy_attributes.ts";
 import { isReservedAttribute, makeOpaque, temporaryName } from "./marks.ts";
 import type { KeptTables } from "./kept_tables.ts";
 import type { Member } from "./member.ts";
-import type { Place, UnionNode, UnionNodes } from "./nodes.ts";
+import { alone, type Place, settled, type UnionNode, type UnionNodes } from "./nodes.ts";
 import type { Resolution } from "./resolution.ts";
 import { asServer, atOwnWill } from "./server_context.ts";
 import { type Steps, wait } from "./steps.ts";
@@ -17,6 +17,8 @@ import { type Steps, wait } from "./steps.ts";
 const PIECE = 1 << 17;
 
 const PERMISSIONS = 0o7777;
+
+const ACLS = ["system.posix_acl_access", "system.posix_acl_default"];
 
 export class CopyUp {
   /** Told, wherever a copy may be long, that it gets on; see `ConnectionInfo`. */
@@ -57,7 +59,7 @@ export class CopyUp {
 
   /** Copies the file to a branch in front of its own, if it is not there already. */
   *to(node: UnionNode, target: Member, context: RequestContext): Steps<void> {
-    while (node.copying !== undefined) yield* wait(node.copying);
+    yield* settled(node);
     if (node.parts[target.index] !== undefined) {
       // When it comes again, it may have been copied, and lack names.
       if (context.resent && !node.isDirectory) yield* this.#otherNames(node, target, context);
@@ -66,22 +68,21 @@ export class CopyUp {
     if (node.isDirectory) return void (yield* this.directory(node, target, context));
     placeOf(node);
     this.#tables?.intend({ action: "copy", node: node.id, member: target.index }, context);
-    const { promise, resolve } = Promise.withResolvers<void>();
-    node.copying = promise;
-    try {
-      yield* this.#copy(node, target, asServer(context));
-    } finally {
-      node.copying = undefined;
-      resolve();
-    }
+    yield* alone(node, this.#copy(node, target, asServer(context)));
   }
 
   /** The directory's part on `target`, made together with those above it where they are missing. */
   *directory(node: UnionNode, target: Member, context: RequestContext): Steps<NodeId> {
+    yield* settled(node);
     const existing = node.parts[target.index];
     if (existing !== undefined) return existing;
-    const { parent, name } = placeOf(node);
+    placeOf(node);
     this.#tables?.intend({ action: "copy", node: node.id, member: target.index }, context);
+    return yield* alone(node, this.#makeDirectory(node, target, context));
+  }
+
+  *#makeDirectory(node: UnionNode, target: Member, context: RequestContext): Steps<NodeId> {
+    const { parent, name } = placeOf(node);
     const parentPart = yield* this.directory(parent, target, context);
     const server = asServer(context);
     const source = this.#members[node.top]!;
@@ -90,8 +91,15 @@ export class CopyUp {
     const times = yield* this.#timesOf(target, parentPart, server);
     const made = yield* wait(target.makeDirectory(parentPart, name, attributes.mode & PERMISSIONS, server));
     const { node: part, attributes: { inode } } = made;
-    yield* this.#copyExtendedAttributes(source, from, target, part, server);
-    yield* this.#setAttributes(target, part, attributes, server);
+    try {
+      yield* this.#setOwner(target, part, attributes, server);
+      yield* this.#copyExtendedAttributes(source, from, target, part, server);
+      yield* this.#setAttributes(target, part, attributes, server);
+    } catch (error) {
+      yield* wait(target.need("removeDirectory")(parentPart, name, server));
+      target.forget(part);
+      throw error;
+    }
     yield* this.#setTimes(target, parentPart, times, server);
     this.#nodes.addPart(node, target.index, part, inode ?? part);
     this.#tables?.commitPart();
@@ -118,12 +126,20 @@ export class CopyUp {
     for (const name of (yield* this.#resolution.list(node, server)).keys()) {
       this.noteProgress();
       const found = yield* this.#resolution.find(node, name, server);
-      if (found !== undefined) yield* this.tree(found.node, target, context);
+      if (found === undefined) continue;
+      yield* this.tree(found.node, target, context);
+      this.#dropUntold(found.node);
     }
     yield* makeOpaque(target, node.parts[target.index]!, server);
     node.limit = target.index + 1;
     this.#nodes.touch(node);
     this.#tables?.commitPart();
+  }
+
+  /** Lets go of a file of which the kernel was never told, and so will never say that it forgets it. */
+  #dropUntold(node: UnionNode): void {
+    if (this.#tables !== undefined) this.#tables.dropUntold(node.id);
+    else if (!node.isTold) this.#nodes.forget(node.id);
   }
 
   /** The copy gets its name when it is complete, so that a crash never leaves half a file in the whole one's place. */
@@ -136,14 +152,16 @@ export class CopyUp {
     const times = yield* this.#timesOf(target, parentPart, server);
     const { plan } = this.#tables ?? {};
     const temporary = temporaryName(plan && `${plan.mark}-${node.id}`);
-    const part = yield* this.#make(source, from, target, parentPart, temporary, attributes, server);
+    const { node: part, handle } = yield* this.#make(source, from, target, parentPart, temporary, attributes, server);
     try {
+      if (handle !== undefined) yield* this.#fill(source, from, target, part, handle, attributes, server);
+      yield* this.#setOwner(target, part, attributes, server);
       yield* this.#copyExtendedAttributes(source, from, target, part, server);
       yield* this.#setAttributes(target, part, attributes, server);
       yield* wait(target.need("rename")(parentPart, temporary, parentPart, name, 0, server));
     } catch (error) {
-      target.forget(part);
       yield* wait(target.need("unlink")(parentPart, temporary, server));
+      target.forget(part);
       throw error;
     }
     yield* this.#setTimes(target, parentPart, times, server);
@@ -154,37 +172,57 @@ export class CopyUp {
     yield* this.#otherNames(node, target, server);
   }
 
+  /** Names that were changed behind the union meanwhile are none of the file's any more. */
   *#otherNames(node: UnionNode, target: Member, context: RequestContext): Steps<void> {
-    for (const place of node.otherPlaces) yield* this.name(node, place, target, context);
+    const source = node.retired.at(-1);
+    for (const place of [...node.otherPlaces]) {
+      const isStill = source === undefined ||
+        (yield* this.#resolution.isAt(source.node, source.member, place, context));
+      if (isStill) yield* this.name(node, place, target, context);
+      else node.leave(place.parent, place.name);
+    }
   }
 
+  /** An empty file is open. */
   *#make(
     source: Member,
     from: NodeId,
     target: Member,
     parent: NodeId,
     name: string,
-    { mode, device = 0, size = 0 }: Attributes,
+    { mode, device = 0 }: Attributes,
     server: RequestContext,
-  ): Steps<NodeId> {
+  ): Steps<{ node: NodeId; handle?: Handle }> {
     switch (mode & S_IFMT) {
       case S_IFLNK: {
         const link = yield* wait(source.need("readLink")(from, server));
-        return (yield* wait(target.makeSymbolicLink(parent, name, link, server))).node;
+        return yield* wait(target.makeSymbolicLink(parent, name, link, server));
       }
       case S_IFREG: {
         const { entry: { node }, opened: { handle = 0 } } = yield* wait(
           target.create(parent, name, 0o600, O_RDWR, server),
         );
-        try {
-          yield* this.#copyContents(source, from, target, node, handle, size, server);
-        } finally {
-          yield* wait(target.release(node, handle, 0, atOwnWill(server)));
-        }
-        return node;
+        return { node, handle };
       }
       default:
-        return (yield* wait(target.makeNode(parent, name, mode, device, server))).node;
+        return yield* wait(target.makeNode(parent, name, mode, device, server));
+    }
+  }
+
+  /** Gives an open file its contents, and closes it. */
+  *#fill(
+    source: Member,
+    from: NodeId,
+    target: Member,
+    to: NodeId,
+    toHandle: Handle,
+    { size = 0 }: Attributes,
+    server: RequestContext,
+  ): Steps<void> {
+    try {
+      yield* this.#copyContents(source, from, target, to, toHandle, size, server);
+    } finally {
+      yield* wait(target.release(to, toHandle, 0, atOwnWill(server)));
     }
   }
 
@@ -194,7 +232,7 @@ export class CopyUp {
     from: NodeId,
     target: Member,
     to: NodeId,
-    toHandle: number,
+    toHandle: Handle,
     size: number,
     server: RequestContext,
   ): Steps<void> {
@@ -221,7 +259,9 @@ export class CopyUp {
     to: NodeId,
     server: RequestContext,
   ): Steps<void> {
-    for (const name of (yield* wait(source.filesystem.listExtendedAttributes?.(from, server))) ?? []) {
+    const names = (yield* wait(source.filesystem.listExtendedAttributes?.(from, server))) ?? [];
+    yield* this.#removeInherited(target, to, names, server);
+    for (const name of names) {
       if (isReservedAttribute(name)) continue;
       const value = yield* wait(source.filesystem.getExtendedAttribute?.(from, name, server));
       if (value === undefined) continue;
@@ -233,15 +273,33 @@ export class CopyUp {
     }
   }
 
-  *#setAttributes(target: Member, node: NodeId, attributes: Attributes, server: RequestContext): Steps<void> {
-    const { uid = 0, gid = 0, mode, atime = EPOCH, mtime = EPOCH } = attributes;
-    const set = target.need("setAttributes");
+  /** Takes away what a copy has got from its directory's default ACL (acl(5)), and the file that was copied has not. */
+  *#removeInherited(target: Member, to: NodeId, names: readonly string[], server: RequestContext): Steps<void> {
+    for (const name of ACLS.filter((name) => !names.includes(name))) {
+      try {
+        const inherited = yield* wait(target.filesystem.getExtendedAttribute?.(to, name, server));
+        if (inherited === undefined) continue;
+        // It was looked whether it is there: what a server before has done of the request does not count.
+        yield* wait(target.need("removeExtendedAttribute")(to, name, atOwnWill(server)));
+      } catch (error) {
+        if (!isRefused(error)) throw error;
+      }
+    }
+  }
+
+  /** Before extended attributes: a change of the owner takes the file's capabilities (security.capability). */
+  *#setOwner(target: Member, node: NodeId, { uid = 0, gid = 0 }: Attributes, server: RequestContext): Steps<void> {
     try {
-      yield* wait(set(node, { uid, gid }, undefined, server));
+      yield* wait(target.need("setAttributes")(node, { uid, gid }, undefined, server));
     } catch (error) {
       // An ordinary user's copies belong to that user.
       if (!isRefused(error)) throw error;
     }
+  }
+
+  *#setAttributes(target: Member, node: NodeId, attributes: Attributes, server: RequestContext): Steps<void> {
+    const { mode, atime = EPOCH, mtime = EPOCH } = attributes;
+    const set = target.need("setAttributes");
     // After the owner, whose change clears setuid; and a symbolic link has no mode of its own.
     if ((mode & S_IFMT) !== S_IFLNK) yield* wait(set(node, { mode: mode & PERMISSIONS }, undefined, server));
     yield* wait(set(node, { atime, mtime }, undefined, server));
@@ -259,7 +317,12 @@ export class CopyUp {
     { atime = EPOCH, mtime = EPOCH }: Pick<Attributes, "atime" | "mtime">,
     server: RequestContext,
   ): Steps<void> {
-    yield* wait(member.need("setAttributes")(directory, { atime, mtime }, undefined, server));
+    try {
+      yield* wait(member.need("setAttributes")(directory, { atime, mtime }, undefined, server));
+    } catch (error) {
+      // Another's directory, in which an ordinary user may make files: its times are not that user's to set.
+      if (!isRefused(error)) throw error;
+    }
   }
 }
 

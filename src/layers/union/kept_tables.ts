@@ -112,7 +112,7 @@ export class KeptTables {
 
   /** Frees what the kernel was never told of. What is planned may be about such files: first that is done. */
   dropUnknown(): void {
-    for (const id of [...this.found.nodes.keys()]) this.#dropUnknown(id);
+    for (const id of [...this.found.nodes.keys()]) this.dropUntold(id);
   }
 
   nextNode(): NodeId {
@@ -131,7 +131,18 @@ export class KeptTables {
   forget(node: NodeId, count: number): void {
     if (node === ROOT_NODE) return;
     this.#places.lower(node, count);
-    this.#dropUnknown(node);
+    this.dropUntold(node);
+  }
+
+  /** Frees a node, unless the kernel has been told of it and has not forgotten it. */
+  dropUntold(id: NodeId): void {
+    if (id === ROOT_NODE || !this.#places.isUnknown(id)) return;
+    this.#nodes.forget(id);
+    this.#changes.gone.push(id);
+    this.#written.delete(id);
+    this.commitPart();
+    // From here on it may be another's.
+    this.#places.release(id);
   }
 
   opened(file: FileRecord): void {
@@ -195,17 +206,6 @@ export class KeptTables {
     this.#done.set(unique, result);
     this.commit([unique, result]);
     this.#write({ done: [[unique, result]] });
-  }
-
-  /** Frees a node that nobody knows. */
-  #dropUnknown(id: NodeId): void {
-    if (id === ROOT_NODE || !this.#places.isUnknown(id)) return;
-    this.#nodes.forget(id);
-    this.#changes.gone.push(id);
-    this.#written.delete(id);
-    this.commitPart();
-    // From here on it may be another's.
-    this.#places.release(id);
   }
 
   #commit(more: Batch): void {

@@ -5,16 +5,17 @@ import type { NodeId, Opened, RequestContext } from "../../fs/filesystem.ts";
 import { RENAME_EXCHANGE, RENAME_NOREPLACE } from "../../fs/flags.ts";
 import { copyAttributes } from "../support/copy_attributes.ts";
 import type { CopyUp } from "./copy_up.ts";
-import { isReservedName, makeOpaque, makeWhiteout } from "./marks.ts";
+import { isReservedName, makeOpaque } from "./marks.ts";
 import type { KeptTables } from "./kept_tables.ts";
 import { makeOn } from "./making.ts";
 import type { Member } from "./member.ts";
-import type { Place, UnionNode, UnionNodes } from "./nodes.ts";
+import { alone, type Place, settled, type UnionNode, type UnionNodes } from "./nodes.ts";
 import type { Making, PlannedPlace, Step } from "./plans.ts";
 import type { Candidate, CreatePolicy } from "./policies.ts";
-import type { Finding, Found, Resolution } from "./resolution.ts";
-import { asServer } from "./server_context.ts";
-import { type Steps, wait } from "./steps.ts";
+import { type Finding, type Found, isSeen, type Resolution } from "./resolution.ts";
+import { asServer, atOwnWill } from "./server_context.ts";
+import { later, type Steps, wait } from "./steps.ts";
+import { Whiteouts } from "./whiteouts.ts";
 
 export interface NamesOptions {
   readonly members: readonly Member[];
@@ -40,9 +41,12 @@ export interface Made {
 
 export class Names {
   readonly #options: NamesOptions;
+  readonly #whiteouts: Whiteouts;
 
   constructor(options: NamesOptions) {
+    const { members, resolution, copyUp, tables } = options;
     this.#options = options;
+    this.#whiteouts = new Whiteouts(members, resolution, copyUp, tables);
   }
 
   /** Makes a new file or directory where the policy says. @throws FsError `EEXIST`, `EROFS` */
@@ -58,8 +62,13 @@ export class Names {
     const { parent, name } = this.#placeAt(place);
     const member = this.#options.members[index]!;
     const directory = yield* this.#options.copyUp.directory(parent, member, context);
-    yield* this.#removeWhiteouts(parent, name, findings, member, context);
-    const { entry, opened } = yield* makeOn(member, directory, name, making, context);
+    const { entry, opened } = yield* this.#whiteouts.uncovered(
+      { parent, name },
+      findings,
+      member,
+      makeOn(member, directory, name, making, context),
+      context,
+    );
     const hidden = findings.indexOf("directory", index + 1) >= 0;
     return { found: yield* this.#adopt(parent, name, member, entry, hidden, context), ...opened && { opened } };
   }
@@ -72,21 +81,26 @@ export class Names {
 
   /** Takes a name away that is no directory's. */
   *unlink(parent: UnionNode, name: string, context: RequestContext): Steps<void> {
-    const { resolution } = this.#options;
     const found = yield* this.#need(parent, name, context);
     if (found.isDirectory) throw new FsError("EISDIR", `Cannot unlink ${found.path}: it is a directory`);
-    const findings = yield* resolution.survey(parent, name, context);
+    yield* settled(found);
+    yield* alone(found, this.#unlinkFile(found, parent, name, context));
+  }
+
+  *#unlinkFile(file: UnionNode, parent: UnionNode, name: string, context: RequestContext): Steps<void> {
+    const findings = yield* this.#options.resolution.survey(parent, name, context);
     const member = findings.indexOf("file");
-    yield* this.#do({ action: "unlink", place: [parent.id, name], node: found.id, member }, context);
+    yield* this.#do({ action: "unlink", place: [parent.id, name], node: file.id, member }, context);
   }
 
   *#unlinkAt({ place, node, member }: StepOf<"unlink">, context: RequestContext): Steps<void> {
     const { parent, name } = this.#placeAt(place);
     const top = this.#options.members[member]!;
-    if (top.writable && (yield* this.#isStill("file", top, parent.parts[member]!, name, context))) {
-      yield* wait(top.need("unlink")(parent.parts[member]!, name, context));
-    }
-    yield* this.#hide(parent, name, context);
+    const isThere = top.writable &&
+      (yield* this.#options.resolution.isStill("file", top, parent.parts[member]!, name, context));
+    const unlinking = later(() => isThere ? top.need("unlink")(parent.parts[member]!, name, context) : undefined);
+    const goes = (index: number) => isThere && index === member;
+    yield* this.#whiteouts.hidden({ parent, name }, goes, unlinking, context);
     const { nodes } = this.#options;
     nodes.get(node).leave(parent, name);
   }
@@ -100,11 +114,11 @@ export class Names {
   }
 
   *#removeDirectoryAt({ place, node: id }: StepOf<"removeDirectory">, context: RequestContext): Steps<void> {
-    const { nodes } = this.#options;
+    const { nodes, members } = this.#options;
     const { parent, name } = this.#placeAt(place);
     const node = nodes.get(id);
-    yield* this.#removeEmpty(node, parent, name, context);
-    yield* this.#hide(parent, name, context);
+    const goes = (index: number) => members[index]!.writable && node.parts[index] !== undefined;
+    yield* this.#whiteouts.hidden({ parent, name }, goes, this.#removeEmpty(node, parent, name, context), context);
     node.leave(parent, name);
     nodes.touch(node);
   }
@@ -123,8 +137,8 @@ export class Names {
     const [node, member] = [nodes.get(id), members[index]!];
     yield* this.#bring(node, member, context);
     const directory = yield* copyUp.directory(parent, member, context);
-    yield* this.#removeWhiteouts(parent, name, findings, member, context);
-    const entry = yield* wait(member.link(node.parts[member.index]!, directory, name, context));
+    const linking = later(() => member.link(node.parts[member.index]!, directory, name, context));
+    const entry = yield* this.#whiteouts.uncovered({ parent, name }, findings, member, linking, context);
     const attributes = copyAttributes(entry.attributes, {});
     // The node has a part on this branch already, whose lookup is counted.
     member.forget(entry.node);
@@ -226,61 +240,81 @@ export class Names {
   }
 
   *#checkEmpty(directory: UnionNode, context: RequestContext): Steps<void> {
-    const { size } = yield* this.#options.resolution.list(directory, context);
+    // Who may remove it need not be able to read it.
+    const { size } = yield* this.#options.resolution.list(directory, asServer(context));
     if (size > 0) throw new FsError("ENOTEMPTY", `${directory.path} is not empty`);
   }
 
   *#moveAt(step: StepOf<"move">, context: RequestContext): Steps<void> {
-    const { copyUp, members, nodes } = this.#options;
-    const { place, newPlace, member: index, findings } = step;
-    const [{ parent, name }, { parent: newParent, name: newName }] = [this.#placeAt(place), this.#placeAt(newPlace)];
+    const { copyUp, members, nodes, resolution } = this.#options;
+    const [place, newPlace] = [this.#placeAt(step.place), this.#placeAt(step.newPlace)];
+    const { member: index, findings } = step;
     const [source, member] = [nodes.get(step.node), members[index]!];
     const target = step.replaced === null ? undefined : nodes.get(step.replaced);
     yield* this.#bring(source, member, context);
-    const directory = yield* copyUp.directory(newParent, member, context);
+    yield* copyUp.directory(newPlace.parent, member, context);
     // When it comes again: what is there now is what was moved.
-    const isMoved = context.resent && (yield* this.#isAt(source.parts[index]!, member, directory, newName, context));
+    const isMoved = context.resent && (yield* resolution.isAt(source.parts[index]!, member, newPlace, context));
     if (source.isDirectory && findings.indexOf("directory", index + 1) >= 0) {
       yield* makeOpaque(member, source.parts[index]!, asServer(context));
       source.limit = index + 1;
     }
-    if (!isMoved) {
-      // What is in front of the new place, or in the way of the rename there, goes first.
-      if (target?.isDirectory) yield* this.#removeEmpty(target, newParent, newName, context);
-      yield* this.#removeWhiteouts(newParent, newName, findings, member, context);
-      for (const front of members.slice(0, index)) {
-        if (findings[front.index] !== "file") continue;
-        yield* wait(front.need("unlink")(newParent.parts[front.index]!, newName, context));
-      }
-      const from = yield* copyUp.name(source, { parent, name }, member, context);
-      yield* wait(member.need("rename")(from, name, directory, newName, 0, context));
-    }
-    yield* this.#hide(parent, name, context);
-    target?.leave(newParent, newName);
-    source.leave(parent, name);
-    source.moveTo(newParent, newName);
+    const goes = (branch: number) => !isMoved && branch === index;
+    const moving = isMoved
+      ? this.#removeInFront(newPlace, findings, member, context)
+      : this.#move(source, place, target, newPlace, findings, member, context);
+    yield* this.#whiteouts.hidden(place, goes, moving, context);
+    target?.leave(newPlace.parent, newPlace.name);
+    source.leave(place.parent, place.name);
+    source.moveTo(newPlace.parent, newPlace.name);
     for (const node of [source, target]) if (node !== undefined) nodes.touch(node);
   }
 
-  /** Whether a branch has under a name what it had when that was decided: it may be done in part when it comes again. */
-  *#isStill(
-    finding: Finding,
+  /** What is in front of the new place goes last, so that nothing is lost when a branch refuses the rename. */
+  *#move(
+    source: UnionNode,
+    place: Place,
+    target: UnionNode | undefined,
+    newPlace: Place,
+    findings: readonly Finding[],
     member: Member,
-    directory: NodeId,
-    name: string,
     context: RequestContext,
-  ): Steps<boolean> {
-    if (!context.resent) return true;
-    return (yield* this.#options.resolution.look(member, directory, name, asServer(context))) === finding;
+  ): Steps<void> {
+    const { copyUp } = this.#options;
+    const rename = member.need("rename");
+    const [from, to] = [yield* copyUp.name(source, place, member, context), newPlace.parent.parts[member.index]!];
+    try {
+      if (target?.isDirectory) yield* this.#removeEmpty(target, newPlace.parent, newPlace.name, context);
+      // A file takes the place of a whiteout, a directory cannot.
+      const inTheWay = findings.map((finding, at) => source.isDirectory && at === member.index ? finding : "nothing");
+      const renaming = later(() => rename(from, place.name, to, newPlace.name, 0, context));
+      yield* this.#whiteouts.uncovered(newPlace, inTheWay, member, renaming, context);
+    } catch (error) {
+      // An empty directory may be gone by now; what it hid stays hidden.
+      if (target?.isDirectory) yield* this.#whiteouts.prepare(newPlace, newPlace.name, () => false, context);
+      throw error;
+    }
+    try {
+      yield* this.#removeInFront(newPlace, findings, member, context);
+    } catch (error) {
+      yield* wait(rename(to, newPlace.name, from, place.name, 0, atOwnWill(context)));
+      throw error;
+    }
   }
 
-  /** Whether an inner node has this name. */
-  *#isAt(part: NodeId, member: Member, directory: NodeId, name: string, context: RequestContext): Steps<boolean> {
-    const entry = yield* wait(member.lookup(directory, name, asServer(context)));
-    if (entry === undefined) return false;
-    const { node } = entry;
-    member.forget(node);
-    return node === part;
+  /** Removes what hides a name of a branch: whiteouts and files of those in front of it. */
+  *#removeInFront(
+    { parent, name }: Place,
+    findings: readonly Finding[],
+    { index }: Member,
+    context: RequestContext,
+  ): Steps<void> {
+    for (const front of this.#options.members.slice(0, index)) {
+      const [finding, directory] = [findings[front.index]!, parent.parts[front.index]!];
+      if (finding !== "whiteout" && finding !== "file") continue;
+      if (!(yield* this.#options.resolution.isStill(finding, front, directory, name, context))) continue;
+      yield* wait(front.need("unlink")(directory, name, finding === "file" ? context : asServer(context)));
+    }
   }
 
   *#exchangeAt(step: StepOf<"exchange">, context: RequestContext): Steps<void> {
@@ -371,35 +405,6 @@ export class Names {
     else if (!node.isDirectory) yield* copyUp.to(node, member, context);
   }
 
-  /** Lets a branch's whiteouts of the name go, from the first branch to `last`: what is made there is to be seen. */
-  *#removeWhiteouts(
-    parent: UnionNode,
-    name: string,
-    findings: readonly Finding[],
-    last: Member,
-    context: RequestContext,
-  ): Steps<void> {
-    for (const member of this.#options.members.slice(0, last.index + 1)) {
-      if (findings[member.index] !== "whiteout") continue;
-      if (!(yield* this.#isStill("whiteout", member, parent.parts[member.index]!, name, context))) continue;
-      yield* wait(member.need("unlink")(parent.parts[member.index]!, name, asServer(context)));
-    }
-  }
-
-  /** Puts a whiteout before what branches still show under the name. */
-  *#hide(parent: UnionNode, name: string, context: RequestContext): Steps<void> {
-    const { resolution, members, copyUp } = this.#options;
-    const findings = yield* resolution.survey(parent, name, context);
-    const first = findings.findIndex((finding) => finding !== "nothing");
-    if (first < 0 || !isSeen(findings[first])) return;
-    const member = members.find(({ index, writable }) => writable && index < first);
-    if (member === undefined) {
-      throw new FsError("EROFS", `Cannot remove "${name}" in ${parent.path}: no branch in front of it is writable`);
-    }
-    const directory = yield* copyUp.directory(parent, member, context);
-    yield* makeWhiteout(member, directory, name, asServer(context));
-  }
-
   /** Removes a directory that shows nothing from the branches that may be changed, with the whiteouts in it. */
   *#removeEmpty(node: UnionNode, parent: UnionNode, name: string, context: RequestContext): Steps<void> {
     const { resolution, members, nodes } = this.#options;
@@ -407,7 +412,7 @@ export class Names {
       if (!members[member.index]!.writable) continue;
       const directory = parent.parts[member.index]!;
       // When it comes again it may be gone.
-      if (context.resent && !(yield* this.#isAt(part, member, directory, name, context))) {
+      if (context.resent && !(yield* resolution.isAt(part, member, { parent, name }, context))) {
         if (node.parts.filter((one) => one !== undefined).length > 1) nodes.removePart(node, member.index);
         continue;
       }
@@ -447,10 +452,6 @@ export class Names {
 
 function firstOf(findings: readonly Finding[]): Finding | undefined {
   return findings.find((finding) => finding !== "nothing");
-}
-
-function isSeen(finding: Finding | undefined): boolean {
-  return finding === "file" || finding === "directory";
 }
 
 function checkName(name: string): void {

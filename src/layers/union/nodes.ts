@@ -7,6 +7,7 @@ import { numbersApart } from "../support/restarts.ts";
 import type { NodeRecord, Part } from "./kept_records.ts";
 import type { KeptTables } from "./kept_tables.ts";
 import type { Member } from "./member.ts";
+import { type Steps, wait } from "./steps.ts";
 
 /** A name in a directory. */
 export interface Place {
@@ -33,8 +34,10 @@ export class UnionNode {
   place: Place | undefined;
   /** Where else a file with several names was seen: a copy gets all of them. */
   readonly otherPlaces: Place[] = [];
-  /** A copy that is under way; others wait for it. */
-  copying: Promise<void> | undefined;
+  /** Whether the kernel has heard of it, and will say when it forgets it; where nothing is kept, which counts that itself. */
+  isTold = false;
+  /** Settles when what nobody else may do to the file meanwhile is done: its copy, its removal. See {@linkcode alone}. */
+  busy: Promise<void> | undefined;
   /** The branch and its node that were opened last: what the kernel has in its page cache is from there. */
   #lastOpened: readonly [member: number, node: NodeId | undefined] | undefined;
 
@@ -101,6 +104,23 @@ export class UnionNode {
     const names: string[] = [];
     for (let place = this.place; place !== undefined; place = place.parent.place) names.unshift(place.name);
     return `/${names.join("/")}`;
+  }
+}
+
+/** Waits until nobody does anything to the file that others have to wait for. */
+export function* settled(node: UnionNode): Steps<void> {
+  while (node.busy !== undefined) yield* wait(node.busy);
+}
+
+/** Does something to a file for which others wait. The file must be {@linkcode settled}. */
+export function* alone<T>(node: UnionNode, act: Steps<T>): Steps<T> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  node.busy = promise;
+  try {
+    return yield* act;
+  } finally {
+    node.busy = undefined;
+    resolve();
   }
 }
 
@@ -232,6 +252,21 @@ export class UnionNodes {
     this.touched?.add(node);
     this.#byPart[member]!.delete(part);
     this.#give(member, part);
+  }
+
+  /** A directory's parts in front of a branch's are gone from theirs. */
+  removePartsBefore(node: UnionNode, member: number): void {
+    for (let index = 0; index < member; index++) this.removePart(node, index);
+    node.top = member;
+  }
+
+  /** What a file was copied from is not it any more. */
+  removeRetired(node: UnionNode, member: number, part: NodeId): void {
+    const at = node.retired.findIndex((one) => one.member.index === member && one.node === part);
+    if (at < 0) return;
+    node.retired.splice(at, 1);
+    this.touched?.add(node);
+    this.#detach(node, member, part);
   }
 
   /** What `st_ino` shows for an inode of a branch. */

@@ -1,16 +1,22 @@
 /** What a name of a union means: which branches have it, and what of that is seen. */
 import type { Attributes } from "../../fs/attributes.ts";
+import { FsError } from "../../fs/errors.ts";
 import type { DirectoryEntry, NodeId, RequestContext } from "../../fs/filesystem.ts";
 import { S_IFCHR, S_IFDIR, S_IFMT } from "../../fs/flags.ts";
 import { copyAttributes } from "../support/copy_attributes.ts";
 import { isOpaque, isReservedName, isWhiteout } from "./marks.ts";
 import type { Member } from "./member.ts";
-import type { UnionNode, UnionNodes } from "./nodes.ts";
+import type { Place, UnionNode, UnionNodes } from "./nodes.ts";
 import { asServer, atOwnWill } from "./server_context.ts";
 import { type Steps, wait } from "./steps.ts";
 
 /** What a branch has under a name. */
 export type Finding = "nothing" | "whiteout" | "directory" | "file";
+
+/** Whether the first that a branch has under a name is seen there. */
+export function isSeen(finding: Finding | undefined): boolean {
+  return finding === "file" || finding === "directory";
+}
 
 /** A file of the union, and its attributes as its branch gave them. */
 export interface Found {
@@ -51,6 +57,7 @@ export class Resolution {
     const { parts, limit } = yield* this.#findParts(parent, name, context);
     const [first, ...others] = parts;
     if (first === undefined) return undefined;
+    yield* this.#letGoOfRemoved(first, context);
     const found = this.#adopt(first, limit);
     for (const other of others) this.#take(found, other);
     found.limit = Math.max(found.limit, limit);
@@ -65,8 +72,9 @@ export class Resolution {
   /** What each branch has under `name`, by the branch's index. Nothing where the directory has no part that shows. */
   *survey(parent: UnionNode, name: string, context: RequestContext): Steps<Finding[]> {
     const findings: Finding[] = this.#members.map(() => "nothing");
+    const server = asServer(context);
     for (const [member, directory] of this.partsOf(parent)) {
-      findings[member.index] = yield* this.look(member, directory, name, context);
+      findings[member.index] = yield* this.look(member, directory, name, server);
     }
     return findings;
   }
@@ -82,14 +90,38 @@ export class Resolution {
     return finding;
   }
 
+  /** Whether a branch has under a name what it had when that was decided: it may be done in part when it comes again. */
+  *isStill(
+    finding: Finding,
+    member: Member,
+    directory: NodeId,
+    name: string,
+    context: RequestContext,
+  ): Steps<boolean> {
+    if (!context.resent) return true;
+    return (yield* this.look(member, directory, name, asServer(context))) === finding;
+  }
+
+  /** Whether a branch has an inner node under this name. */
+  *isAt(part: NodeId, member: Member, { parent, name }: Place, context: RequestContext): Steps<boolean> {
+    const directory = parent.parts[member.index];
+    if (directory === undefined) return false;
+    const entry = yield* wait(member.lookup(directory, name, asServer(context)));
+    if (entry === undefined) return false;
+    const { node } = entry;
+    member.forget(node);
+    return node === part;
+  }
+
   /** Every name in a directory, once, as the first branch that has it shows it. */
   *list(directory: UnionNode, context: RequestContext): Steps<Map<string, DirectoryEntry>> {
     const seen = new Map<string, DirectoryEntry | undefined>();
     for (const [member, part] of this.partsOf(directory)) {
-      for (const entry of yield* this.#listPart(member, part, context)) {
+      const asker = askerOf(member, directory, context);
+      for (const entry of yield* this.#listPart(member, part, asker)) {
         const { name } = entry;
         if (name === "." || name === ".." || isReservedName(name) || seen.has(name)) continue;
-        const hidden = (entry.mode & S_IFMT) === S_IFCHR && (yield* this.#isWhiteout(member, part, name, context));
+        const hidden = (entry.mode & S_IFMT) === S_IFCHR && (yield* this.#isWhiteout(member, part, name, asker));
         seen.set(name, hidden ? undefined : { ...entry, inode: this.#nodes.numberOf(member.index, entry.inode) });
       }
     }
@@ -138,7 +170,7 @@ export class Resolution {
   *#findParts(parent: UnionNode, name: string, context: RequestContext): Steps<{ parts: Part[]; limit: number }> {
     const parts: Part[] = [];
     for (const [member, directory] of this.partsOf(parent)) {
-      const entry = yield* wait(member.lookup(directory, name, context));
+      const entry = yield* wait(member.lookup(directory, name, askerOf(member, parent, context)));
       if (entry === undefined) continue;
       const part = { member, node: entry.node, attributes: copyAttributes(entry.attributes, {}) };
       const isDirectory = (part.attributes.mode & S_IFMT) === S_IFDIR;
@@ -162,12 +194,41 @@ export class Resolution {
     return known;
   }
 
+  /**
+   * What is known of a file may be of parts in front of the first one that there is: a directory's that somebody has
+   * removed on its branch, or a copy that is gone there, so that what it was copied from is a file of its own again.
+   */
+  *#letGoOfRemoved({ member, node: part }: Part, context: RequestContext): Steps<void> {
+    const known = this.#nodes.find(member.index, part);
+    if (known === undefined || known.top >= member.index) return;
+    if (known.isDirectory) return this.#nodes.removePartsBefore(known, member.index);
+    if (yield* this.#isRemoved(known, context)) this.#nodes.removeRetired(known, member.index, part);
+  }
+
+  *#isRemoved({ top, topPart }: UnionNode, context: RequestContext): Steps<boolean> {
+    try {
+      const { links } = yield* wait(this.#members[top]!.getAttributes(topPart, undefined, asServer(context)));
+      return links === 0;
+    } catch (error) {
+      if (error instanceof FsError && ["ENOENT", "ESTALE"].includes(error.code)) return true;
+      throw error;
+    }
+  }
+
   /** A further part of a directory. */
   #take(directory: UnionNode, { member, node }: Part): void {
     if (directory.parts[member.index] === node) return member.forget(node);
     if (directory.parts[member.index] !== undefined) this.#nodes.removePart(directory, member.index);
     this.#nodes.addPart(directory, member.index, node, undefined);
   }
+}
+
+/**
+ * In whose name a branch is asked about a directory: who may look into it is said by its first part, whose owner and mode
+ * the union shows, and not by those behind.
+ */
+function askerOf(member: Member, directory: UnionNode, context: RequestContext): RequestContext {
+  return member.index === directory.top ? context : asServer(context);
 }
 
 function* collect(

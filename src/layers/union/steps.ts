@@ -11,6 +11,11 @@ export function* wait<T>(value: Awaitable<T>): Steps<T> {
   return value instanceof Promise ? (yield value) as T : value;
 }
 
+/** One step that is begun when its turn comes. */
+export function* later<T>(act: () => Awaitable<T>): Steps<T> {
+  return yield* wait(act());
+}
+
 /** Does the work, at once as far as nothing has to be waited for. */
 export function run<T>(steps: Steps<T>): Awaitable<T> {
   const first = steps.next();

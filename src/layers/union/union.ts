@@ -13,7 +13,7 @@ import { type Made, Names } from "./names.ts";
 import { type UnionNode, UnionNodes } from "./nodes.ts";
 import type { CreatePolicy } from "./policies.ts";
 import { type Found, Resolution } from "./resolution.ts";
-import { atOwnWill, SERVER } from "./server_context.ts";
+import { asServer, atOwnWill, SERVER } from "./server_context.ts";
 import { type Steps, wait } from "./steps.ts";
 
 /** An open file, and the part of it that is open on a branch. */
@@ -76,6 +76,7 @@ export class Union {
   /** A file as the kernel is told of it. */
   entry({ node, attributes }: Found): Entry {
     this.tables?.raise(node.id);
+    node.isTold = true;
     return { node: node.id, attributes: this.attributes(node, attributes) };
   }
 
@@ -108,11 +109,11 @@ export class Union {
     return file.parts[member.index] !== node;
   }
 
-  /** Opens the copy in place of what was copied. */
+  /** Opens the copy in place of what was copied: as who serves, since who has it open needs no right to open it again. */
   *reopen(open: OpenFile, context: RequestContext): Steps<OpenFile> {
     const { file, flags, member, node, handle } = open;
     const top = this.topOf(file);
-    const opened = yield* wait(top.open(file.topPart, flags & ~(O_CREAT | O_EXCL | O_TRUNC), context));
+    const opened = yield* wait(top.open(file.topPart, flags & ~(O_CREAT | O_EXCL | O_TRUNC), asServer(context)));
     // Another may have done the same meanwhile; and the old one is released once.
     if (!this.isOld(open)) {
       yield* wait(top.release(file.topPart, opened.handle ?? 0, flags, context));
