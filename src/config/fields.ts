@@ -1,4 +1,5 @@
 /** The kinds of values that a configuration has: each says what it takes, in errors and (by its title) in the reference. */
+import { findPatternProblem } from "../layers/wrappers/hidden_names.ts";
 import { z } from "./deps.ts";
 import {
   DURATION_PATTERN,
@@ -11,6 +12,9 @@ import {
   SIZE_OR_PART_PATTERN,
   SIZE_PATTERN,
 } from "./values.ts";
+
+// Not empty, and without "/".
+const ONE_NAME = /^[^/]+$/;
 
 /** What zod tells the function that words an error. */
 type RawIssue = Parameters<z.core.$ZodErrorMap>[0];
@@ -37,6 +41,17 @@ export function text(what: string, pattern?: RegExp) {
   const error = expecting(what);
   const string = z.string({ error }).refine((value) => !value.includes("\0"), { error });
   return (pattern === undefined ? string : string.regex(pattern, { error })).meta({ title: "text" });
+}
+
+/** A pattern for the names of files that are hidden. */
+export function namePattern() {
+  const what = "a pattern for names, without /";
+  const wellFormed = (value: string, context: z.core.$RefinementCtx<string>) => {
+    // What is no single name has been refused by then.
+    const problem = ONE_NAME.test(value) ? findPatternProblem(value) : undefined;
+    if (problem !== undefined) context.addIssue({ code: "custom", message: `${describe(value)}: ${problem}` });
+  };
+  return text(what, ONE_NAME).superRefine(wellFormed).meta({ title: "text" });
 }
 
 /** A list of `element`s. */

@@ -14,6 +14,7 @@ import {
   id,
   list,
   mode,
+  namePattern,
   size,
   sizeOrPart,
   table,
@@ -76,7 +77,7 @@ const ANY_BRANCH = {
   max_size: size().optional().describe(
     "Refuse (`ENOSPC`) what would make the branch's files larger than this together.",
   ),
-  hidden: list(text("a pattern for names, without /", /^[^/]+$/), "a list of patterns for names").default([])
+  hidden: list(namePattern(), "a list of patterns for names").default([])
     .describe("Names that are not there, with `*`, `?` and `[…]` as in the shell."),
   map: ownership.optional().describe(
     "What every file shows in place of its owner, group and permissions: `uid`, `gid`, `file_mode`, `directory_mode`.",

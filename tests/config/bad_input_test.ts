@@ -35,6 +35,8 @@ const NOT_TOML: Cases = {
 const MOUNT_KEYS = "point, name, read_only, allow_other, entry_timeout, attr_timeout, negative_timeout, max_read, " +
   "loops, growing, branch_point_errno, options";
 
+const NOT_CLOSED = 'a "[" is not closed; write "[[]" for the character itself';
+
 const SHAPE: Cases = {
   "an empty file": ["", ["t.toml:1:1: branch: missing; expected [[branch]] tables"]],
   "no branch": ["branch = []", ["t.toml:1:10: branch: empty; add a [[branch]]"]],
@@ -186,6 +188,12 @@ const VALUES: Cases = {
     passthrough('hidden = ["a", "b/c"]'),
     ['t.toml:8:16: branch "/p": hidden[1]: expected a pattern for names, without /, not "b/c"'],
   ],
+  "patterns that are none": [memory('hidden = ["[[]", "[", "[]", "[!]", "[z-a]", "[a-z]"]'), [
+    `t.toml:7:18: branch "/m": hidden[1]: "[": ${NOT_CLOSED}`,
+    `t.toml:7:23: branch "/m": hidden[2]: "[]": ${NOT_CLOSED}`,
+    `t.toml:7:29: branch "/m": hidden[3]: "[!]": ${NOT_CLOSED}`,
+    't.toml:7:36: branch "/m": hidden[4]: "[z-a]": a range such as "a-z" ends before it begins',
+  ]],
   "NUL": [
     passthrough().replace('"."', '"a\\u0000"'),
     ['t.toml:7:10: branch "/p": source: expected a path, not "a\\u0000"'],

@@ -11,10 +11,14 @@ type Entries = Iterable<DirectoryEntry> | AsyncIterable<DirectoryEntry>;
  * A pattern is a glob of one name: `*` any characters, `?` one, `[a-c]` and `[!a-c]` one of a set, `\` takes the next as it
  * is. A directory that holds nothing but hidden names looks empty, and removing it is `ENOTEMPTY`.
  *
- * @throws {TypeError} for a pattern that has a "/" or no closing "]".
+ * @throws {TypeError} for a pattern that has a "/", no closing "]" or a range that ends before it begins.
  */
 export function hideNames(filesystem: FileSystem, patterns: readonly string[]): FileSystem {
-  const expressions = patterns.map(globExpression);
+  const expressions = patterns.map((pattern) => {
+    const expression = globExpression(pattern);
+    if (typeof expression !== "string") return expression;
+    throw new TypeError(`Cannot hide names like ${JSON.stringify(pattern)}: ${expression}`);
+  });
   const isHidden = (name: Name) => name !== "." && name !== ".." && expressions.some((one) => one.test(name));
   const refuseMaking = (name: Name) => {
     if (isHidden(name)) throw new FsError("EACCES", `Cannot make "${name}": such names are hidden here`);
@@ -94,11 +98,15 @@ async function* filterLater(entries: AsyncIterable<DirectoryEntry>, show: (entry
   }
 }
 
-/** A glob of one name as a regular expression. */
-function globExpression(pattern: string): RegExp {
-  if (pattern === "" || pattern.includes("/")) {
-    throw new TypeError(`Cannot hide names like ${JSON.stringify(pattern)}: a pattern is for one name, without "/"`);
-  }
+/** Why `hideNames` would refuse `pattern`; undefined when it would not. */
+export function findPatternProblem(pattern: string): string | undefined {
+  const expression = globExpression(pattern);
+  return typeof expression === "string" ? expression : undefined;
+}
+
+/** A glob of one name as a regular expression, or what is wrong with it. */
+function globExpression(pattern: string): RegExp | string {
+  if (pattern === "" || pattern.includes("/")) return 'a pattern is for one name, without "/"';
   let source = "";
   for (let at = 0; at < pattern.length; at++) {
     const character = pattern[at]!;
@@ -106,7 +114,7 @@ function globExpression(pattern: string): RegExp {
     else if (character === "?") source += "[^]";
     else if (character === "[") {
       const end = pattern.indexOf("]", at + (pattern[at + 1] === "!" ? 3 : 2));
-      if (end < 0) throw new TypeError(`Cannot hide names like "${pattern}": a "[" is not closed`);
+      if (end < 0) return 'a "[" is not closed; write "[[]" for the character itself';
       const set = pattern.slice(at + 1, end).replace(/[\\\]^[]/g, "\\$&");
       source += `[${set.startsWith("!") ? `^${set.slice(1)}` : set}]`;
       at = end;
@@ -115,5 +123,11 @@ function globExpression(pattern: string): RegExp {
       source += literal.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
     }
   }
-  return new RegExp(`^${source}$`);
+  try {
+    // By code points: the halves of two characters outside the BMP are no range.
+    return new RegExp(`^${source}$`, "u");
+  } catch {
+    // All else that an expression could be wrong in was escaped.
+    return 'a range such as "a-z" ends before it begins';
+  }
 }

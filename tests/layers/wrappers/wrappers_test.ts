@@ -82,10 +82,18 @@ for (const [kind, inner] of Object.entries(KINDS)) {
 
   Deno.test(`hideNames, of a filesystem that answers ${kind}`, async (t) => {
     const plain = inner() as Whole;
-    const visible = ["file", "a.out", "core", "ab"];
-    const hidden = ["secret", ".git", "a.o", "x.o", "core.12", "[x]", "b"];
+    const visible = ["file", "a.out", "core", "ab", "😃"];
+    const hidden = ["secret", ".git", "a.o", "x.o", "core.12", "[x]", "b", "😁"];
     for (const name of [...visible, ...hidden]) await make(plain, name);
-    const wrapped = hideNames(plain, ["secret", ".g*", "*.o", "core.[0-9]?", "\\[x\\]", "[!ac-z0-9.]"]) as Whole;
+    const wrapped = hideNames(plain, [
+      "secret",
+      ".g*",
+      "*.o",
+      "core.[0-9]?",
+      "\\[x\\]",
+      "[!ac-z0-9.😃]",
+      "[😀-😂]",
+    ]) as Whole;
     await t.step("they are in no listing", async () => {
       assertEquals(await names(wrapped), [...visible].sort());
       assertEquals(await names(wrapped, "readDirectoryPlus"), [...visible].sort());
@@ -323,7 +331,8 @@ Deno.test("readOnly lets ioctls through that only read", async () => {
 
 Deno.test("wrappers refuse what makes no sense", () => {
   assertThrows(() => hideNames({}, ["a/b"]), TypeError, "a/b");
-  assertThrows(() => hideNames({}, ["[a"]), TypeError, "[a");
+  assertThrows(() => hideNames({}, ["[a"]), TypeError, 'names like "[a"');
+  assertThrows(() => hideNames({}, ["[z-a]"]), TypeError, 'names like "[z-a]"');
   assertThrows(() => limitSize({ getAttributes: () => ({ mode: 0 }) }, { size: -1 }), RangeError, "-1");
   assertThrows(() => limitSize({}, { size: 1 }), TypeError, "getAttributes");
 });
