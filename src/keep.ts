@@ -109,5 +109,5 @@ async function controlKeeper(
   const mount = { mountpoint, mountedDevice, describe, restart, ...hooks };
   const control = await openControl(mount, log, resources);
   keeper.onMountedAnew = () => control.moveTo(keeper.connection.mountedDevice);
-  void keeper.finished.catch(() => {}).finally(() => resources.disposeAsync());
+  await keeper.own(resources);
 }

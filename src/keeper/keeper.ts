@@ -78,6 +78,8 @@ export class Keeper implements KeptMount {
   readonly #budget: RestartBudget;
   /** What the filesystem itself has, whichever the connection. */
   readonly #file = createKept("trellis-file");
+  /** What is open beside the mount, and closed before `finished` settles. */
+  readonly #resources = new AsyncDisposableStack();
   /** Outlives this process, and takes the mount away. */
   readonly #guard: KeeperGuard;
   #starter: ServerStarter;
@@ -118,9 +120,9 @@ export class Keeper implements KeptMount {
     starter.onMessage = (message) => this.#hear(message);
     this.#server = this.#starter.start();
     this.#departure = departure(this.#server);
-    this.finished = this.#keep();
+    this.finished = this.#keep().finally(() => this.#close());
     // Awaiting `finished` is the caller's choice.
-    void this.finished.catch(() => {}).then(() => this.#serveNever());
+    this.finished.catch(() => {});
   }
 
   /**
@@ -226,6 +228,12 @@ export class Keeper implements KeptMount {
     await this.unmount();
   }
 
+  /** Takes what has to be closed when the mount is gone; closes it now when that has been. */
+  async own(resources: AsyncDisposable): Promise<void> {
+    if (this.#resources.disposed) await resources[Symbol.asyncDispose]();
+    else this.#resources.use(resources);
+  }
+
   /** Waits for a server that serves. @throws {KeeperError} when there will be none. */
   async #whileServing(): Promise<void> {
     // Not in a race with `finished`, which would keep what each waited with for as long as the mount lives.
@@ -243,6 +251,16 @@ export class Keeper implements KeptMount {
     this.#serveNoMore();
     this.#serving.promise.catch(() => {});
     this.#serving.reject(new KeeperError(`${this.mountpoint} is not mounted any more`));
+  }
+
+  /** The mount is gone. What cannot be closed is a log line: why it ended is for `finished` to say. */
+  async #close(): Promise<void> {
+    this.#serveNever();
+    try {
+      await this.#resources.disposeAsync();
+    } catch (error) {
+      this.#options.log(`Something of ${this.mountpoint} could not be closed after its unmount`, String(error));
+    }
   }
 
   #hear(message: FromServer): void {

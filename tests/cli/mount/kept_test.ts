@@ -1,20 +1,30 @@
 /** `mount -o process=separate`, `restart` and `status` of it, as a user runs them. */
 import { socketName } from "../../../src/control/socket_files.ts";
 import { assert, assertEquals } from "../../deps.ts";
-import { askPatiently, isMounted, MountProcess, runCli, startCli, temporaryFolder } from "../../support/cli_process.ts";
+import {
+  askPatiently,
+  isMounted,
+  MountProcess,
+  run,
+  runCli,
+  startCli,
+  temporaryFolder,
+} from "../../support/cli_process.ts";
 import { waitFor } from "../../support/mounted.ts";
 import { killServer, serversOf } from "../../support/server_killer.ts";
 
 Deno.test("a kept mount: its server is named, replaced on request, and may die three times in a minute", async () => {
   await using folder = await temporaryFolder();
   const point = `${folder.path}/mnt`;
-  await using mount = await MountProcess.start(point, ["-o", "process=separate"]);
+  const runtime = `${folder.path}/run`;
+  const invocation = { env: { TRELLIS_RUNTIME_DIR: runtime } };
+  await using mount = await MountProcess.start(point, ["-o", "process=separate"], invocation);
   const [first] = serversOf(mount.pid);
-  const status = await askPatiently(["status", point]);
+  const status = await askPatiently(["status", point], invocation);
   assert(status.stdout.includes(`keeper ${mount.pid}, server ${first}, 0 restarts`), status.stdout);
   assert(status.stdout.includes("\n  transport: /dev/fuse (a keeper has no io_uring)\n"), status.stdout);
 
-  const restart = await runCli(["restart", point]);
+  const restart = await runCli(["restart", point], invocation);
   assertEquals(restart.code, 0, restart.stderr);
   assert(/^Server \d+ serves .*\(restart 1\)\n$/.test(restart.stdout), restart.stdout);
   assert(serversOf(mount.pid)[0] !== first);
@@ -33,7 +43,31 @@ Deno.test("a kept mount: its server is named, replaced on request, and may die t
   assertEquals(code, 5);
   assert(stderr.includes("number 4 within a minute: the mount is taken away"), stderr);
   assertEquals(await isMounted(point), false);
+  assertEquals(await namesIn(runtime), []);
 });
+
+Deno.test("a kept mount that ends leaves no control socket", async (t) => {
+  const ends: Record<string, (mount: MountProcess) => unknown> = {
+    "by a signal": ({ pid }) => Deno.kill(pid, "SIGTERM"),
+    "by an unmount": ({ mountpoint }) => run("umount", mountpoint),
+  };
+  for (const [name, end] of Object.entries(ends)) {
+    await t.step(name, async () => {
+      await using folder = await temporaryFolder();
+      const runtime = `${folder.path}/run`;
+      const invocation = { env: { TRELLIS_RUNTIME_DIR: runtime } };
+      await using mount = await MountProcess.start(`${folder.path}/mnt`, ["-o", "process=separate"], invocation);
+      await waitFor("its socket", async () => (await namesIn(runtime)).some((name) => /^\d.*\.sock$/.test(name)));
+      await end(mount);
+      assertEquals((await mount.ended()).code, 0);
+      assertEquals(await namesIn(runtime), []);
+    });
+  }
+});
+
+async function namesIn(folder: string): Promise<string[]> {
+  return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
+}
 
 Deno.test("a configuration is kept when -o or its own options say so, and when all its branches can be", async (t) => {
   await using folder = await temporaryFolder();
