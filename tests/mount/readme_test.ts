@@ -17,16 +17,30 @@ Deno.test("the README's filesystem type-checks, mounts and says hello", async ()
     mountpoint,
   );
   await Deno.writeTextFile(`${directory}/hello.ts`, text);
+  await serveAndEnd(`${directory}/hello.ts`, mountpoint, () => unmount(mountpoint));
+  await serveAndEnd(`${directory}/hello.ts`, mountpoint, (server) => server.kill("SIGINT"));
+  await Deno.remove(directory, { recursive: true });
+});
+
+async function serveAndEnd(
+  program: string,
+  mountpoint: string,
+  end: (server: Deno.ChildProcess) => unknown,
+): Promise<void> {
   const server = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--allow-all", "--check", "--no-lock", `${directory}/hello.ts`],
+    args: ["run", "--allow-all", "--check", "--no-lock", program],
     stderr: "piped",
   }).spawn();
   const stderr = new Response(server.stderr).text();
   await waitFor("the README's mount", async () => await findMount(mountpoint) !== undefined);
   assertEquals(await Deno.readTextFile(`${mountpoint}/hello`), "Hello from TypeScript\n");
   assertEquals((await Array.fromAsync(Deno.readDir(mountpoint))).map(({ name }) => name), ["hello"]);
-  await new Deno.Command("fusermount3", { args: ["-u", mountpoint] }).output();
+  await end(server);
   assertEquals((await server.status).code, 0, await stderr);
   await stderr;
-  await Deno.remove(directory, { recursive: true });
-});
+  assertEquals(await findMount(mountpoint), undefined);
+}
+
+async function unmount(mountpoint: string): Promise<void> {
+  await new Deno.Command("fusermount3", { args: ["-u", mountpoint] }).output();
+}
