@@ -20,8 +20,15 @@ const environment: FileSystem = {
   },
 };
 
-await using session = await mount(environment, Deno.args[0] ?? await Deno.makeTempDir());
+// Before anything is mounted: a signal that nobody hears ends the program alone, and leaves its mount and folder.
+const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) Deno.addSignalListener(signal, () => stop());
+
+await using made = new AsyncDisposableStack();
+const folder = Deno.args[0] ?? await Deno.makeTempDir();
+if (Deno.args[0] === undefined) made.defer(() => Deno.remove(folder));
+
+await using session = await mount(environment, folder);
 // deno-lint-ignore no-console -- tells its user where to look
 console.log(`ls ${session.mountpoint}`);
-Deno.addSignalListener("SIGINT", () => void session.unmount());
-await session.finished;
+await Promise.race([session.finished, stopped]);

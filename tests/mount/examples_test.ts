@@ -58,6 +58,27 @@ Deno.test("examples", async (t) => {
       }),
   );
 
+  await t.step("environment.ts leaves nothing of its own after a signal, also as it begins", async () => {
+    const url = new URL("environment.ts", EXAMPLES).href;
+    const folders = () => Array.fromAsync(Deno.readDir(directory), ({ name }) => name).then((names) => names.sort());
+    const before = await folders();
+    for (const [signal, isReady] of [["SIGINT", true], ["SIGTERM", true], ["SIGINT", false]] as const) {
+      const program = new Deno.Command(Deno.execPath(), {
+        args: ["run", "--allow-all", url],
+        ...{ stdin: "null", stdout: "piped", stderr: "piped" } as const,
+        env: { TMPDIR: directory },
+      }).spawn();
+      const output = program.stdout.pipeThrough(new TextDecoderStream()).getReader();
+      if (isReady) assert((await output.read()).value!.startsWith(`ls ${directory}/`));
+      else await waitFor("its folder", async () => (await folders()).length > before.length);
+      program.kill(signal);
+      const stderr = new Response(program.stderr).text();
+      assertEquals([(await program.status).code, await stderr], [0, ""]);
+      await output.cancel();
+      assertEquals(await folders(), before);
+    }
+  });
+
   await t.step(
     "hello_ll.ts says hello, read-only, under the name it was given",
     () =>
