@@ -112,7 +112,7 @@ export class Session implements AsyncDisposable {
   }
 
   /** Takes what has to be closed when the session ends. */
-  own(resources: AsyncDisposableStack): void {
+  own(resources: AsyncDisposable): void {
     this.#resources.use(resources);
   }
 

@@ -103,7 +103,7 @@ export async function serve(
     console.error(`Note: ${path} is not empty; what is in it is out of sight until the unmount`);
   }
   const service = new MountService(notifySocket, plan.name, mountpoint.path);
-  await using session = await startSession(service.watchReloads(plan), mountpoint.path, debug);
+  await using session = await startSession(service.watchReloads(plan), mountpoint, debug);
   dropLoopThread();
   console.log(`Mounted ${plan.name} at ${mountpoint.path} (pid ${Deno.pid})`);
   if (background !== undefined && !await background.leave()) return; // who called it was killed meanwhile

@@ -11,7 +11,7 @@ import { Failure } from "./failure.ts";
 const X_OK = 1;
 const W_OK = 2;
 
-/** A folder that can be mounted on. Disposing of it removes it when it was made for the mount. */
+/** A folder that can be mounted on. Disposing of it removes it when it was made for the mount, and nothing is mounted. */
 export class Mountpoint implements AsyncDisposable {
   /** Absolute and without symbolic links, or `/dev/fd/N`. */
   readonly path: string;
@@ -19,6 +19,8 @@ export class Mountpoint implements AsyncDisposable {
   readonly made: boolean;
   /** Whether the mount hides files that are in it. */
   readonly hidesFiles: boolean;
+  /** Whether it has been removed, or is no longer for us to remove. */
+  #removed = false;
 
   private constructor(path: string, made: boolean, hidesFiles: boolean) {
     this.path = path;
@@ -81,7 +83,9 @@ export class Mountpoint implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.made) return;
+    // To look at a mount would ask its server, which may be gone.
+    if (!this.made || this.#removed || await findMount(this.path) !== undefined) return;
+    this.#removed = true;
     try {
       await Deno.remove(this.path);
     } catch (error) {

@@ -60,7 +60,7 @@ async function runProgram(
     full: memory.path === undefined ? [] : [memory.path],
   });
   const plan = await planRun(config, set, mountpoint.path);
-  await using session = await startSession(plan, mountpoint.path, debug);
+  await using session = await startSession(plan, mountpoint, debug);
   for (const { name, path } of memory.areas) console.error(`Shared memory ${name}: ${path}`);
   return await runSandboxed(config, session.mountpoint, [program, ...rest], memory);
 }

@@ -11,6 +11,7 @@ import { type KeptMount, mount, type Session } from "../mount.ts";
 import type { FailureKind } from "./exit_codes.ts";
 import { Failure } from "./failure.ts";
 import type { MountPlan } from "./mount_plan.ts";
+import type { Mountpoint } from "./mountpoint.ts";
 import { findProblems } from "./requirements.ts";
 
 /** @throws {Failure} when this machine cannot mount. */
@@ -20,8 +21,12 @@ export async function checkMachine(mountpoint: string): Promise<void> {
   if (problems.length > 0) throw new Failure("ENVIRONMENT", `Cannot mount on ${mountpoint}: ${problems.join("\n")}`);
 }
 
-/** Mounts. @throws {Failure} */
-export async function startSession(plan: MountPlan, mountpoint: string, debug: boolean): Promise<Session | KeptMount> {
+/** Mounts. A mountpoint that was made goes before the control socket, which tells `umount` that all is done. @throws {Failure} */
+export async function startSession(
+  plan: MountPlan,
+  mountpoint: Mountpoint,
+  debug: boolean,
+): Promise<Session | KeptMount> {
   try {
     return await (plan.keeper?.separate === true ? startKept : startServed)(plan, mountpoint, debug);
   } catch (error) {
@@ -39,10 +44,10 @@ export async function awaitEnd({ finished }: Session | KeptMount): Promise<void>
 }
 
 /** This process serves. */
-async function startServed(plan: MountPlan, mountpoint: string, debug: boolean): Promise<Session> {
+async function startServed(plan: MountPlan, mountpoint: Mountpoint, debug: boolean): Promise<Session> {
   const { reload } = plan;
   const live = Promise.withResolvers<ChangingMount>();
-  const session = await mount(plan.placement, mountpoint, {
+  const session = await mount(plan.placement, mountpoint.path, {
     filesystemName: plan.name,
     subtype: "trellis",
     control: {
@@ -52,6 +57,7 @@ async function startServed(plan: MountPlan, mountpoint: string, debug: boolean):
     ...plan.settings,
     ...debug ? { debug } : {},
   });
+  session.own(mountpoint);
   live.resolve(session);
   return session;
 }
@@ -59,7 +65,7 @@ async function startServed(plan: MountPlan, mountpoint: string, debug: boolean):
 /** This process keeps the mount, and another serves. */
 async function startKept(
   { name, placement, settings, reload, resend, spare, restarts, hangTimeout }: MountPlan,
-  mountpoint: string,
+  mountpoint: Mountpoint,
   debug: boolean,
 ) {
   const { transport: _transport, control: _control, ...options } = settings;
@@ -75,12 +81,13 @@ async function startKept(
   };
   const keeper = await keep(
     keepable(placement),
-    mountpoint,
+    mountpoint.path,
     { ...general, ...options },
     reload && {
       reload: async (request) => await reload(await live.promise, request),
     },
   );
+  await keeper.own(mountpoint);
   live.resolve(keeper);
   return keeper;
 }

@@ -1,17 +1,23 @@
 /** `umount`: ends a mount from the outside. */
 import { findMount, type MountEntry } from "../connection/mount_table.ts";
 import { unmount, UnmountError, unmountLazily } from "../connection/unmount.ts";
+import { ServerEnd } from "../control/server_end.ts";
 import { basename, dirname, join, resolve } from "../deps.ts";
 import type { Command } from "../command_line/command.ts";
 import { Failure } from "./failure.ts";
 import { isFuse, whyNoFuse } from "./findings.ts";
 import { refuseEmptyPath } from "./mountpoint.ts";
 
+/** How long a server that is not used any more may take to let go of its mount, in milliseconds. */
+const SERVER_LIMIT = 2_000;
+
 /** The command. */
 export const COMMAND: Command = {
   name: "umount",
   summary: "end a mount",
-  description: "Unmount what is mounted at MOUNTPOINT; the process that serves it ends.",
+  description:
+    "Unmount what is mounted at MOUNTPOINT; the process that serves it ends. Returns when that has removed a folder that " +
+    "it made to mount on; with --lazy, and where it does not get done with it in two seconds, that may come later.",
   arguments: [["<mountpoint>", "a folder with a FUSE filesystem on it"]],
   options: [{
     ...{ name: "lazy", letter: "l" },
@@ -26,6 +32,7 @@ async function endMount(path: string, lazy: boolean): Promise<void> {
   if (mount === undefined || !isFuse(mount)) {
     throw new Failure("NOT_MOUNTED", `Cannot unmount ${path}: ${whyNoFuse(mount)}`);
   }
+  using server = lazy ? undefined : await ServerEnd.watch(mount);
   try {
     await (lazy ? unmountLazily : unmount)(mount.mountpoint);
   } catch (error) {
@@ -34,6 +41,7 @@ async function endMount(path: string, lazy: boolean): Promise<void> {
     const advice = `End what uses it (fuser -vm ${mount.mountpoint} lists that), or use --lazy`;
     throw new Failure("BUSY", `Cannot unmount ${path}: it is in use. ${advice}`, { cause: error });
   }
+  await server?.come(SERVER_LIMIT);
 }
 
 /** The mount at `path`. The folder itself is looked at last: its server may be gone or hang. */

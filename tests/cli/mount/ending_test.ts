@@ -57,6 +57,29 @@ Deno.test("each way to end a mount ends it with exit code 0 and removes the moun
   }
 });
 
+Deno.test("when umount returns, the folder that was made to mount on is gone", async (t) => {
+  for (const process of ["same", "separate"]) {
+    await t.step(`process=${process}`, async () => {
+      await using folder = await temporaryFolder();
+      const mountpoint = `${folder.path}/m`;
+      await using _mount = await MountProcess.start(mountpoint, ["-o", `process=${process}`]);
+      await expectSuccess(runCli(["umount", mountpoint]));
+      assert(!await exists(mountpoint), "it is still there");
+    });
+  }
+});
+
+Deno.test("umount waits for no server that does not get done", async () => {
+  await using folder = await temporaryFolder();
+  const mountpoint = `${folder.path}/m`;
+  await using mount = await MountProcess.start(mountpoint);
+  Deno.kill(mount.pid, "SIGSTOP");
+  await expectSuccess(runCli(["umount", mountpoint]));
+  Deno.kill(mount.pid, "SIGCONT");
+  assertEquals((await mount.ended()).code, 0);
+  assert(!await exists(mountpoint));
+});
+
 if (NO_ORDINARY_USER) console.log(`not run as an ordinary user: ${NO_ORDINARY_USER}`);
 Deno.test({
   name: "an ordinary user's mount ends alike",
