@@ -21,6 +21,9 @@ async function writeTemplate(file: string): Promise<void> {
       ENOENT: "its folder does not exist",
       ENOTDIR: "a part of the path is not a folder",
       EACCES: `user ${Deno.uid()} may not write there`,
+      ELOOP: "the path goes round in symbolic links",
+      ENAMETOOLONG: "the path is too long",
+      ENOTCONN: "it is in a mount whose server is gone; unmount that first",
       EROFS: "the filesystem is read-only",
       ENOSPC: "the filesystem is full",
     };

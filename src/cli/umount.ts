@@ -52,6 +52,19 @@ async function locate(path: string): Promise<MountEntry | undefined> {
     return await findMount(unresolved) ?? await findMount(await Deno.realPath(absolute));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
-    throw error;
+    throw explain(error, path);
   }
+}
+
+function explain(error: unknown, path: string): unknown {
+  const reasons: Readonly<Record<string, string>> = {
+    EACCES: `user ${Deno.uid()} has no permission for a folder on the way there`,
+    ELOOP: "the path goes round in symbolic links",
+    ENAMETOOLONG: "the path is too long",
+    ENOTCONN: "the path leads through a mount whose server is gone; unmount that first",
+  };
+  const reason = reasons[(error as { code?: string }).code ?? ""];
+  return reason === undefined
+    ? error
+    : new Failure("MOUNTPOINT", `Cannot unmount ${path}: ${reason}`, { cause: error });
 }

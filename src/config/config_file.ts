@@ -34,6 +34,9 @@ async function readBytes(file: string): Promise<Uint8Array> {
       EISDIR: "it is a directory",
       EACCES: `user ${Deno.uid()} may not read it`,
       ENOTDIR: "a part of the path is not a directory",
+      ELOOP: "the path goes round in symbolic links",
+      ENAMETOOLONG: "the path is too long",
+      ENOTCONN: "it is in a mount whose server is gone; unmount that first",
     };
     const reason = reasons[(error as { code?: string }).code ?? ""];
     if (reason === undefined) throw error;

@@ -24,6 +24,21 @@ Deno.test("init says why it cannot write", async () => {
   assert(!await exists(file));
 });
 
+Deno.test("a path that cannot be followed is told as any other that cannot be used", async () => {
+  await using folder = await temporaryFolder();
+  await Deno.symlink("circle", `${folder.path}/circle`);
+  const reasons = {
+    [`${folder.path}/circle/t.toml`]: "the path goes round in symbolic links",
+    [`${folder.path}/${"t".repeat(256)}`]: "the path is too long",
+  };
+  for (const [file, reason] of Object.entries(reasons)) {
+    const unwritten = `error: Cannot write ${file}: ${reason}\n`;
+    assertEquals(await runCli(["init", file]), { code: 9, stdout: "", stderr: unwritten });
+    const unread = `error: ${file} has a problem:\n${file}: cannot be read: ${reason}\n`;
+    assertEquals(await runCli(["check", file]), { code: 9, stdout: "", stderr: unread });
+  }
+});
+
 Deno.test("check prints every problem and ends with exit code 9", async () => {
   await using folder = await temporaryFolder();
   const file = `${folder.path}/t.toml`;

@@ -92,6 +92,20 @@ Deno.test("umount where nothing of FUSE is mounted ends with exit code 6", async
   }
 });
 
+Deno.test("umount of a path that cannot be followed ends with exit code 4", async (t) => {
+  await using folder = await temporaryFolder();
+  await Deno.symlink("circle", `${folder.path}/circle`);
+  const cases: [name: string, says: string][] = [
+    ["circle", "goes round in symbolic links"],
+    ["circle/deeper", "goes round in symbolic links"],
+    ["m".repeat(256), "the path is too long"],
+  ];
+  for (const [name, says] of cases) {
+    const path = `${folder.path}/${name}`;
+    await t.step(name.slice(0, 20), () => assertRefused(["umount", path], { code: 4, says: [path, says] }));
+  }
+});
+
 if (NO_ORDINARY_USER) console.log(`not run, with devices taken away or as an ordinary user: ${NO_ORDINARY_USER}`);
 
 Deno.test({
@@ -154,6 +168,19 @@ Deno.test({
     for (const [name, [args, refusal, how]] of Object.entries(cases)) {
       await t.step(name, () => assertRefused(args, refusal, how));
     }
+  },
+});
+
+Deno.test({
+  name: "umount below a folder that an ordinary user may not enter ends with exit code 4",
+  ignore: NO_ORDINARY_USER !== undefined,
+  async fn() {
+    await using user = await prepareOrdinaryUser();
+    await using folder = await temporaryFolder();
+    await Deno.chmod(folder.path, 0o700);
+    const path = `${folder.path}/inner/m`;
+    const says = [path, `user ${user.uid} has no permission`];
+    await assertRefused(["umount", path], { code: 4, says }, user.invocation);
   },
 });
 
