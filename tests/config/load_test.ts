@@ -56,7 +56,7 @@ Deno.test("the example of the documentation is what it says", async () => {
       index: 2,
       wrappers: WRAPPERS,
       type: "union",
-      sources: [{ path: "/here/build", writable: true }, { path: "/usr/share/base", writable: false }],
+      sources: [{ path: "/here/build", writable: true }, { path: "/usr/share", writable: false }],
       createPolicy: "ff",
     },
   ]);
@@ -65,7 +65,9 @@ Deno.test("the example of the documentation is what it says", async () => {
     env: { EDITOR: "vi" },
     workdir: "/",
     network: false,
-    binds: [],
+    binds: ["/usr", "/bin", "/lib", "/lib64"].map((path, index) => (
+      { key: ["ro_bind", index], source: path, target: path, readOnly: true }
+    )),
     sharedMemory: [{ name: "frames", size: 64 * 2 ** 20 }],
   });
 });

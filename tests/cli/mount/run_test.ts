@@ -1,6 +1,7 @@
 /** Programs whose root is the tree of a configuration: what they can do, how they end, and that nothing is left. */
 import { assert, assertEquals } from "../../deps.ts";
-import { exists, type Invocation, runCli, startCli, temporaryFolder } from "../../support/cli_process.ts";
+import { exists, type Invocation, MountProcess, runCli, startCli, temporaryFolder } from "../../support/cli_process.ts";
+import { readExample } from "../../config/configurations.ts";
 import { requireTools, run, shell } from "../../support/command.ts";
 import { waitFor } from "../../support/mounted.ts";
 import { NO_ORDINARY_USER, prepareOrdinaryUser } from "../../support/ordinary_user.ts";
@@ -174,6 +175,30 @@ Deno.test("a workspace of a real project", async (t) => {
   await requireTools(["bwrap", "make", "gcc", "git", "node"]);
   await using place = await asRoot();
   await testWorkspace(t, place);
+});
+
+Deno.test("what the documentation has to type works as written", async (t) => {
+  await using place = await asRoot();
+  const { folder } = place;
+  await prepareProject(place);
+  await t.step("docs/workspaces.md: mount", async () => {
+    const line = /^deno run -A cli\.ts mount (.*?) *#/m.exec(await Deno.readTextFile(DOCUMENT))?.[1] ?? "";
+    const point = `${folder}/tree`;
+    const args = line.replace("/tmp/tree", point).split(" ");
+    await using _mount = await MountProcess.startWith(args, point, { cwd: folder });
+    await run(["test", "-f", `${point}/src/main.c`]);
+  });
+  await t.step("docs/configuration.md: run", async () => {
+    await shell("mkdir src build; echo text >src/file", { cwd: folder });
+    await Deno.writeTextFile(`${folder}/example.toml`, await readExample());
+    // Not in the home of who runs the tests.
+    const options = ["--set", `mount.point=${folder}/work`];
+    const bash = await runCli(["run", "--config", `${folder}/example.toml`, ...options], place.invocation);
+    assertEquals({ code: bash.code, stdout: bash.stdout }, { code: 0, stdout: "" }, bash.stderr);
+    const script = "cat src/file; test -d build/doc; test -e /dev/shm/frames";
+    const { code, stdout, stderr } = await runInTree(place, `${folder}/example.toml`, script, ...options);
+    assertEquals({ code, stdout }, { code: 0, stdout: "text\n" }, stderr);
+  });
 });
 
 if (NO_ORDINARY_USER) console.log(`not run as an ordinary user: ${NO_ORDINARY_USER}`);
