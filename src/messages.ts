@@ -38,7 +38,7 @@ export interface ServeSettings {
   readonly defaults: ReplyDefaults;
   /** Whether every request is to be logged. */
   readonly debug: boolean;
-  /** Where loops write down the interrupts they read; see `src/session/waiting_requests.ts`. */
+  /** Where loops write down the interrupts they read; see `src/session/interrupts.ts`. */
   readonly interrupts: Int32Array<SharedArrayBuffer>;
   /** How the loops over a device share its attendance; undefined for one that is alone. */
   readonly attendance?: LoopAttendance | undefined;

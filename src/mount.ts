@@ -23,7 +23,7 @@ import type { LoopPlacement } from "./placements/loops.ts";
 import type { Logger, Servers } from "./placements/placement.ts";
 import type { HandlerPlacement } from "./placements/workers.ts";
 import { Session } from "./session.ts";
-import { makeInterrupts } from "./session/waiting_requests.ts";
+import { makeInterrupts } from "./session/interrupts.ts";
 import type { KeptMount } from "./keeper/kept_mount.ts";
 import { checkKept, keepable, type KeptMountOptions } from "./kept_mount_options.ts";
 import { loadInLoopThread } from "./threads/loop_thread.ts";
@@ -109,7 +109,7 @@ async function serve(
   const { connection, offer, agreement, choice } = connect(path, placed, options, resources);
   const { transport, reason: transportReason } = choice;
   const openNodes = agreement.features.has("passthrough") ? makeOpenNodes() : undefined;
-  const shared = { interrupts: makeInterrupts(), openNodes };
+  const shared = { interrupts: makeInterrupts(servers.length), openNodes };
   const settings = { ...agreement, ...shared, defaults: replyDefaults(options), debug };
   notifications.open(() => connection.attach());
   placed.open?.(() => connection.attach());

@@ -65,7 +65,7 @@ export class LocalServer {
     this.#context = new HeaderContext({ allocate: (size) => body.bytes.subarray(0, size), signal: () => never });
     const send: Answer = (request, length) => this.#send(request, length);
     const answer = debug ? traceAnswers(send, (line) => log(line, undefined)) : send;
-    this.waiting = new WaitingRequests(interrupts, answer);
+    this.waiting = new WaitingRequests(interrupts, answer, loop);
     this.#dispatcher = new Dispatcher({
       filesystem,
       body,

@@ -3,6 +3,7 @@
  * kernel between requests, so that no event loop runs here, unless the loop is called away (`doorbell.ts`).
  */
 import type { EndReason } from "../messages.ts";
+import type { RequestView } from "../protocol/request.ts";
 import { DevicePoll } from "../transport/device_poll.ts";
 import { DeviceReader } from "../transport/device_reader.ts";
 import { DeviceReply } from "../transport/device_reply.ts";
@@ -42,12 +43,13 @@ interface LoopParts {
 
 function runLoop({ call, reader, attendant, server }: LoopParts): EndReason | "called" {
   const { waiting } = server;
+  const serveAgain = (request: RequestView) => server.serveAgain(request);
   for (;;) {
     if (takeCall(call)) {
       attendant.callAll();
       return "called";
     }
-    if (waiting.size > 0) waiting.serveDue((request) => server.serveAgain(request));
+    waiting.serveDue(serveAgain);
     const found = reader.read();
     if (found === "request") {
       attendant.begin(reader.request.pid);
@@ -56,7 +58,7 @@ function runLoop({ call, reader, attendant, server }: LoopParts): EndReason | "c
       // Others that rest do not see the end by themselves.
       attendant.callAll();
       return found;
-    } else if (attendant.wait(waiting.untilNext())) {
+    } else if (attendant.wait(waiting.rest())) {
       return "stopped";
     }
   }

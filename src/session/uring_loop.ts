@@ -99,13 +99,14 @@ class UringLoop implements Loop {
     const { call, ring, entries, server: { waiting } } = this.#parts;
     if (!this.#watching) this.#watch();
     for (;;) {
-      if (waiting.size > 0) waiting.serveDue(this.#serveAgain);
+      waiting.serveDue(this.#serveAgain);
       if (takeCall(call)) {
         // Answers do not wait for what it is called for.
         ring.submit();
         return "called";
       }
-      ring.submitAndWait(waiting.untilNext());
+      ring.submitAndWait(waiting.rest());
+      waiting.attend();
       while (ring.takeCompletion()) {
         if (ring.userData === WATCH) {
           const reason = this.#readDevice();

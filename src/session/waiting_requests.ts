@@ -1,16 +1,18 @@
 /**
  * Requests of one loop whose methods said `Later`: kept as copies, and served again when their time has come. An
- * interrupt of such a request may be read by any loop, so interrupts are written down where all loops see them.
+ * interrupt of such a request may be read by any loop, so interrupts are written down where all loops see them
+ * (`interrupts.ts`).
  */
 import { ERRNO } from "../fs/errors.ts";
 import type { Answer } from "../protocol/dispatch.ts";
 import type { RequestView } from "../protocol/request.ts";
+import { type Interrupts, LoopInterrupts } from "./interrupts.ts";
 
 /** The longest time between two tries, in milliseconds. */
 const LONGEST = 20;
 
-/** How many interrupts are remembered; more than requests that can be waiting on a sane day. */
-const REMEMBERED = 1024;
+/** Milliseconds until an interrupt is written down for a loop that had no room. */
+const RETRY = 5;
 
 interface Waiting {
   readonly request: RequestView;
@@ -18,21 +20,15 @@ interface Waiting {
   delay: number;
 }
 
-/** The interrupts of a session: a counter, and the last `unique`s (their lower halves; the kernel counts by twos). */
-export type Interrupts = Int32Array<SharedArrayBuffer>;
-
-/** The memory that all loops of a session share. */
-export function makeInterrupts(): Interrupts {
-  return new Int32Array(new SharedArrayBuffer(4 * (1 + REMEMBERED)));
-}
-
+/** What waits in one loop. */
 export class WaitingRequests {
-  readonly #interrupts: Interrupts;
+  readonly #interrupts: LoopInterrupts;
   readonly #answer: Answer;
   readonly #waiting: Waiting[] = [];
 
-  constructor(interrupts: Interrupts, answer: Answer) {
-    this.#interrupts = interrupts;
+  /** For the loop number `loop`, from 0. */
+  constructor(interrupts: Interrupts, answer: Answer, loop: number) {
+    this.#interrupts = new LoopInterrupts(interrupts, loop);
     this.#answer = answer;
   }
 
@@ -47,22 +43,42 @@ export class WaitingRequests {
 
   /** Writes down that the kernel interrupts the request `uniqueLower`. */
   interrupt(uniqueLower: number): void {
-    const count = Atomics.add(this.#interrupts, 0, 1);
-    Atomics.store(this.#interrupts, 1 + (count & (REMEMBERED - 1)), uniqueLower);
+    this.#interrupts.write(uniqueLower);
   }
 
   /** Milliseconds until there is something to do; -1 when nothing waits. */
   untilNext(): number {
-    if (this.#waiting.length === 0) return -1;
+    const { hasUnwritten } = this.#interrupts;
+    if (this.#waiting.length === 0) return hasUnwritten ? RETRY : -1;
     const due = this.#waiting.reduce((least, waiting) => Math.min(least, waiting.due), Infinity);
-    return Math.max(0, Math.ceil(due - performance.now()));
+    const next = Math.max(0, Math.ceil(due - performance.now()));
+    return hasUnwritten ? Math.min(RETRY, next) : next;
   }
 
-  /** Answers what was interrupted, and hands to `serve` what is due; what still has to wait is kept for longer. */
+  /** To be called before the loop sleeps: returns for how long, as `untilNext`. */
+  rest(): number {
+    // Others need not wait for this loop to look at what they write.
+    if (this.#waiting.length === 0) this.#interrupts.leave();
+    return this.untilNext();
+  }
+
+  /** To be called when the loop goes on, before it serves what it was woken for. `serveDue` does it too. */
+  attend(): void {
+    this.#interrupts.attend();
+  }
+
+  /**
+   * To be called before the loop reads, also when nothing waits. Answers what was interrupted, and hands to `serve` what is
+   * due; what still has to wait is kept for longer.
+   */
   serveDue(serve: (request: RequestView) => void): void {
+    this.attend();
+    const interrupted = this.#interrupts.look();
+    if (this.#interrupts.hasUnwritten) this.#interrupts.writeAgain();
+    if (this.#waiting.length === 0) return;
     const now = performance.now();
     for (const waiting of this.#waiting.splice(0)) {
-      if (this.#isInterrupted(waiting.request.uniqueLower)) {
+      if (interrupted?.has(waiting.request.uniqueLower | 0)) {
         this.#answer(waiting.request, -ERRNO.EINTR);
       } else if (waiting.due > now) {
         this.#waiting.push(waiting);
@@ -79,10 +95,5 @@ export class WaitingRequests {
     const again = this.#waiting.at(-1)!;
     again.delay = Math.min(LONGEST, delay * 2);
     again.due = performance.now() + again.delay;
-  }
-
-  #isInterrupted(uniqueLower: number): boolean {
-    // A request never waits for as long as 2^31 others take, so that its number cannot be an older one's.
-    return this.#interrupts.includes(uniqueLower | 0, 1);
   }
 }

@@ -28,7 +28,7 @@ import { completeLimits } from "../handler/limits.ts";
 import { startLoops } from "../placements/loops.ts";
 import type { Servers } from "../placements/placement.ts";
 import { Session } from "../session.ts";
-import { makeInterrupts } from "../session/waiting_requests.ts";
+import { makeInterrupts } from "../session/interrupts.ts";
 import { dropLoopThread, loadInLoopThread } from "../threads/loop_thread.ts";
 import { OpenNodes } from "../transport/open_nodes.ts";
 
@@ -114,7 +114,7 @@ function serve(message: ServerServe): void {
   const openNodes = agreement.features.has("passthrough") ? openKeptNodes(kept.openNodes) : undefined;
   if (openNodes !== undefined) forgetAttributes(openNodes);
   const shared = {
-    ...{ interrupts: makeInterrupts(), openNodes },
+    ...{ interrupts: makeInterrupts(servers.length), openNodes },
     journal: openJournal(kept, countIsolates(served)),
     heartbeat: message.heartbeat,
   };
