@@ -242,6 +242,8 @@ export interface WatcherStart {
   readonly poll: number;
   /** One word of shared memory; its values are in `src/handler/watcher.ts`. */
   readonly flag: Int32Array<SharedArrayBuffer>;
+  /** Calls the others of a pool when this one does not come round; see `src/handler/rally.ts`. */
+  readonly rally?: number | undefined;
 }
 
 /** Something is there: true when it is the wish to stop. */

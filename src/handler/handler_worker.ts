@@ -13,7 +13,7 @@ import { Journal } from "../kept/journal.ts";
 import type { EndReason, LoopCommandName, LoopCommands, ServeSettings } from "../messages.ts";
 import { type MetricsBlock, MetricsRecorder } from "../metrics/metrics.ts";
 import { wantsAnswer } from "../protocol/operations.ts";
-import { openDevicePoll } from "../transport/device_poll.ts";
+import { addCall, openDevicePoll } from "../transport/device_poll.ts";
 import { readBufferSize } from "../transport/device_reader.ts";
 import { openEventfd, signalEventfd } from "../transport/eventfd.ts";
 import { DeviceReply } from "../transport/device_reply.ts";
@@ -22,7 +22,14 @@ import { type ForwardedSource, forwardingLoop } from "../transport/forwarding.ts
 import { processTime } from "../threads/process_clock.ts";
 import { lastRead, makeTakenMemory, markAnswered, readTaken } from "./taken_requests.ts";
 import { endWatch, makeWatchFlag } from "./watcher.ts";
-import type { FromHandler, HandlerReady, HandlerStart, ToHandler, WorkerMemory } from "./worker_messages.ts";
+import type {
+  FromHandler,
+  HandlerReady,
+  HandlerServe,
+  HandlerStart,
+  ToHandler,
+  WorkerMemory,
+} from "./worker_messages.ts";
 
 /** How long after a deadline the worker itself has time to answer. Then the mounting isolate does. */
 const LATE_MILLISECONDS = 100;
@@ -99,11 +106,14 @@ export class HandlerWorker {
     }
   }
 
-  /** Serves with a descriptor of the connection from `attach`, and says why it ended. @throws when the worker dies. */
-  serve(settings: ServeSettings, attach: () => number): Promise<EndReason> {
+  /**
+   * Serves with a descriptor of the connection from `attach`, and says why it ended. `rally` calls all workers, where there
+   * are several. @throws when the worker dies.
+   */
+  serve(settings: ServeSettings, attach: () => number, rally?: number): Promise<EndReason> {
     this.#read = this.#keep(attach());
     this.#devices = [this.#read];
-    return this.#serve(settings, [settings.stop]);
+    return this.#serve(settings, [settings.stop], { rally });
   }
 
   /**
@@ -114,23 +124,28 @@ export class HandlerWorker {
     this.#forwarded = true;
     this.#read = this.#duplicate(receiver);
     this.#devices = devices.map((device) => this.#duplicate(device));
-    return this.#serve(settings, [], { receiver: this.#read, devices: this.#devices });
+    return this.#serve(settings, [], { forwarded: { receiver: this.#read, devices: this.#devices } });
   }
 
   #duplicate(descriptor: number): number {
     return this.#keep(this.#libc.symbols.fcntl(descriptor, F_DUPFD_CLOEXEC, 3));
   }
 
-  #serve(settings: ServeSettings, stops: readonly number[], forwarded?: ForwardedSource): Promise<EndReason> {
+  #serve(
+    settings: ServeSettings,
+    stops: readonly number[],
+    { forwarded, rally }: Pick<HandlerServe, "forwarded" | "rally">,
+  ): Promise<EndReason> {
     const stop = this.#keep(openEventfd(this.#libc));
     const poll = this.#keep(openDevicePoll(this.#libc, this.#read, stop, ...stops));
+    if (rally !== undefined) addCall(this.#libc, poll, rally);
     const device = this.#devices[0]!;
     const buffer = new SharedArrayBuffer((readBufferSize(settings.maxWrite) + 7) & ~7);
     this.#journal = settings.journal && new Journal(settings.journal, this.#place);
     this.#journal?.expectBeats();
     this.#stop = stop;
     this.#memory = { taken: makeTakenMemory(), buffer, metrics: this.#metrics, watch: makeWatchFlag() };
-    const message = { kind: "serve", settings: { ...settings, device, poll }, memory: this.#memory } as const;
+    const message = { kind: "serve", settings: { ...settings, device, poll }, memory: this.#memory, rally } as const;
     this.post({ ...message, ...forwarded && { forwarded } });
     return this.#ended.promise;
   }

@@ -14,6 +14,7 @@ import { DeviceReply } from "../transport/device_reply.ts";
 import type { ForwardedSource } from "../transport/forwarding.ts";
 import { Handler } from "./handler.ts";
 import { HandlerWorker, type WorkerEvent } from "./handler_worker.ts";
+import { openRally } from "./rally.ts";
 import { divideLimits, type Limits } from "./limits.ts";
 import { processTime } from "../threads/process_clock.ts";
 import { deliverFor, type Notifications } from "./remote_notifications.ts";
@@ -59,6 +60,8 @@ export class HandlerPool implements Disposable {
   readonly #libc: Libc = openLibc();
   readonly #reply = new DeviceReply(this.#libc, 0);
   readonly #budget = new RestartBudget();
+  /** Undefined for a worker that is alone. */
+  readonly #rally: number | undefined;
   /** What each place's workers count. */
   readonly metrics: readonly MetricsBlock[];
   readonly #workers: HandlerWorker[];
@@ -86,6 +89,7 @@ export class HandlerPool implements Disposable {
   /** Starts the threads. */
   constructor(options: HandlerPoolOptions) {
     this.#options = options;
+    this.#rally = options.workers > 1 ? openRally(this.#libc) : undefined;
     this.metrics = options.metrics ?? Array.from({ length: options.workers }, makeMetricsBlock);
     this.#workers = this.metrics.map((_, number) => this.#makeWorker(number));
   }
@@ -163,6 +167,7 @@ export class HandlerPool implements Disposable {
       worker.kill(new Error("The mount has ended"));
       worker.dispose();
     }
+    if (this.#rally !== undefined) this.#libc.symbols.close(this.#rally);
   }
 
   async #serveWithWorkers(settings: ServeSettings): Promise<EndReason[]> {
@@ -182,7 +187,7 @@ export class HandlerPool implements Disposable {
       try {
         if (restarts > 0) await this.#replace(worker, this.#startOf(number, restarts));
         const reason = this.#forwarded === undefined
-          ? await worker.serve(settings, () => this.#attach(number))
+          ? await worker.serve(settings, () => this.#attach(number), this.#rally)
           : await worker.serveForwarded(settings, this.#forwarded);
         // Methods that have not come to their end.
         if (this.#retired) worker.answerAll(this.#reply, ERRNO.ESTALE);

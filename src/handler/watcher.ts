@@ -26,10 +26,13 @@ export function endWatch(flag: WatchFlag): void {
 export class Watcher implements Disposable {
   readonly #worker: Worker;
   readonly #flag: WatchFlag;
+  readonly #rally: number | undefined;
   #wake: (stopped: Watched) => void = () => {};
 
-  constructor(flag: WatchFlag = makeWatchFlag()) {
+  /** `rally` calls others that watch the same device when this isolate does not come round to it (`rally.ts`). */
+  constructor(flag: WatchFlag = makeWatchFlag(), rally?: number) {
     this.#flag = flag;
+    this.#rally = rally;
     this.#worker = new Worker(new URL("../workers/watcher.ts", import.meta.url), {
       type: "module",
       name: "trellis-watcher",
@@ -39,7 +42,7 @@ export class Watcher implements Disposable {
 
   /** Says what is to be watched. */
   watch(poll: number): void {
-    this.#worker.postMessage({ poll, flag: this.#flag } satisfies WatcherStart);
+    this.#worker.postMessage({ poll, flag: this.#flag, rally: this.#rally } satisfies WatcherStart);
   }
 
   /** Resolves when the device has something to read (false), or the wish to stop has come (true). */

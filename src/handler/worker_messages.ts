@@ -47,6 +47,8 @@ export interface HandlerServe {
   readonly memory: WorkerMemory;
   /** For a handler beside loops: what it reads instead of the settings' device. */
   readonly forwarded?: ForwardedSource;
+  /** Calls all workers, where there are several; see `rally.ts`. */
+  readonly rally?: number | undefined;
 }
 
 /** The kernel interrupts a request that another worker has taken, or had. To the mounting isolate, and on to the others. */

@@ -93,9 +93,9 @@ async function prepare(start: HandlerStart): Promise<void> {
   self.postMessage({ kind: "ready", methods, features, needsCounts: needsCounts(filesystem), thread });
 }
 
-async function serve({ settings, memory, forwarded }: HandlerServe): Promise<void> {
+async function serve({ settings, memory, forwarded, rally }: HandlerServe): Promise<void> {
   const { filesystem, limits, worker, workers } = made!;
-  using watcher = new Watcher(memory.watch);
+  using watcher = new Watcher(memory.watch, rally);
   const log: Log = (message, error) => self.postMessage({ kind: "log", message, detail: describeThrown(error) });
   handler = new Handler({
     filesystem,

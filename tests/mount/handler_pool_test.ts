@@ -87,6 +87,17 @@ Deno.test("a worker that hangs: at its deadline the request is ETIMEDOUT, and an
   assertEquals(pool.session.metrics()!.READ!.errors, { ETIMEDOUT: 1 });
 });
 
+Deno.test("a worker that computes after it has awaited something keeps no request from the others", async () => {
+  await using pool = await mountPool(2, { deadlines: { data: 10_000 } });
+  const script = 'for i in $(seq 100); do cat "$0/compute"; done';
+  const computing = new Deno.Command("sh", { args: ["-ec", script, pool.path], stdout: "null" }).spawn();
+  await waitFor("the computation", () => pool.word("computing") === 1);
+  assertEquals(await cat(`${pool.path}/plain`), "abcd");
+  pool.openGate();
+  // Nor was that a request that came when the first one's time was over.
+  assert((await computing.status).success);
+});
+
 Deno.test("an interrupt finds its request in whichever worker has it", async () => {
   await using pool = await mountPool(2);
   const readers = Array.from(
