@@ -43,7 +43,11 @@ interface LoopParts {
 
 function runLoop({ call, reader, attendant, server }: LoopParts): EndReason | "called" {
   const { waiting } = server;
-  const serveAgain = (request: RequestView) => server.serveAgain(request);
+  // A request that is tried again holds the loop up as one that was read does: the others are to notice.
+  const serveAgain = (request: RequestView) => {
+    attendant.begin(0);
+    server.serveAgain(request);
+  };
   for (;;) {
     if (takeCall(call)) {
       attendant.callAll();

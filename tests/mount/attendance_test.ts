@@ -37,6 +37,28 @@ for (const loops of [2, 4]) {
   });
 }
 
+/** More requests of one caller than all loops serve together before one tries to do it alone. */
+const LEFT_ALONE = 3_000;
+
+Deno.test("a request that is tried again, and holds up who attends alone, holds up no other request", async () => {
+  const { mounted, words } = await mountLoops(2);
+  await using _ = mounted;
+  for (let round = 0; round < 3; round++) {
+    // This thread is one caller; the pool of those that wait for asynchronous calls is several.
+    for (let count = 0; count < LEFT_ALONE; count++) Deno.statSync(mounted.path);
+    const blocked = Deno.stat(`${mounted.path}/later`);
+    await waitFor("a loop at the gate", () => Atomics.load(words, BLOCKED) === 1);
+    let answered = false;
+    const beside = Deno.stat(mounted.path).then(() => answered = true);
+    try {
+      await waitFor("an answer beside", () => answered);
+    } finally {
+      await openGate(words);
+      await Promise.all([beside, blocked]);
+    }
+  }
+});
+
 Deno.test("loops that rest end when somebody else unmounts", async () => {
   const { mounted: { path, session } } = await mountLoops(3);
   assertEquals(await run("umount", path), 0);
