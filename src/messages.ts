@@ -32,6 +32,8 @@ export interface ServeSettings {
   readonly poll: number;
   /** The wish to stop by itself: an eventfd of the session that is readable from then on. */
   readonly stop: number;
+  /** The same for who is so busy that it never comes to wait: one word, not 0 from then on; see `src/transport/stop.ts`. */
+  readonly stopped: Int32Array<SharedArrayBuffer>;
   readonly minor: number;
   readonly features: ReadonlySet<string>;
   readonly maxWrite: number;

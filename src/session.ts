@@ -8,7 +8,7 @@ import type { Metrics } from "./metrics/metrics.ts";
 import type { Transport } from "./transport/choice.ts";
 import { Attendance } from "./session/attendance.ts";
 import { openDevicePoll } from "./transport/device_poll.ts";
-import { openEventfd, signalEventfd } from "./transport/eventfd.ts";
+import { Stop } from "./transport/stop.ts";
 
 export type { EndReason };
 
@@ -34,7 +34,7 @@ export interface SessionParts {
   readonly transport: Transport;
   /** Each gets a descriptor of its own. */
   readonly servers: readonly Server[];
-  readonly settings: Omit<ServeSettings, "device" | "poll" | "stop">;
+  readonly settings: Omit<ServeSettings, "device" | "poll" | "stop" | "stopped">;
   /** All that the kernel offers. */
   readonly offer: ReadonlySet<Feature>;
   readonly notifier: Notifier;
@@ -75,7 +75,7 @@ export class Session implements AsyncDisposable {
 
   readonly #connection: SessionConnection;
   readonly #branches: SessionParts["branches"];
-  readonly #stop: number;
+  readonly #stop: Stop;
   readonly #resources = new AsyncDisposableStack();
 
   /** For `mount`, which has what it is made of. */
@@ -89,10 +89,9 @@ export class Session implements AsyncDisposable {
     this.minor = settings.minor;
     this.#connection = connection;
     this.#branches = branches;
-    this.#stop = openEventfd(openLibc());
-    this.#resources.defer(() => void openLibc().symbols.close(this.#stop));
+    const stop = this.#stop = this.#resources.use(new Stop(openLibc()));
     const devices = servers.map((_, index) => index === 0 ? connection.device : connection.clone());
-    const polls = devices.map((device) => openDevicePoll(openLibc(), device, this.#stop));
+    const polls = devices.map((device) => openDevicePoll(openLibc(), device, stop.eventfd));
     this.#resources.defer(() => polls.forEach((poll) => openLibc().symbols.close(poll)));
     const attendance = servers.length > 1 && transport === "device"
       ? this.#resources.use(new Attendance(openLibc()))
@@ -102,8 +101,9 @@ export class Session implements AsyncDisposable {
         ...settings,
         device: devices[index]!,
         poll: polls[index]!,
-        stop: this.#stop,
-        attendance: attendance?.add(this.#stop),
+        stop: stop.eventfd,
+        stopped: stop.stopped,
+        attendance: attendance?.add(stop.eventfd),
       })
     );
     this.finished = this.#finish(ends);
@@ -180,7 +180,7 @@ export class Session implements AsyncDisposable {
   }
 
   #stopServers(): void {
-    signalEventfd(openLibc(), this.#stop);
+    this.#stop.signal();
   }
 
   async #finish(ends: readonly Promise<EndReason>[]): Promise<void> {

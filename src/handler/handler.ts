@@ -23,6 +23,7 @@ import { DeviceReader } from "../transport/device_reader.ts";
 import { DeviceReply } from "../transport/device_reply.ts";
 import { ForwardedReader, type ForwardedSource } from "../transport/forwarding.ts";
 import { Spin } from "../transport/spin.ts";
+import { isStopped } from "../transport/stop.ts";
 import { EarlyInterrupts } from "./early_interrupts.ts";
 import { Flight } from "./flight.ts";
 import { Heartbeat } from "./heartbeat.ts";
@@ -161,12 +162,15 @@ export class Handler {
 
   async #serve(): Promise<EndReason> {
     const spin = new Spin();
+    // What loops have handed on is served whenever they stop: its end is that of the socket.
+    const mayStop = this.#reader instanceof DeviceReader;
     for (let served = 0;;) {
       const found = this.#reader.read();
       if (found === "request") {
         spin.end();
         this.#receive(this.#reader.request);
         if (++served % REQUESTS_PER_TURN === 0) await nextTurn();
+        if (mayStop && isStopped(this.#settings.stopped)) return "stopped";
       } else if (found !== "empty") {
         return found;
       } else if (!spin.goesOn()) {

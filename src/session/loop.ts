@@ -7,6 +7,7 @@ import type { RequestView } from "../protocol/request.ts";
 import { DevicePoll } from "../transport/device_poll.ts";
 import { DeviceReader } from "../transport/device_reader.ts";
 import { DeviceReply } from "../transport/device_reply.ts";
+import { isStopped, type Stopped } from "../transport/stop.ts";
 import { Attendant } from "./attendance.ts";
 import { type Call, takeCall } from "./doorbell.ts";
 import { LocalServer, type LocalServerOptions } from "./local_server.ts";
@@ -26,6 +27,7 @@ export type LoopOptions = Omit<LocalServerOptions, "reply"> & {
 export function makeDeviceLoop(options: LoopOptions): Loop {
   const { libc, settings, call, journal } = options;
   const parts: LoopParts = {
+    stopped: settings.stopped,
     call,
     reader: new DeviceReader({ libc, ...settings, present: journal !== undefined }),
     attendant: new Attendant(libc, new DevicePoll(libc, settings.poll), settings.attendance),
@@ -35,13 +37,14 @@ export function makeDeviceLoop(options: LoopOptions): Loop {
 }
 
 interface LoopParts {
+  readonly stopped: Stopped;
   readonly call: Call;
   readonly reader: DeviceReader;
   readonly attendant: Attendant;
   readonly server: LocalServer;
 }
 
-function runLoop({ call, reader, attendant, server }: LoopParts): EndReason | "called" {
+function runLoop({ stopped, call, reader, attendant, server }: LoopParts): EndReason | "called" {
   const { waiting } = server;
   // A request that is tried again holds the loop up as one that was read does: the others are to notice.
   const serveAgain = (request: RequestView) => {
@@ -58,6 +61,7 @@ function runLoop({ call, reader, attendant, server }: LoopParts): EndReason | "c
     if (found === "request") {
       attendant.begin(reader.request.pid);
       server.serve(reader.request);
+      if (isStopped(stopped)) return "stopped";
     } else if (found !== "empty") {
       // Others that rest do not see the end by themselves.
       attendant.callAll();

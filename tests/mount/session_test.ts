@@ -174,6 +174,46 @@ Deno.test("unmounting ends although a file is open and a request is never answer
   await Deno.remove(path);
 });
 
+/** A module of one file, every read of which takes two milliseconds and is a request of its own. */
+const SLOW = `
+  const file = { mode: 0o100666, size: 2 ** 40 };
+  export default () => ({
+    lookup: () => ({ node: 2, attributes: file }),
+    getAttributes: (node) => node === 1 ? { mode: 0o40755 } : file,
+    open: () => ({ directIo: true }),
+    read(_node, _handle, _offset, size) {
+      for (const begin = performance.now(); performance.now() - begin < 2;);
+      return new Uint8Array(size);
+    },
+  })`;
+
+/** More than the sixteen programs of a test each get answered in the time of grace. */
+const READS = 1_000;
+
+const BUSY: Record<string, () => Promise<Parameters<typeof mountTemporarily>[0]>> = {
+  "one loop": () => Promise.resolve({ ...moduleOf(SLOW), loops: 1 }),
+  "two loops": () => Promise.resolve({ ...moduleOf(SLOW), loops: 2 }),
+  "a handler": () => Promise.resolve({ ...moduleOf(SLOW), placement: "handler" }),
+  "an object": async () => (await import(moduleOf(SLOW).module)).default(),
+};
+
+for (const [who, make] of Object.entries(BUSY)) {
+  Deno.test(`unmounting ends while programs always have the next request ready, with ${who}`, async () => {
+    const { path, session } = await mountTemporarily(await make(), { transport: "device" });
+    const args = [`if=${path}/file`, "of=/dev/null", "bs=16", `count=${READS}`];
+    const clients = Array.from(
+      { length: 16 },
+      () => new Deno.Command("dd", { args, stdout: "null", stderr: "piped" }).spawn(),
+    );
+    await waitFor("all to read", () => (session.metrics()["READ"]?.count ?? 0) > 4 * clients.length);
+    await session.unmount();
+    await Promise.all(clients.map((client) => client.output()));
+    const count = session.metrics()["READ"]!.count;
+    assert(count < clients.length * READS / 2, `${count} reads were answered`);
+    await Deno.remove(path);
+  });
+}
+
 Deno.test("/dev/fd/N: a device that somebody else mounted is served", async () => {
   const path = await Deno.makeTempDir();
   using connection = Connection.mount(path, ["fsname=elsewhere", "subtype=trellis"]);
