@@ -146,12 +146,22 @@ export class Dispatcher implements ReplyHost {
 
   #refuse(row: Operation, error: unknown, request: RequestView): void {
     if (error instanceof Later) return this.#later(request, error.milliseconds);
-    if (error instanceof Elsewhere && this.#elsewhere !== undefined) return this.#elsewhere(request, error.handler);
+    if (error instanceof Elsewhere && this.#elsewhere !== undefined) return this.#handOn(row, error.handler, request);
     const name = errnoNameOf(error);
     if (name === undefined) {
       this.#log(`${row.method} of node ${request.node} threw what is no FsError; the caller gets EIO`, error);
     }
     this.#send(row, request, -ERRNO[name ?? "EIO"]);
+  }
+
+  /** What cannot be handed on ends nothing but itself: the handler may be none, or be gone. */
+  #handOn(row: Operation, handler: number, request: RequestView): void {
+    try {
+      this.#elsewhere!(request, handler);
+    } catch (error) {
+      this.#log(`${row.method} of node ${request.node} cannot be handed on; the caller gets EIO`, error);
+      this.#send(row, request, -ERRNO.EIO);
+    }
   }
 
   /** An answer that the kernel finds malformed is `EIO` for the caller already; here it is a line for the log. */
@@ -201,7 +211,13 @@ export class Dispatcher implements ReplyHost {
   /** A request may forget nodes of several handlers, and of this filesystem beside them. */
   #handForgetsOn(request: RequestView): void {
     if (this.#forgetBatches.isEmpty) return;
-    for (const [handler, batch] of this.#forgetBatches.take(request)) this.#elsewhere?.(batch, handler);
+    for (const [handler, batch] of this.#forgetBatches.take(request)) {
+      try {
+        this.#elsewhere?.(batch, handler);
+      } catch (error) {
+        this.#log(`Forgets of handler ${handler} cannot be handed on`, error);
+      }
+    }
   }
 
   count(entry: Entry): void {

@@ -53,6 +53,7 @@ export class LocalServer {
   readonly #metrics: MetricsRecorder;
   readonly #forwarder: RequestForwarder | undefined;
   readonly #journal: Journal | undefined;
+  readonly #log: Log;
 
   constructor({ filesystem, settings, libc, reply, metrics, log, forwarder, journal, loop }: LocalServerOptions) {
     const { defaults, features, debug, interrupts } = settings;
@@ -61,6 +62,7 @@ export class LocalServer {
     this.#metrics = metrics;
     this.#forwarder = forwarder;
     this.#journal = journal;
+    this.#log = log;
     const never = new AbortController().signal;
     this.#context = new HeaderContext({ allocate: (size) => body.bytes.subarray(0, size), signal: () => never });
     const send: Answer = (request, length) => this.#send(request, length);
@@ -97,7 +99,7 @@ export class LocalServer {
     if (opcode === OPCODE.INTERRUPT) return this.#interruptElsewhere(request);
     // What the page cache had is for the mounting isolate, which only handlers can reach.
     if (opcode === OPCODE.NOTIFY_REPLY) {
-      for (const handler of this.#forwarder?.handlers ?? []) return this.#handOn(request, handler);
+      for (const handler of this.#forwarder?.handlers ?? []) return this.#tryToHandOn(request, handler);
     }
     this.#journal?.begin(request.uniqueLower, request.uniqueUpper);
     void this.#dispatcher.dispatch(request, this.#context);
@@ -109,12 +111,25 @@ export class LocalServer {
     if (!this.#forwarder!.send(request, handler)) this.waiting.add(request, 1);
   }
 
+  /** As `#handOn`, for what has no answer: what cannot be handed on is dropped. */
+  #tryToHandOn(request: RequestView, handler: number): void {
+    try {
+      this.#handOn(request, handler);
+    } catch (error) {
+      this.#log(`Request ${request.opcode} cannot be handed on`, error);
+    }
+  }
+
   /** Whose request is interrupted only the handlers know. Who hears of it twice sees the second time that it was answered. */
   #interruptElsewhere(request: RequestView): void {
     if (this.#forwarder === undefined) return;
     let heard = true;
     for (const handler of this.#forwarder.handlers) {
-      heard = this.#forwarder.send(request, handler) && heard;
+      try {
+        heard = this.#forwarder.send(request, handler) && heard;
+      } catch (error) {
+        this.#log(`An interrupt cannot be handed on to handler ${handler}`, error);
+      }
     }
     if (!heard) this.waiting.add(request, 1);
   }

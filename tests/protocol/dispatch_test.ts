@@ -423,6 +423,29 @@ Deno.test("without handlers what is elsewhere is EIO and a log line", async () =
   assertEquals(kernel.log.length, 1);
 });
 
+Deno.test("what cannot be handed on is EIO and a log line, forgets are a log line, and the next request is served", async () => {
+  const kernel = new FakeKernel({
+    lookup: () => {
+      throw new Elsewhere(5);
+    },
+    forgetLookups: () => {
+      throw new Elsewhere(5);
+    },
+    getAttributes: () => file.attributes,
+  }, {
+    elsewhere: () => {
+      throw new RangeError("there is none of that number");
+    },
+  });
+  assertEquals((await kernel.send("LOOKUP", 1, "x"))!.length, -ERRNO.EIO);
+  await kernel.send("FORGET", 2, struct("fuse_forget_in", { nlookup: 1n }));
+  assertEquals(kernel.log, [
+    "lookup of node 1 cannot be handed on; the caller gets EIO",
+    "Forgets of handler 5 cannot be handed on",
+  ]);
+  assert((await kernel.send("GETATTR", 2, struct("fuse_getattr_in", {})))!.length > 0);
+});
+
 Deno.test("forgets are handed on to the handlers that they are for, the others are done here", async () => {
   const here: [number, number][] = [];
   const { SIZE } = STRUCT.fuse_in_header;
