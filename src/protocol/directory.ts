@@ -48,18 +48,34 @@ export function gatherPlus(
 interface DirectoryHost {
   readonly body: ReplyBody;
   count(entry: Entry): void;
+  uncount(node: NodeId): void;
   discard(entry: Entry): void;
 }
 
 /**
  * Writes entries until `size` bytes are full and returns the length. With `counted` (READDIRPLUS) each entry that was
- * written counts as a lookup and is added there; those that did not fit are given back.
+ * written counts as a lookup and is added there; those that did not fit are given back. When `entries` throws the kernel
+ * gets none of them, and all are given back.
  */
 export function putDirectory(
   entries: Iterable<DirectoryEntry>,
   host: DirectoryHost,
   size: number,
   counted?: NodeId[],
+): number {
+  try {
+    return putEntries(entries, host, size, counted);
+  } catch (error) {
+    for (const node of counted?.splice(0) ?? []) host.uncount(node);
+    throw error;
+  }
+}
+
+function putEntries(
+  entries: Iterable<DirectoryEntry>,
+  host: DirectoryHost,
+  size: number,
+  counted: NodeId[] | undefined,
 ): number {
   const plus = counted !== undefined;
   const limit = Math.min(size, host.body.bytes.length);

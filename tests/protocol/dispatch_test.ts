@@ -310,6 +310,21 @@ Deno.test("readdirplus: of entries that came with time, or as an array, all that
   }
 });
 
+Deno.test("readdirplus: a listing that fails midway takes back the lookups of what came before", async () => {
+  const forgotten: number[] = [];
+  const kernel = new FakeKernel({
+    *readDirectoryPlus() {
+      for (const node of [8, 9]) {
+        yield { name: `${node}`, inode: node, mode: 0, offset: node, entry: { ...file, node } };
+      }
+      throw new FsError("EIO");
+    },
+    forget: (node) => void forgotten.push(node),
+  });
+  const { length } = (await kernel.send("READDIRPLUS", 1, struct("fuse_read_in", { size: 4096 })))!;
+  assertEquals([length, forgotten], [-ERRNO.EIO, [8, 9]]);
+});
+
 Deno.test("extended attributes: size queries, ERANGE and ENODATA are the library's", async () => {
   const value = new Uint8Array([1, 2, 3]);
   const kernel = new FakeKernel({
