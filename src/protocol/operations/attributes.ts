@@ -6,6 +6,7 @@ import { ERRNO } from "../../fs/errors.ts";
 import { type AttributeChanges, ROOT_NODE } from "../../fs/filesystem.ts";
 import { S_IFDIR } from "../../fs/flags.ts";
 import type { RequestView } from "../request.ts";
+import { exact } from "./positions.ts";
 import { nothing, type Operation, type ReplyHost } from "./row.ts";
 
 const attributes = {
@@ -52,7 +53,7 @@ function attributeChanges(request: RequestView): AttributeChanges {
   if (valid & KERNEL.FATTR_MODE) changes.mode = request.u32(SETATTR.mode) & 0o7777;
   if (valid & KERNEL.FATTR_UID) changes.uid = request.u32(SETATTR.uid);
   if (valid & KERNEL.FATTR_GID) changes.gid = request.u32(SETATTR.gid);
-  if (valid & KERNEL.FATTR_SIZE) changes.size = request.u64(SETATTR.size);
+  if (valid & KERNEL.FATTR_SIZE) changes.size = exact(request.u64(SETATTR.size), "EFBIG");
   if (valid & KERNEL.FATTR_ATIME_NOW) changes.atime = "now";
   else if (valid & KERNEL.FATTR_ATIME) changes.atime = time(SETATTR.atime, SETATTR.atimensec);
   if (valid & KERNEL.FATTR_MTIME_NOW) changes.mtime = "now";

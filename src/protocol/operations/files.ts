@@ -4,6 +4,7 @@ import { STRUCT } from "../../../ffi/structs.ts";
 import { Elsewhere, Later } from "../../fs/errors.ts";
 import type { Created, Opened } from "../../fs/filesystem.ts";
 import type { RequestView } from "../request.ts";
+import { exact } from "./positions.ts";
 import { created, mayWrite, nothing, type Operation, type ReplyHost } from "./row.ts";
 
 function putOpened(opened: Opened, host: ReplyHost, request: RequestView): number {
@@ -52,7 +53,9 @@ export const read: Operation<Uint8Array> = {
   size: STRUCT.fuse_read_in.SIZE,
   call(filesystem, request, context) {
     const { fh, offset, size } = STRUCT.fuse_read_in;
-    return filesystem.read(request.node, request.u64(fh), request.u64(offset), request.u32(size), context);
+    // As where `off_t` has fewer bits: read(2) in POSIX. It may well go beyond, where no file is.
+    const position = exact(request.u64(offset), "EOVERFLOW");
+    return filesystem.read(request.node, request.u64(fh), position, request.u32(size), context);
   },
   reply(result, host, request) {
     const size = request.u32(STRUCT.fuse_read_in.size);
@@ -69,7 +72,8 @@ export const write: Operation<number> = {
     const flags = request.u32(write_flags);
     const details = WRITE_DETAILS[(flags & KERNEL.FUSE_WRITE_CACHE) | (flags & KERNEL.FUSE_WRITE_KILL_SUIDGID)]!;
     const data = request.takeBytes(request.u32(size));
-    return filesystem.write(request.node, request.u64(fh), request.u64(offset), data, details, context);
+    const position = exact(request.u64(offset), "EFBIG", data.length);
+    return filesystem.write(request.node, request.u64(fh), position, data, details, context);
   },
   reply: (result, host) => host.body.put32(result),
 };

@@ -1,5 +1,6 @@
 /** Operations on ranges of a file: FALLOCATE, COPY_FILE_RANGE, LSEEK, BMAP. */
 import { STRUCT } from "../../../ffi/structs.ts";
+import { exact } from "./positions.ts";
 import { nothing, type Operation } from "./row.ts";
 
 export const fallocate: Operation<void> = {
@@ -8,14 +9,9 @@ export const fallocate: Operation<void> = {
   call(filesystem, request, context) {
     const { fh, offset, length, mode } = STRUCT.fuse_fallocate_in;
     const handle = request.u64(fh);
-    return filesystem.allocate(
-      request.node,
-      handle,
-      request.u32(mode),
-      request.u64(offset),
-      request.u64(length),
-      context,
-    );
+    const size = request.u64(length);
+    const position = exact(request.u64(offset), "EFBIG", size);
+    return filesystem.allocate(request.node, handle, request.u32(mode), position, size, context);
   },
   ...nothing,
 };
@@ -26,14 +22,18 @@ export const copyFileRange: Operation<number> = {
   method: "copyFileRange",
   size: COPY.SIZE,
   call(filesystem, request, context) {
-    const from = { node: request.node, handle: request.u64(COPY.fh_in), offset: request.u64(COPY.off_in) };
+    // The reply is a `fuse_write_out`, whose size has 32 bits.
+    const length = Math.min(request.u64(COPY.len), 0xffff_f000);
+    const from = {
+      node: request.node,
+      handle: request.u64(COPY.fh_in),
+      offset: exact(request.u64(COPY.off_in), "EFBIG", length),
+    };
     const to = {
       node: request.u64(COPY.nodeid_out),
       handle: request.u64(COPY.fh_out),
-      offset: request.u64(COPY.off_out),
+      offset: exact(request.u64(COPY.off_out), "EFBIG", length),
     };
-    // The reply is a `fuse_write_out`, whose size has 32 bits.
-    const length = Math.min(request.u64(COPY.len), 0xffff_f000);
     return filesystem.copyFileRange(from, to, length, request.u32(COPY.flags), context);
   },
   reply: (result, host) => host.body.put32(result),
@@ -50,7 +50,8 @@ export const lseek: Operation<number> = {
   size: STRUCT.fuse_lseek_in.SIZE,
   call(filesystem, request, context) {
     const { fh, offset, whence } = STRUCT.fuse_lseek_in;
-    return filesystem.seek(request.node, request.u64(fh), request.i64(offset), request.u32(whence), context);
+    const position = exact(request.i64(offset), "EOVERFLOW");
+    return filesystem.seek(request.node, request.u64(fh), position, request.u32(whence), context);
   },
   reply: (result, host) => host.body.put64(result),
 };
