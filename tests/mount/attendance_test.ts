@@ -44,8 +44,9 @@ Deno.test("a request that is tried again, and holds up who attends alone, holds 
   const { mounted, words } = await mountLoops(2);
   await using _ = mounted;
   for (let round = 0; round < 3; round++) {
-    // This thread is one caller; the pool of those that wait for asynchronous calls is several.
-    for (let count = 0; count < LEFT_ALONE; count++) Deno.statSync(mounted.path);
+    // A shell is one caller; the pool of threads behind asynchronous calls is several.
+    const script = `i=0; while [ $i -lt ${LEFT_ALONE} ]; do [ -d "$1" ] || exit 1; i=$((i + 1)); done`;
+    assertEquals(await run("sh", "-c", script, "sh", mounted.path), 0);
     const blocked = Deno.stat(`${mounted.path}/later`);
     await waitFor("a loop at the gate", () => Atomics.load(words, BLOCKED) === 1);
     let answered = false;
