@@ -53,6 +53,7 @@ export function makeUnion(branches: readonly UnionBranch[], options: UnionOption
 
     initialize(connection: ConnectionInfo): void {
       if (connection.noteProgress !== undefined) union.copyUp.noteProgress = connection.noteProgress;
+      union.resolution.kernelChecks = connection.features.has("posix-acl");
       const features = new Set([...connection.features].filter((feature) => feature !== PASSTHROUGH));
       for (const { index, filesystem } of union.members) {
         // What is changed behind a part that nobody sees need not be told.

@@ -7,6 +7,7 @@ import { type ErrnoName, FsError } from "../../../src/fs/errors.ts";
 import { O_RDONLY, O_RDWR } from "../../../src/fs/flags.ts";
 import { assertEquals, assertRejects } from "../../deps.ts";
 import { requestContext } from "../../support/request_context.ts";
+import { recordingConnection } from "../branch/branch_tree.ts";
 import { Paths, unionOf, type UnionUnderTest } from "./union_mount.ts";
 
 function test(name: string, words: ("rw" | "ro")[], body: (under: UnionUnderTest) => Promise<void>): void {
@@ -214,6 +215,26 @@ test(
       "upper open as 0",
     ]);
     assertEquals(callers.slice(-2), ["upper lookup as 1000", "lower lookup as 0"]);
+  },
+);
+
+test(
+  "an open directory is read as who serves, where the kernel has checked who opens it",
+  ["rw", "ro"],
+  async (under) => {
+    const { union, branches: [upper] } = under;
+    const user = requestContext({ uid: 1000, gid: 1000 });
+    const callers: number[] = [];
+    using _read = replace(upper!, "readDirectory", (own) => (...parameters) => {
+      callers.push((parameters as unknown as RequestContext[])[3]!.uid);
+      return own(...parameters);
+    });
+    const { handle } = await union.filesystem.openDirectory(1, 0, user);
+    for (const features of [[], ["posix-acl"]]) {
+      union.filesystem.initialize(recordingConnection(features));
+      await union.filesystem.readDirectory(1, handle!, 0, user);
+    }
+    assertEquals([callers[0], callers.at(-1)], [1000, 0]);
   },
 );
 
