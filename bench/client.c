@@ -11,20 +11,17 @@
  * together), or its name, `-` and why it failed.
  */
 #define _GNU_SOURCE
+#include "timing.h"
+
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { FILES = 100, TINY = 1 << 10, SMALL = 4 << 10, LARGE = 1 << 20, LARGE_FILE = 32 << 20 };
@@ -34,13 +31,6 @@ static char data[LARGE];
 static int large = -1;           /* the large file, open while an operation reads or writes it */
 static long created, linked;     /* new0 to new<created - 1> exist, and as many links */
 static volatile char seen;       /* what a mapping showed, so that it is read */
-
-static double now(void)
-{
-	struct timespec time;
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * 1e6 + time.tv_nsec / 1e3;
-}
 
 static const char *name(const char *prefix, long i)
 {

@@ -7,17 +7,14 @@
  * just before the write to just after poll has returned. Prints the median and the 99th percentile in microseconds.
  */
 #define _GNU_SOURCE
-#include <errno.h>
+#include "timing.h"
+
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { MOST = 100000, WARM = 50 };
@@ -26,19 +23,6 @@ struct shared {
 	atomic_int woken;
 	double begin, times[MOST];
 };
-
-static void fail(const char *what)
-{
-	fprintf(stderr, "%s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static double now(void)
-{
-	struct timespec time;
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * 1e6 + time.tv_nsec / 1e3;
-}
 
 static void wait_for_each(const char *path, int count, struct shared *shared)
 {
@@ -53,12 +37,6 @@ static void wait_for_each(const char *path, int count, struct shared *shared)
 		atomic_store(&shared->woken, i + 1);
 	}
 	exit(0);
-}
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-	return x < y ? -1 : x > y;
 }
 
 int main(int argc, char **argv)
@@ -87,7 +65,7 @@ int main(int argc, char **argv)
 		if (write(fd, "x", 1) != 1) fail("write");
 	}
 	for (int tries = 0; atomic_load(&shared->woken) < count && tries < 50000; tries++) usleep(200);
-	qsort(shared->times + WARM, count - WARM, sizeof *shared->times, compare);
+	qsort(shared->times + WARM, count - WARM, sizeof *shared->times, by_size);
 	printf("%.1f %.1f\n", shared->times[WARM + (count - WARM) / 2], shared->times[WARM + (count - WARM) * 99 / 100]);
 	return 0;
 }

@@ -8,30 +8,14 @@
  * Prints microseconds for both ways, the median, with the two processes on one core and on two; `-` without a second.
  */
 #define _GNU_SOURCE
-#include <errno.h>
+#include "timing.h"
+
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { WARM = 500, COUNT = 2001 };
-
-static void fail(const char *what)
-{
-	fprintf(stderr, "%s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static double now(void)
-{
-	struct timespec time;
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * 1e6 + time.tv_nsec / 1e3;
-}
 
 static void run_on(int core)
 {
@@ -39,12 +23,6 @@ static void run_on(int core)
 	CPU_ZERO(&cores);
 	CPU_SET(core, &cores);
 	if (sched_setaffinity(0, sizeof cores, &cores)) fail("cannot choose a core");
-}
-
-static int by_size(const void *left, const void *right)
-{
-	double a = *(const double *)left, b = *(const double *)right;
-	return (a > b) - (a < b);
 }
 
 /* Sends a byte there and back until `COUNT` were timed. */

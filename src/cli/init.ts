@@ -1,4 +1,5 @@
 /** `init`: writes a configuration to begin with. */
+import { pathProblem } from "../config/path_problems.ts";
 import { CONFIG_NAME, TEMPLATE } from "../config/template.ts";
 import type { Command } from "../command_line/command.ts";
 import { Failure } from "./failure.ts";
@@ -16,18 +17,14 @@ async function writeTemplate(file: string): Promise<void> {
   try {
     await Deno.writeTextFile(file, TEMPLATE, { createNew: true });
   } catch (error) {
-    const reasons: Readonly<Record<string, string>> = {
+    const reason = pathProblem(error, {
       EEXIST: "it exists already; name another file, or remove that one",
       ENOENT: "its folder does not exist",
       ENOTDIR: "a part of the path is not a folder",
       EACCES: `user ${Deno.uid()} may not write there`,
-      ELOOP: "the path goes round in symbolic links",
-      ENAMETOOLONG: "the path is too long",
-      ENOTCONN: "it is in a mount whose server is gone; unmount that first",
       EROFS: "the filesystem is read-only",
       ENOSPC: "the filesystem is full",
-    };
-    const reason = reasons[(error as { code?: string }).code ?? ""];
+    });
     if (reason === undefined) throw error;
     throw new Failure("CONFIG", `Cannot write ${file}: ${reason}`, { cause: error });
   }

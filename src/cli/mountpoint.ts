@@ -1,4 +1,5 @@
 /** The folder to mount on: checked before the mount, made when it is missing, and then removed again at the end. */
+import { pathProblem } from "../config/path_problems.ts";
 import { openLibc } from "../../ffi/library.ts";
 import { cString } from "../../ffi/memory.ts";
 import { findMount, type MountEntry } from "../connection/mount_table.ts";
@@ -129,17 +130,14 @@ function busy(path: string, { source, type }: MountEntry): Failure {
 
 function explain(error: unknown, path: string): unknown {
   if (error instanceof Failure) return error;
-  const code = (error as { code?: string }).code;
-  const reasons: Record<string, string> = {
+  const problem = pathProblem(error, {
     EACCES: `user ${Deno.uid()} has no permission for it; choose a folder of your own`,
     EPERM: `user ${Deno.uid()} has no permission for it; choose a folder of your own`,
     ENOTDIR: "a part of the path is not a folder",
     EEXIST: "it is a symbolic link that leads nowhere",
     EROFS: "it does not exist, and cannot be made on a read-only filesystem",
-    ENAMETOOLONG: "the path is too long",
-    ELOOP: "the path goes round in symbolic links",
-  };
-  const reason = (code !== undefined ? reasons[code] : undefined) ?? (error instanceof Error ? error.message : error);
+  });
+  const reason = problem ?? (error instanceof Error ? error.message : error);
   return new Failure("MOUNTPOINT", `Cannot mount on ${path}: ${reason}`, { cause: error });
 }
 

@@ -1,4 +1,5 @@
 /** `umount`: ends a mount from the outside. */
+import { pathProblem } from "../config/path_problems.ts";
 import { findMount, type MountEntry } from "../connection/mount_table.ts";
 import { unmount, UnmountError, unmountLazily } from "../connection/unmount.ts";
 import { ServerEnd } from "../control/server_end.ts";
@@ -57,13 +58,9 @@ async function locate(path: string): Promise<MountEntry | undefined> {
 }
 
 function explain(error: unknown, path: string): unknown {
-  const reasons: Readonly<Record<string, string>> = {
+  const reason = pathProblem(error, {
     EACCES: `user ${Deno.uid()} has no permission for a folder on the way there`,
-    ELOOP: "the path goes round in symbolic links",
-    ENAMETOOLONG: "the path is too long",
-    ENOTCONN: "the path leads through a mount whose server is gone; unmount that first",
-  };
-  const reason = reasons[(error as { code?: string }).code ?? ""];
+  });
   return reason === undefined
     ? error
     : new Failure("MOUNTPOINT", `Cannot unmount ${path}: ${reason}`, { cause: error });

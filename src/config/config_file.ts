@@ -1,6 +1,7 @@
 /** The file: its bytes, its text, and whether that is TOML. */
 import { ConfigError, type Problem } from "./problems.ts";
 import { type Position, TomlDocument, TomlError } from "./toml.ts";
+import { pathProblem } from "./path_problems.ts";
 
 /**
  * The text of `file`.
@@ -29,16 +30,12 @@ async function readBytes(file: string): Promise<Uint8Array> {
   try {
     return await Deno.readFile(file);
   } catch (error) {
-    const reasons: Readonly<Record<string, string>> = {
+    const reason = pathProblem(error, {
       ENOENT: "it does not exist; `init` writes one",
       EISDIR: "it is a directory",
       EACCES: `user ${Deno.uid()} may not read it`,
       ENOTDIR: "a part of the path is not a directory",
-      ELOOP: "the path goes round in symbolic links",
-      ENAMETOOLONG: "the path is too long",
-      ENOTCONN: "it is in a mount whose server is gone; unmount that first",
-    };
-    const reason = reasons[(error as { code?: string }).code ?? ""];
+    });
     if (reason === undefined) throw error;
     throw new ConfigError(file, [{ where: file, message: `cannot be read: ${reason}` }], { cause: error });
   }

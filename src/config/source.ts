@@ -1,6 +1,7 @@
 /** A directory to show: looked at before the mount, and kept apart from the mountpoint. */
 import { basename, dirname, join, resolve } from "../deps.ts";
 import { FsError } from "../fs/errors.ts";
+import { pathProblem } from "./path_problems.ts";
 
 /** How long a source, which may be the mount of a server that hangs, may take to answer, in milliseconds. */
 const ANSWERS_WITHIN = 5_000;
@@ -53,16 +54,13 @@ async function locate(path: string): Promise<string> {
 }
 
 function explain(error: unknown, path: string): unknown {
-  const reasons: Readonly<Record<string, string>> = {
+  const reason = pathProblem(error, {
     ENOENT: "it does not exist; make it first, or name another directory",
     ENOTDIR: "a part of the path is not a directory",
     EACCES: `user ${Deno.uid()} may not read it; choose a directory of your own`,
-    ELOOP: "the path goes round in symbolic links",
-    ENAMETOOLONG: "the path is too long",
     ETIMEDOUT: `it has not answered for ${ANSWERS_WITHIN / 1000} s; see what hangs there, or leave it out`,
     ENOTCONN: "it is a mount whose server is gone; unmount that first",
-  };
-  const reason = reasons[(error as { code?: string }).code ?? ""];
+  });
   return reason === undefined ? error : new SourceError(`Cannot mount ${path}`, reason, { cause: error });
 }
 

@@ -14,7 +14,7 @@ import type { Making, PlannedPlace, Step } from "./plans.ts";
 import type { Candidate, CreatePolicy } from "./policies.ts";
 import { type Finding, type Found, isSeen, type Resolution } from "./resolution.ts";
 import { asServer, atOwnWill } from "./server_context.ts";
-import { later, type Steps, wait } from "./steps.ts";
+import { deferred, type Steps, wait } from "./steps.ts";
 import { Whiteouts } from "./whiteouts.ts";
 
 export interface NamesOptions {
@@ -98,7 +98,7 @@ export class Names {
     const top = this.#options.members[member]!;
     const isThere = top.writable &&
       (yield* this.#options.resolution.isStill("file", top, parent.parts[member]!, name, context));
-    const unlinking = later(() => isThere ? top.need("unlink")(parent.parts[member]!, name, context) : undefined);
+    const unlinking = deferred(() => isThere ? top.need("unlink")(parent.parts[member]!, name, context) : undefined);
     const goes = (index: number) => isThere && index === member;
     yield* this.#whiteouts.hidden({ parent, name }, goes, unlinking, context);
     const { nodes } = this.#options;
@@ -137,7 +137,7 @@ export class Names {
     const [node, member] = [nodes.get(id), members[index]!];
     yield* this.#bring(node, member, context);
     const directory = yield* copyUp.directory(parent, member, context);
-    const linking = later(() => member.link(node.parts[member.index]!, directory, name, context));
+    const linking = deferred(() => member.link(node.parts[member.index]!, directory, name, context));
     const entry = yield* this.#whiteouts.uncovered({ parent, name }, findings, member, linking, context);
     const attributes = copyAttributes(entry.attributes, {});
     // The node has a part on this branch already, whose lookup is counted.
@@ -218,7 +218,7 @@ export class Names {
     const places = [..."place" in step ? [step.place] : [], ..."newPlace" in step ? [step.newPlace] : []];
     for (const place of places) {
       const { parent, name } = this.#placeAt(place);
-      yield* this.#options.resolution.survey(parent, name, asServer(context));
+      yield* this.#options.resolution.survey(parent, name, context);
     }
   }
 
@@ -287,7 +287,7 @@ export class Names {
       if (target?.isDirectory) yield* this.#removeEmpty(target, newPlace.parent, newPlace.name, context);
       // A file takes the place of a whiteout, a directory cannot.
       const inTheWay = findings.map((finding, at) => source.isDirectory && at === member.index ? finding : "nothing");
-      const renaming = later(() => rename(from, place.name, to, newPlace.name, 0, context));
+      const renaming = deferred(() => rename(from, place.name, to, newPlace.name, 0, context));
       yield* this.#whiteouts.uncovered(newPlace, inTheWay, member, renaming, context);
     } catch (error) {
       // An empty directory may be gone by now; what it hid stays hidden.

@@ -77,16 +77,15 @@ export class Resolution {
   /** What each branch has under `name`, by the branch's index. Nothing where the directory has no part that shows. */
   *survey(parent: UnionNode, name: string, context: RequestContext): Steps<Finding[]> {
     const findings: Finding[] = this.#members.map(() => "nothing");
-    const server = asServer(context);
     for (const [member, directory] of this.partsOf(parent)) {
-      findings[member.index] = yield* this.look(member, directory, name, server);
+      findings[member.index] = yield* this.look(member, directory, name, context);
     }
     return findings;
   }
 
   /** What one branch has under `name`. */
   *look(member: Member, directory: NodeId, name: string, context: RequestContext): Steps<Finding> {
-    const entry = yield* wait(member.lookup(directory, name, context));
+    const entry = yield* wait(member.lookup(directory, name, asServer(context)));
     if (entry === undefined) return "nothing";
     const { node, attributes } = entry;
     const isDirectory = (attributes.mode & S_IFMT) === S_IFDIR;
@@ -104,7 +103,7 @@ export class Resolution {
     context: RequestContext,
   ): Steps<boolean> {
     if (!context.resent) return true;
-    return (yield* this.look(member, directory, name, asServer(context))) === finding;
+    return (yield* this.look(member, directory, name, context)) === finding;
   }
 
   /** Whether a branch has an inner node under this name. */

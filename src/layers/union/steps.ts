@@ -12,7 +12,7 @@ export function* wait<T>(value: Awaitable<T>): Steps<T> {
 }
 
 /** One step that is begun when its turn comes. */
-export function* later<T>(act: () => Awaitable<T>): Steps<T> {
+export function* deferred<T>(act: () => Awaitable<T>): Steps<T> {
   return yield* wait(act());
 }
 

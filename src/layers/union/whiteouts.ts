@@ -46,7 +46,7 @@ export class Whiteouts {
     } catch (error) {
       for (const member of covered) {
         const directory = parent.parts[member.index]!;
-        const found = yield* resolution.look(member, directory, name, asServer(context));
+        const found = yield* resolution.look(member, directory, name, context);
         if (found === "nothing") yield* makeWhiteout(member, directory, name, atOwnWill(context));
       }
       throw error;
@@ -98,7 +98,7 @@ export class Whiteouts {
     const directory = yield* this.#copyUp.directory(parent, member, context);
     // A server before may have made it.
     const isMade = context.resent &&
-      (yield* resolution.look(member, directory, whiteout, asServer(context))) === "whiteout";
+      (yield* resolution.look(member, directory, whiteout, context)) === "whiteout";
     if (!isMade) yield* makeWhiteout(member, directory, whiteout, atOwnWill(context));
     return { member, directory };
   }
