@@ -5,7 +5,7 @@ import type { NodeId, Opened, RequestContext } from "../../fs/filesystem.ts";
 import { RENAME_EXCHANGE, RENAME_NOREPLACE } from "../../fs/flags.ts";
 import { copyAttributes } from "../support/copy_attributes.ts";
 import type { CopyUp } from "./copy_up.ts";
-import { isReservedName, makeOpaque } from "./marks.ts";
+import { isReservedName, makeOpaque, makeWhiteout } from "./marks.ts";
 import type { KeptTables } from "./kept_tables.ts";
 import { makeOn } from "./making.ts";
 import type { Member } from "./member.ts";
@@ -280,18 +280,19 @@ export class Names {
     member: Member,
     context: RequestContext,
   ): Steps<void> {
-    const { copyUp } = this.#options;
+    const { copyUp, members } = this.#options;
     const rename = member.need("rename");
     const [from, to] = [yield* copyUp.name(source, place, member, context), newPlace.parent.parts[member.index]!];
+    // What an empty directory hides of branches behind it stays hidden, though it may be gone when the rename fails.
+    const hides = target?.isDirectory === true && members[target.top]!.writable;
+    if (target?.isDirectory) yield* this.#removeEmpty(target, newPlace.parent, newPlace.name, context);
     try {
-      if (target?.isDirectory) yield* this.#removeEmpty(target, newPlace.parent, newPlace.name, context);
       // A file takes the place of a whiteout, a directory cannot.
       const inTheWay = findings.map((finding, at) => source.isDirectory && at === member.index ? finding : "nothing");
       const renaming = deferred(() => rename(from, place.name, to, newPlace.name, 0, context));
       yield* this.#whiteouts.uncovered(newPlace, inTheWay, member, renaming, context);
     } catch (error) {
-      // An empty directory may be gone by now; what it hid stays hidden.
-      if (target?.isDirectory) yield* this.#whiteouts.prepare(newPlace, newPlace.name, () => false, context);
+      if (hides) yield* this.#whiteouts.prepare(newPlace, newPlace.name, () => false, context);
       throw error;
     }
     try {
@@ -416,18 +417,26 @@ export class Names {
         if (node.parts.filter((one) => one !== undefined).length > 1) nodes.removePart(node, member.index);
         continue;
       }
-      yield* this.#removeMarks(member, part, context);
-      yield* wait(member.need("removeDirectory")(directory, name, context));
+      const marks = yield* this.#removeMarks(member, part, context);
+      try {
+        yield* wait(member.need("removeDirectory")(directory, name, context));
+      } catch (error) {
+        // What whiteouts hid stays hidden.
+        for (const mark of marks.filter((mark) => !isReservedName(mark))) {
+          yield* makeWhiteout(member, part, mark, atOwnWill(context));
+        }
+        throw error;
+      }
       if (node.parts.filter((one) => one !== undefined).length > 1) nodes.removePart(node, member.index);
     }
   }
 
-  /** Whiteouts, and copies that a crash left behind. */
-  *#removeMarks(member: Member, directory: NodeId, context: RequestContext): Steps<void> {
+  /** Removes whiteouts, and copies that a crash left behind, and returns their names. */
+  *#removeMarks(member: Member, directory: NodeId, context: RequestContext): Steps<readonly string[]> {
     const server = asServer(context);
-    for (const name of yield* this.#options.resolution.listMarks(member, directory, server)) {
-      yield* wait(member.need("unlink")(directory, name, server));
-    }
+    const marks = yield* this.#options.resolution.listMarks(member, directory, server);
+    for (const name of marks) yield* wait(member.need("unlink")(directory, name, server));
+    return marks;
   }
 
   /** The file that was made becomes the union's. */

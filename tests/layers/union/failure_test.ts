@@ -143,6 +143,23 @@ test("what was deleted stays deleted when it cannot be made anew", ["rw", "ro"],
   assertEquals([await union.list(), await union.list("/d")], [["d", "other"], []]);
 });
 
+test("a directory that cannot be renamed over an empty one brings nothing back", ["rw", "ro"], async (under) => {
+  const { union, branches: [upper, lower] } = under;
+  for (const path of ["/emptied", "/empty"]) await lower!.mkdir(path);
+  await lower!.write("/emptied/deleted", "old");
+  await union.unlink("/emptied/deleted");
+  await union.mkdir("/source");
+  for (const method of ["removeDirectory", "rename"] as const) {
+    using _refused = fail(upper!, method, "EACCES");
+    if (method === "removeDirectory") await refuses("EACCES", () => union.rename("/source", "/emptied"));
+    else await refuses("EACCES", () => union.rename("/source", "/empty"));
+    assertEquals(await union.list(), ["emptied", "empty", "source"], method);
+  }
+  using _refused = fail(upper!, "rename", "EACCES");
+  await refuses("EACCES", () => union.rename("/source", "/emptied"));
+  assertEquals(await union.list(), ["empty", "source"]);
+});
+
 test("a tree that is renamed keeps no files that nobody asked for", ["rw", "ro"], async (under) => {
   const { union, branches: [upper, lower] } = under;
   await lower!.mkdir("/d");
